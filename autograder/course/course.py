@@ -1,0 +1,159 @@
+"""A course: the folder that holds `course_config.py`, and what that file sets."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from traitlets import Unicode
+from traitlets.config import Config, Configurable, PyFileConfigLoader
+
+import autograder
+from autograder.course.cells import SourceNotebook, read_source
+from autograder.errors import KitError
+
+CONFIG = "course_config.py"
+RECORDS = "records"
+
+
+class CourseSettings(Configurable):
+    """Settings of a course, in `course_config.py` as `c.CourseSettings.…`."""
+
+    graders_directory = Unicode(
+        "",
+        help="Folder with the hidden graders, one folder an assignment. Relative to the course; by "
+        "default the graders that come with the kit. It is never visible in the box.",
+    ).tag(config=True)
+    data_directory = Unicode(
+        "",
+        help="Folder in CIFAR-10's own format. The box gets a small part of its training images; the "
+        "test images stay with the graders. By default images drawn by code are used.",
+    ).tag(config=True)
+
+
+@dataclass(frozen=True)
+class Course:
+    """One course on disk. Made by `load_course`."""
+
+    root: Path
+    config: Config
+    settings: CourseSettings
+
+    @property
+    def records(self) -> Path:
+        """What the kit keeps: gradebook, scorecards, the course's secret. For staff only."""
+        return self.root / RECORDS
+
+    def source(self, assignment: str) -> Path:
+        return self.root / "source" / assignment
+
+    def submitted(self, student: str, assignment: str) -> Path:
+        return self.root / "submitted" / student / assignment
+
+    def assignments(self) -> list[str]:
+        """The assignments that have source notebooks, by name."""
+        return sorted({path.parent.name for path in self.root.glob("source/*/*.ipynb")})
+
+    def students(self, assignment: str, pattern: str = "*") -> list[str]:
+        """Who handed in a folder for this assignment."""
+        folders = self.root.glob(f"submitted/*/{assignment}")
+        names = sorted(folder.parent.name for folder in folders if folder.is_dir())
+        return [name for name in names if fnmatch.fnmatchcase(name, pattern)]
+
+    def notebooks(self, assignment: str) -> dict[str, SourceNotebook]:
+        """The assignment's source notebooks by name.
+
+        Raises:
+            KitError: when the assignment does not exist or a notebook of it is damaged.
+        """
+        found = {path.stem: read_source(path) for path in sorted(self.source(assignment).glob("*.ipynb"))}
+        if not found:
+            known = ", ".join(self.assignments()) or "none"
+            raise KitError(
+                f"There is no assignment `{assignment}` in {self.root / 'source'} (there: {known})."
+            )
+        return found
+
+    def graders(self, assignment: str) -> Path:
+        """The folder with the hidden graders of an assignment."""
+        if self.settings.graders_directory:
+            base = self.root / self.settings.graders_directory
+        else:
+            base = Path(autograder.__file__).parent / "graders"
+        return base / assignment
+
+    def secret(self) -> bytes:
+        """The course's secret, from which challenges are drawn; made on first use.
+
+        Keep it with the gradebook: another secret draws other challenges.
+        """
+        path = self.records / "secret"
+        if not path.exists():
+            self.make_records()
+            fresh = path.with_suffix(f".{os.getpid()}")
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_hex(32))
+            try:
+                os.link(fresh, path)  # atomic: of two that start at once, one wins
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+        return path.read_text().strip().encode()
+
+    def make_records(self) -> Path:
+        """The folder for records, made if needed, closed to other users."""
+        self.records.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.records
+
+
+def find_course(start: Path) -> Path:
+    """The course at or above a folder.
+
+    Raises:
+        KitError: when there is none.
+    """
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / CONFIG).is_file():
+            return folder
+    raise KitError(
+        f"There is no course at or above {start}: no {CONFIG} was found. Go into the course's folder, or "
+        "name it with --course DIR."
+    )
+
+
+def load_course(root: Path) -> Course:
+    """Read a course's configuration.
+
+    Raises:
+        KitError: when `course_config.py` cannot be read, or does not connect nbgrader to the kit.
+    """
+    root = root.resolve()
+    path = root / CONFIG
+    if not path.is_file():
+        raise KitError(f"{root} is no course: it has no {CONFIG}.")
+    try:
+        config = PyFileConfigLoader(CONFIG, path=str(root)).load_config()
+    except Exception as error:
+        raise KitError(f"{path} cannot be read: {type(error).__name__}: {error}. Correct it.") from error
+    if "HandInExporter" not in str(config.Autograde.get("exporter_class", "")):
+        raise KitError(
+            f"{path} does not connect nbgrader to this kit. Call `configure(c, __file__)` from "
+            "autograder.nbgrader_plugin in it."
+        )
+    return Course(root, config, CourseSettings(config=config))
+
+
+def digest(*parts: bytes | str) -> str:
+    """A SHA-256 over parts that cannot run into each other."""
+    found = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        found.update(len(data).to_bytes(8, "little"))
+        found.update(data)
+    return found.hexdigest()

@@ -1,0 +1,26 @@
+"""Images for the course: CIFAR-10, a folder like it, or a small set drawn by code."""
+
+from autograder.data.course_data import (
+    CIFAR10_CLASSES,
+    DRAWN_CLASSES,
+    Images,
+    being_graded,
+    draw_images,
+    load_images,
+    show_images,
+    write_cifar_folder,
+)
+from autograder.data.folder import Packed, pack_images
+
+__all__ = [
+    "CIFAR10_CLASSES",
+    "DRAWN_CLASSES",
+    "Images",
+    "Packed",
+    "being_graded",
+    "draw_images",
+    "load_images",
+    "pack_images",
+    "show_images",
+    "write_cifar_folder",
+]

@@ -1,0 +1,43 @@
+"""One notebook to be judged, and what comes of it: the two things that pass between processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from autograder.course.course import digest
+from autograder.scorecard import Scorecard
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that the marks of one handed-in notebook depend on, besides the course."""
+
+    course: Path
+    assignment: str
+    notebook: str
+    student: str
+    cells: tuple[str, ...]
+    files: tuple[tuple[str, bytes], ...] = ()
+    repairs: tuple[str, ...] = ()
+    unreadable: str = ""
+
+    @cached_property
+    def hand_in(self) -> str:
+        """A digest of the content: the same for the same work, whoever hands it in and when."""
+        files = [part for name, content in self.files for part in (name, content)]
+        return digest(self.assignment, self.notebook, self.unreadable, *self.cells, *files)
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        return (str(self.course), self.student, self.notebook, self.hand_in)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The scorecard of a notebook, and what its code cells showed, in order."""
+
+    card: Scorecard
+    outputs: tuple[list[dict[str, Any]], ...]

@@ -1,0 +1,92 @@
+"""Judges one notebook: the box beside the judge. Runs in a worker process of its own."""
+
+from __future__ import annotations
+
+import traceback
+from functools import lru_cache
+from pathlib import Path
+
+from autograder.course import Course, SourceNotebook, load_course
+from autograder.engine.job import Job, Judgement
+from autograder.engine.training_data import box_data
+from autograder.errors import LimitHit
+from autograder.grading.plugin import judge
+from autograder.sandbox import BoxSettings, open_box
+from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
+
+
+def judge_job(job: Job) -> Judgement:
+    """Run a notebook in a box and its hidden tests beside it.
+
+    Whatever breaks on our side ends as `ungraded` with a reason; nothing is raised for a hand-in.
+    """
+    course = _course(job.course, (job.course / "course_config.py").stat().st_mtime_ns)
+    source = course.notebooks(job.assignment)[job.notebook]
+    if job.unreadable:
+        return _ungraded(job, source, job.unreadable)
+    settings = BoxSettings(config=course.config)
+    try:
+        with open_box(settings, job.cells, dict(job.files), box_data(course)) as box:
+            runs = box.run_cells()
+            judged = judge(
+                course.graders(job.assignment) / f"test_{job.notebook}.py",
+                box,
+                course.secret(),
+                job.hand_in,
+            )
+    except LimitHit as hit:
+        return _all_limit(job, source, str(hit))
+    except Exception as error:
+        detail = "".join(traceback.format_exception(error, limit=-8))
+        return _ungraded(job, source, f"{type(error).__name__}: {error}", detail)
+    items = tuple(
+        Item(cell.grade_id, cell.max_score, cell.manual, judged.checks.get(cell.grade_id, ()))
+        for cell in source.grade_cells
+    )
+    missing = [item.grade_id for item in items if not item.manual and not item.checks]
+    reason = None
+    if missing:
+        reason = f"no hidden test ran for {', '.join(missing)}. {judged.trouble}".strip()
+    outputs = tuple(run.outputs for run in runs)
+    return Judgement(_card(job, items, reason), outputs)
+
+
+def not_handed_in(course: Course, assignment: str, notebook: str, student: str) -> Scorecard:
+    """The card of a notebook that is not in the hand-in: no points, and the student is told why."""
+    source = course.notebooks(assignment)[notebook]
+    message = f"There is no {notebook}.ipynb in your hand-in."
+    check = Check("handed_in", "The notebook is in the hand-in", Verdict.FAILED, message=message)
+    items = tuple(
+        Item(cell.grade_id, cell.max_score, False, (check,)) for cell in source.grade_cells
+    )
+    return Scorecard(assignment, student, (NotebookCard(notebook, items),))
+
+
+@lru_cache(maxsize=4)
+def _course(root: Path, _changed_ns: int) -> Course:
+    return load_course(root)
+
+
+def _card(job: Job, items: tuple[Item, ...], reason: str | None) -> Scorecard:
+    notebook = NotebookCard(job.notebook, items, reason, job.repairs)
+    return Scorecard(job.assignment, job.student, (notebook,))
+
+
+def _ungraded(job: Job, source: SourceNotebook, reason: str, detail: str = "") -> Judgement:
+    check = Check("judge", "", Verdict.UNGRADED, staff_detail=detail or reason)
+    items = tuple(
+        Item(cell.grade_id, cell.max_score, cell.manual, () if cell.manual else (check,))
+        for cell in source.grade_cells
+    )
+    return Judgement(_card(job, items, reason), tuple([] for _ in job.cells))
+
+
+def _all_limit(job: Job, source: SourceNotebook, message: str) -> Judgement:
+    check = Check("limits", "The notebook runs within its limits", Verdict.LIMIT, message=message)
+    items = tuple(
+        Item(cell.grade_id, cell.max_score, cell.manual, () if cell.manual else (check,))
+        for cell in source.grade_cells
+    )
+    return Judgement(_card(job, items, None), tuple([] for _ in job.cells))
+
+

@@ -1,0 +1,66 @@
+"""Scorecards on disk: one file a notebook, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from autograder.course import Course
+from autograder.errors import KitError
+from autograder.scorecard import Scorecard, merge
+
+
+def save_card(course: Course, card: Scorecard) -> None:
+    """Keep the scorecard of one notebook, in place of an older one."""
+    folder = _folder(course, card.assignment, card.student)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{card.notebooks[0].name}.json"
+    fresh = path.with_suffix(f".{os.getpid()}.tmp")
+    fresh.write_text(card.dumps())
+    os.replace(fresh, path)
+
+
+def load_card(course: Course, assignment: str, student: str) -> Scorecard | None:
+    """The scorecard of a hand-in, or None when it was not graded.
+
+    Raises:
+        KitError: when a kept card cannot be read.
+    """
+    cards = []
+    for path in sorted(_folder(course, assignment, student).glob("*.json")):
+        try:
+            cards.append(Scorecard.from_json(json.loads(path.read_text())))
+        except (ValueError, KeyError, TypeError) as error:
+            raise KitError(f"{path} is damaged ({error}). Delete it and grade again.") from error
+    return merge(cards) if cards else None
+
+
+def mark_done(course: Course, assignment: str, student: str, hand_in: str) -> None:
+    """Note what was graded for a student, once it is in the gradebook."""
+    path = _done(course, assignment, student)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_text(hand_in)
+
+
+def is_done(course: Course, assignment: str, student: str, hand_in: str) -> bool:
+    """Whether exactly this hand-in was graded and is in the gradebook."""
+    path = _done(course, assignment, student)
+    return path.is_file() and path.read_text() == hand_in
+
+
+def forget(course: Course, assignment: str, student: str) -> None:
+    """Drop what is kept of a student's hand-in, before it is graded anew."""
+    for path in _folder(course, assignment, student).glob("*.json"):
+        path.unlink()
+    _done(course, assignment, student).unlink(missing_ok=True)
+
+
+def _folder(course: Course, assignment: str, student: str) -> Path:
+    return course.make_records() / "scorecards" / assignment / student
+
+
+def _done(course: Course, assignment: str, student: str) -> Path:
+    return _folder(course, assignment, student) / "graded"
+
+

@@ -1,0 +1,57 @@
+"""What can go wrong, and whose business it is.
+
+Two families that never mix. A `StudentFault` is something that the hand-in did: it becomes a verdict
+with a message for the student. A `KitError` is ours or the course's: it becomes `ungraded`, goes to
+staff, and never costs a student a point.
+"""
+
+from __future__ import annotations
+
+
+class KitError(Exception):
+    """Something of the kit's or the course's is broken; the message says what, where and the repair."""
+
+
+class BoxUnavailable(KitError):
+    """The wall around student code cannot be built here, so nothing may be graded here."""
+
+
+class BoxFailed(KitError):
+    """The box did not start or broke for a reason that the student's code cannot have caused."""
+
+
+class StudentFault(Exception):
+    """Something that the hand-in did; the message may be shown to the student as it is."""
+
+
+class NameMissing(StudentFault):
+    """The hand-in does not define a name that a probe needs."""
+
+    def __init__(self, name: str, why: str = "") -> None:
+        self.name = name
+        super().__init__(f"Your notebook defines no `{name}`{why}.")
+
+
+class StudentRaised(StudentFault):
+    """The student's code raised while a probe called it."""
+
+    def __init__(self, kind: str, text: str, where: str = "") -> None:
+        self.kind = kind
+        place = f", {where}" if where else ""
+        if kind == "NotImplementedError":
+            message = f"This is still a stub{place}: it raises NotImplementedError."
+        else:
+            message = f"Your code raised {kind}{place}: {text}" if text else f"Your code raised {kind}{place}."
+        super().__init__(message)
+
+
+class LimitHit(StudentFault):
+    """The hand-in ran into a limit of the box (time, memory, output) or killed its kernel."""
+
+    def __init__(self, limit: str, message: str) -> None:
+        self.limit = limit
+        super().__init__(message)
+
+
+class BadReply(StudentFault):
+    """What came back from the box is not what a probe can have sent."""

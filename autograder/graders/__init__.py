@@ -1,0 +1,1 @@
+"""The hidden tests: one folder an assignment, one file a notebook. Never shipped into a box."""

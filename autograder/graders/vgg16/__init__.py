@@ -1,0 +1,6 @@
+"""Hidden tests of the assignment `vgg16`, one file a notebook, and what they share.
+
+`reference` does the assignment's tasks right, `wrong_loops` does some of them wrong on purpose, so
+that feedback can name a mistake. `networks` is shipped into the box with probes. `replies` opens
+what comes back.
+"""

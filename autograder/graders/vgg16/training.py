@@ -1,0 +1,212 @@
+"""What the training graders share: the challenges they draw and the probes that run a loop.
+
+Each probe is called twice: in the box with the student's functions, here with the reference's or
+with a wrong loop's. Both start from the same parameters, which are sent, and see the same batches
+in the same order, so that the results are equal up to the rounding of float32 sums.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from autograder.graders.vgg16 import networks
+from autograder.grading import Challenge, probe
+
+DEVICE = "cpu"  # a name, since the box may have another device than the judge
+
+# How far a right loop's parameter updates may lie from the reference's, as a fraction of the
+# update's norm. Measured over 300 challenges (tests/graders/test_tolerances.py repeats it on some):
+# right loops of seven styles stay below 2e-5 (float32 rounding through nine steps), the nearest
+# wrong loop is at 0.03. A GPU sums in another order and may round to TF32 (1e-3 each product).
+TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class TrainingChallenge:
+    """A network's state and a data set in which the last batch is smaller and stands out."""
+
+    data: dict[str, Any]
+
+    @property
+    def parameters(self) -> dict[str, torch.Tensor]:
+        return parameters_of(self.data["state"])
+
+    @property
+    def buffers(self) -> dict[str, torch.Tensor]:
+        state = self.data["state"]
+        return {name: tensor for name, tensor in state.items() if is_buffer(name)}
+
+
+def is_buffer(name: str) -> bool:
+    return "running_" in name or "num_batches" in name
+
+
+def parameters_of(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor for name, tensor in state.items() if not is_buffer(name)}
+
+
+def training_challenge(
+    challenge: Challenge,
+    *,
+    norm: bool,
+    learning_rate: float,
+    optimizer: str = "SGD",
+    factor: float = 1.0,
+) -> TrainingChallenge:
+    """Draw a network and images.
+
+    The images of the last batch are brighter, so that its loss differs and a mean of batch means
+    is not the mean over images.
+    """
+    rng = challenge.rng
+    batch_size = int(rng.integers(7, 12))
+    last = int(rng.integers(3, 5))
+    count = batch_size * 4 + last
+    classes = int(rng.integers(4, 8))
+    images = torch.from_numpy(rng.normal(size=(count, 3, 8, 8))).float()
+    images[-last:] = images[-last:] * 3 + 1
+    return TrainingChallenge(
+        {
+            "state": networks.drawn_state(lambda: networks.tiny_net(classes, norm), challenge.seed),
+            "images": images,
+            "labels": torch.from_numpy(rng.integers(0, classes, count)),
+            "batch_size": batch_size,
+            "classes": classes,
+            "norm": norm,
+            "optimizer_name": optimizer,
+            "learning_rate": learning_rate,
+            "factor": factor,
+            "device_name": DEVICE,
+        }
+    )
+
+
+@probe(uses=(networks.tiny_net,))
+def one_epoch(
+    train_epoch: Any,
+    state: Any,
+    images: Any,
+    labels: Any,
+    batch_size: int,
+    classes: int,
+    norm: bool,
+    optimizer_name: str,
+    learning_rate: float,
+    factor: float,
+    device_name: str,
+) -> Any:
+    """Call train_epoch on a network in evaluation mode; its return value and the state after it."""
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+
+    class ScaledLoss(nn.NLLLoss):
+        """A criterion that only its own call knows."""
+
+        def forward(self, log_probabilities: Any, labels: Any) -> Any:
+            return factor * super().forward(log_probabilities, labels)
+
+    device = torch.device(device_name)
+    net = tiny_net(classes, norm)  # type: ignore[name-defined]  # noqa: F821
+    net.load_state_dict(state)
+    net.to(device).eval()
+    optimizer = getattr(torch.optim, optimizer_name)(net.parameters(), lr=learning_rate)
+    loader = DataLoader(TensorDataset(images, labels), batch_size=batch_size)
+    criterion = nn.NLLLoss() if factor == 1 else ScaledLoss()
+    loss = train_epoch(net, loader, criterion, optimizer, device)
+    return {
+        "loss": loss,
+        "state": {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()},
+    }
+
+
+@probe(uses=(networks.tiny_net,))
+def one_validation(
+    validate: Any, state: Any, images: Any, labels: Any, batch_size: int, classes: int,
+    training: bool, device_name: str,
+) -> Any:  # fmt: skip
+    """Call validate on a network with gradients; what it returns, does and leaves behind."""
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    device = torch.device(device_name)
+    net = tiny_net(classes, True)  # type: ignore[name-defined]  # noqa: F821
+    net.load_state_dict(state)
+    net.to(device)
+    for number, parameter in enumerate(net.parameters()):
+        parameter.grad = torch.full_like(parameter, number + 0.5)
+    net.train(training)
+    modes = []
+    graphs = []
+
+    def watch(module: Any, _inputs: Any, output: Any) -> None:
+        modes.append(any(part.training for part in module.modules()))
+        graphs.append(bool(output.requires_grad))
+
+    handle = net.register_forward_hook(watch)
+    loader = DataLoader(TensorDataset(images, labels), batch_size=batch_size)
+    try:
+        accuracy = validate(net, loader, device)
+    finally:
+        handle.remove()
+    return {
+        "accuracy": accuracy,
+        "any_training": any(modes),
+        "any_graph": any(graphs),
+        "trains_after": [bool(part.training) for part in net.modules()],
+        "requires_grad": [bool(parameter.requires_grad) for parameter in net.parameters()],
+        "state": {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()},
+        "gradients": [
+            None if parameter.grad is None else parameter.grad.cpu() for parameter in net.parameters()
+        ],
+    }
+
+
+@probe(uses=(networks.tiny_net,))
+def fitted(
+    fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any,
+    batch_size: int, classes: int, epochs: int, learning_rate: float, device_name: str,
+) -> Any:  # fmt: skip
+    """Call fit on a network in evaluation mode; its history and the state after it."""
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    net = tiny_net(classes, True)  # type: ignore[name-defined]  # noqa: F821
+    net.load_state_dict(state)
+    net.eval()
+    loaders = [
+        DataLoader(TensorDataset(images, labels), batch_size=batch_size),
+        DataLoader(TensorDataset(test_images, test_labels), batch_size=batch_size),
+    ]
+    history = fit(net, *loaders, epochs, learning_rate, torch.device(device_name))
+    return {
+        "history": {**history} if isinstance(history, dict) else history,
+        "state": {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()},
+    }
+
+
+@probe(uses=(networks.short_vgg,))
+def short_run(
+    fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any,
+    batch_size: int, epochs: int, learning_rate: float, device_name: str, seed: int,
+) -> Any:  # fmt: skip
+    """Train a small VGG on images (n, 32, 32, 3) of bytes; the state after it."""
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    def loader(pixels: Any, targets: Any, shuffle: bool) -> Any:
+        inputs = torch.as_tensor(pixels).permute(0, 3, 1, 2).float() / 255  # (n, 3, 32, 32)
+        order = torch.Generator().manual_seed(seed)
+        data = TensorDataset(inputs, torch.as_tensor(targets))
+        return DataLoader(data, batch_size=batch_size, shuffle=shuffle, generator=order)
+
+    net = short_vgg(10)  # type: ignore[name-defined]  # noqa: F821
+    net.load_state_dict(state)
+    loaders = loader(images, labels, True), loader(test_images, test_labels, False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fit(net, *loaders, epochs, learning_rate, torch.device(device_name))
+    return {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()}

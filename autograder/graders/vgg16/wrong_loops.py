@@ -1,0 +1,109 @@
+"""Training loops that are wrong on purpose, each a mistake that students make.
+
+The graders run them on the same network, batches and optimizer as the student's loop, and name the
+mistake when the student's parameters moved exactly as one of these moves them. Where two mistakes
+move the parameters in the same way (never zeroed, or zeroed once before the loop) they are one
+entry, and the words fit both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from autograder.graders.vgg16.reference import Loader
+
+TrainEpoch = Callable[..., float]
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How a loop goes about it; the defaults are right, except that the sum is never returned."""
+
+    training: bool = True
+    order: str = "zero backward step"
+    activation: Callable[[torch.Tensor], torch.Tensor] = partial(torch.log_softmax, dim=1)
+    batches: tuple[int | None, int | None] = (None, None)
+    passes: int = 1
+    factor: Callable[[int, int], float] = lambda _batch, _count: 1.0  # of the loss, by images and batches
+    clip: float | None = None
+    one_step: bool = False
+
+
+def loop(habits: Habits) -> TrainEpoch:
+    """A `train_epoch` with these habits."""
+
+    def train_epoch(
+        net: nn.Module,
+        loader: Loader,
+        criterion: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        device: torch.device,
+    ) -> float:
+        net.train(habits.training)
+        batches = list(loader)
+        for images, labels in habits.passes * batches[slice(*habits.batches)]:
+            loss = criterion(habits.activation(net(images.to(device))), labels.to(device))
+            actions: dict[str, Callable[[], Any]] = {
+                "zero": optimizer.zero_grad,
+                "backward": (loss * habits.factor(len(labels), len(batches))).backward,
+                "clip": partial(nn.utils.clip_grad_norm_, net.parameters(), habits.clip or 1.0),
+                "step": optimizer.step,
+            }
+            for action in habits.order.split():
+                actions[action]()
+        if habits.one_step:
+            optimizer.step()
+        return 0.0
+
+    return train_epoch
+
+
+WRONG_LOOPS: dict[str, TrainEpoch] = {
+    name: loop(habits)
+    for name, habits in {
+        "the gradients were never set to zero between batches": Habits(order="backward step"),
+        "nothing were learnt: step() is never called, or finds no gradient, because zero_grad() stands "
+        "between backward() and step()": Habits(order="zero backward"),
+        "each step used the gradient of the batch before, because step() comes before backward()": Habits(
+            order="step zero backward"
+        ),
+        "each step used all earlier batches' gradients and not its own: step() comes before "
+        "backward(), and nothing is set to zero": Habits(order="step backward"),
+        "softmax stood where log_softmax should": Habits(activation=partial(torch.softmax, dim=1)),
+        "softmax were applied first and log_softmax on top of it": Habits(
+            activation=lambda logits: torch.log_softmax(torch.softmax(logits, dim=1), dim=1)
+        ),
+        "the raw outputs of the network went into the loss, without a log_softmax": Habits(
+            activation=lambda logits: logits
+        ),
+        "log_softmax ran over the images of the batch (dim=0) and not over the classes": Habits(
+            activation=partial(torch.log_softmax, dim=0)
+        ),
+        "the network were in evaluation mode while it was trained": Habits(training=False),
+        "only the first batch were used (is `return` inside the loop?)": Habits(batches=(None, 1)),
+        "only the last batch were used (do backward() and step() stand inside the loop?)": Habits(
+            batches=slice(-1, None)
+        ),
+        "the last, smaller batch were left out": Habits(batches=(None, -1)),
+        "there were two passes over the loader": Habits(passes=2),
+        "step() were called twice for each batch": Habits(order="zero backward step step"),
+        "the gradients were clipped to a norm of 1": Habits(order="zero backward clip step"),
+        "the loss were multiplied by the number of images in the batch before backward()": Habits(
+            factor=lambda images, _batches: images
+        ),
+        "the loss were divided by the number of images in the batch before backward()": Habits(
+            factor=lambda images, _batches: 1 / images
+        ),
+        "the loss were divided by the number of batches before backward()": Habits(
+            factor=lambda _images, batches: 1 / batches
+        ),
+        "the loss were made larger and not smaller (a sign)": Habits(factor=lambda _i, _b: -1.0),
+        "step() were called once, after the loop": Habits(order="backward", one_step=True),
+    }.items()
+}

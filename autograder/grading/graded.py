@@ -1,0 +1,27 @@
+"""The mark that ties a hidden test to a grade cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pytest
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def graded(grade_id: str, weight: float = 1.0) -> Callable[[F], F]:
+    """Tie a test to the grade cell `grade_id`; tests of one cell share its points by `weight`.
+
+    The first line of the test's docstring is the row that the student sees; the rest is the hint
+    that is shown when the test fails. Neither may carry an expected value or a hidden input.
+    """
+    if weight <= 0:
+        raise ValueError(f"The weight of a graded test must be positive, not {weight}.")
+
+    def mark(function: F) -> F:
+        if not function.__doc__:
+            raise ValueError(f"{function.__name__} needs a docstring: its first line is the row students see.")
+        return pytest.mark.graded(grade_id=grade_id, weight=weight)(function)  # type: ignore[no-any-return]
+
+    return mark

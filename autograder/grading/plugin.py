@@ -1,0 +1,187 @@
+"""The judge: pytest with a plugin that turns hidden tests into checks.
+
+pytest collects the graders of one notebook and runs them in this trusted process. The plugin gives
+them the fixtures `student` and `challenge`, watches how each test ends, and maps it to a verdict:
+
+===========================================  ==========================================
+the test ended with                          verdict
+===========================================  ==========================================
+nothing                                      passed
+`Mismatch` (the `expect…` comparisons)       failed, the message is shown
+`NameMissing`, `BadReply`                    failed, the message is shown
+`StudentRaised`                              raised, the message is shown
+`LimitHit`                                   limit, the message is shown
+a plain `assert` or `pytest.fail`            failed, only title and hint are shown
+anything else (also a skip or a broken       ungraded: our fault, goes to staff
+fixture)
+===========================================  ==========================================
+
+A grade cell whose tests were not collected at all gets no checks, which is `ungraded` as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import traceback
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.errors import BadReply, KitError, LimitHit, NameMissing, StudentFault, StudentRaised
+from autograder.grading.compare import Mismatch
+from autograder.grading.student import BoxLike, Challenge, Student
+from autograder.scorecard import Check, Verdict
+
+
+_UNWANTED = ("cacheprovider", "terminalreporter", "logging", "timeout", "xdist", "faulthandler")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The checks of each grade cell, and what pytest had to say when it could not run them."""
+
+    checks: dict[str, tuple[Check, ...]]
+    trouble: str = ""
+
+
+def judge(graders: Path, box: BoxLike, secret: bytes, hand_in: str) -> Judged:
+    """Run the hidden tests of one notebook against one box.
+
+    Args:
+        graders: the file with the notebook's hidden tests.
+        box: answers the probes.
+        secret: the course's secret, from which the challenges are drawn.
+        hand_in: a digest of the hand-in's content; the same hand-in gets the same challenges.
+
+    Returns:
+        the checks by grade_id. A test that did not run is `ungraded` or absent, never passed.
+
+    Raises:
+        KitError: when the file is missing.
+    """
+    if not graders.is_file():
+        raise KitError(f"There is no grader file {graders}. Write it, or correct Course.graders_directory.")
+    plugin = JudgePlugin(box, secret, hand_in)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        pytest.main(
+            [
+                str(graders),
+                "--import-mode=importlib",
+                f"--rootdir={graders.parent}",
+                "--override-ini=addopts=",
+                "--override-ini=filterwarnings=",
+                "--config-file=/dev/null",
+                *(f"-pno:{name}" for name in _UNWANTED),
+            ],
+            plugins=[plugin],
+        )
+    return Judged(
+        {grade_id: tuple(checks) for grade_id, checks in plugin.checks.items()},
+        "\n".join(plugin.trouble) or ("" if plugin.checks else said.getvalue().strip()),
+    )
+
+
+class JudgePlugin:
+    """Fixtures and verdicts for one run of one notebook's graders."""
+
+    def __init__(self, box: BoxLike, secret: bytes, hand_in: str) -> None:
+        self._student = Student(box)
+        self._secret = secret
+        self._hand_in = hand_in
+        self.checks: dict[str, list[Check]] = {}
+        self.trouble: list[str] = []
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.addinivalue_line("markers", "graded(grade_id, weight): a hidden test of a grade cell")
+
+    @pytest.fixture(scope="session")
+    def student(self) -> Student:
+        """The student's notebook: `student.run(probe, **data)` or `student.name(arguments)`."""
+        return self._student
+
+    @pytest.fixture
+    def challenge(self, request: pytest.FixtureRequest) -> Challenge:
+        """Fresh inputs for this test."""
+        return Challenge(self._secret, self._hand_in, request.node.name)
+
+    @pytest.hookimpl
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.trouble.append(f"{report.nodeid} could not be collected: {report.longreprtext}")
+
+    @pytest.hookimpl
+    def pytest_internalerror(self, excrepr: object) -> None:
+        self.trouble.append(f"pytest broke: {excrepr}")
+
+    @pytest.hookimpl
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Every graded test starts as `ungraded`: one that never reports is never a pass."""
+        for item in items:
+            mark = item.get_closest_marker("graded")
+            if mark is None:
+                self.trouble.append(f"{item.name} is not marked with @graded and counts for nothing.")
+                continue
+            self._set(item, Verdict.UNGRADED, staff_detail="This test did not run.")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if item.get_closest_marker("graded") is None:
+            return report
+        if call.excinfo is not None:
+            verdict, message = _verdict_of(call.excinfo.value)
+            if call.when != "call" and verdict is not Verdict.LIMIT:
+                verdict, message = Verdict.UNGRADED, ""
+            detail = "".join(traceback.format_exception(call.excinfo.value, limit=-6))
+            self._set(item, verdict, message, "" if verdict is Verdict.PASSED else detail)
+        elif call.when == "call":
+            self._set(item, Verdict.PASSED)
+        return report
+
+    def _set(
+        self, item: pytest.Item, verdict: Verdict, message: str = "", staff_detail: str = ""
+    ) -> None:
+        mark = item.get_closest_marker("graded")
+        assert mark is not None
+        title, hint = _title_and_hint(getattr(item, "function", None))
+        check = Check(
+            name=item.name,
+            title=title,
+            verdict=verdict,
+            weight=mark.kwargs["weight"],
+            message=message,
+            hint=hint if verdict is Verdict.FAILED else "",
+            staff_detail=staff_detail,
+        )
+        checks = self.checks.setdefault(mark.kwargs["grade_id"], [])
+        checks[:] = [other for other in checks if other.name != check.name] + [check]
+
+
+def _verdict_of(error: BaseException) -> tuple[Verdict, str]:
+    match error:
+        case Mismatch() | NameMissing() | BadReply():
+            return Verdict.FAILED, str(error)
+        case StudentRaised():
+            return Verdict.RAISED, str(error)
+        case LimitHit():
+            return Verdict.LIMIT, str(error)
+        case StudentFault():
+            return Verdict.FAILED, str(error)
+        case KitError():
+            return Verdict.UNGRADED, ""
+        case AssertionError() | pytest.fail.Exception():
+            return Verdict.FAILED, ""
+    return Verdict.UNGRADED, ""
+
+
+def _title_and_hint(function: Any) -> tuple[str, str]:
+    text = (getattr(function, "__doc__", None) or "").strip()
+    title, _, rest = text.partition("\n")
+    return title.strip(), " ".join(rest.split())

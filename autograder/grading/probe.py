@@ -1,0 +1,107 @@
+"""Probes: short functions that are shipped into the box as source.
+
+A probe's parameters are either data that the grader sends, or names that the student's notebook
+defines; everything else it must bring along, by imports in its body or by `uses`. What a probe
+carries can be read in the box, so it carries no answers. Comments and docstrings stay here.
+
+The same probe can be called here with the *reference* functions: that is how the expected values of
+the training graders are made, and why both sides compute exactly the same thing.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import textwrap
+from collections.abc import Callable
+from typing import Any, overload
+
+
+class Probe:
+    """A function to run in the box; made by the decorator `probe`."""
+
+    def __init__(self, function: Callable[..., Any], uses: tuple[Callable[..., Any], ...] = ()) -> None:
+        self.function = function
+        self.name = function.__name__
+        self.parameters = tuple(inspect.signature(function).parameters)
+        self.required = tuple(
+            name
+            for name, parameter in inspect.signature(function).parameters.items()
+            if parameter.default is inspect.Parameter.empty
+        )
+        self.source = "\n\n".join(_shippable_source(part) for part in (*uses, function))
+        _refuse_unbound_names(self.source, self.name)
+        self.__doc__ = function.__doc__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the probe here. For reference functions only, never for a student's."""
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<probe {self.name}({', '.join(self.parameters)})>"
+
+
+@overload
+def probe(function: Callable[..., Any]) -> Probe: ...
+@overload
+def probe(*, uses: tuple[Callable[..., Any], ...]) -> Callable[[Callable[..., Any]], Probe]: ...
+def probe(
+    function: Callable[..., Any] | None = None, *, uses: tuple[Callable[..., Any], ...] = ()
+) -> Probe | Callable[[Callable[..., Any]], Probe]:
+    """Make a function a probe; `uses` names helper functions that are shipped with it.
+
+    Raises:
+        ValueError: when the function needs a module-level name, which the box would not have.
+    """
+    if function is not None:
+        return Probe(function)
+    return lambda decorated: Probe(decorated, uses)
+
+
+def _shippable_source(function: Callable[..., Any]) -> str:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    definition = tree.body[0]
+    assert isinstance(definition, ast.FunctionDef | ast.ClassDef)
+    definition.decorator_list = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node, clean=False):
+            node.body = node.body[1:] or [ast.Pass()]
+        if isinstance(node, ast.FunctionDef):  # annotations may name what the box does not have
+            node.returns = None
+            for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
+                argument.annotation = None
+    return ast.unparse(ast.fix_missing_locations(_WithoutAnnotations().visit(tree)))
+
+
+class _WithoutAnnotations(ast.NodeTransformer):
+    """Turns `x: T = value` into `x = value`, for T may be what the box does not have."""
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        if node.value is None:
+            return ast.copy_location(ast.Pass(), node)
+        return ast.copy_location(ast.Assign(targets=[node.target], value=node.value), node)
+
+
+def _refuse_unbound_names(source: str, name: str) -> None:
+    """Refuse a probe that would end in a NameError in the box."""
+    import symtable
+
+    table = symtable.symtable(source, f"<probe {name}>", "exec")
+    defined = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned()}
+    defined |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_namespace()}
+
+    def unbound(scope: symtable.SymbolTable) -> set[str]:
+        names = {
+            symbol.get_name()
+            for symbol in scope.get_symbols()
+            if symbol.is_global() and symbol.is_referenced()
+        }
+        return names.union(*(unbound(child) for child in scope.get_children()))
+
+    missing = sorted(unbound(table) - defined - set(dir(builtins)))
+    if missing:
+        raise ValueError(
+            f"The probe {name} uses {', '.join(missing)}, which it does not bring along. Import it in "
+            "the probe's body, pass it as data, or name it in @probe(uses=(...))."
+        )

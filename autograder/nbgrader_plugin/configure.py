@@ -1,0 +1,45 @@
+"""One call that points nbgrader to the kit. Imports nothing heavy: every nbgrader command runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+_HERE = "autograder.nbgrader_plugin"
+
+
+def configure(c: Any, config_file: str) -> None:
+    """Connect nbgrader to the kit; to be called first in `course_config.py`.
+
+    Args:
+        c: what `get_config()` returned.
+        config_file: `__file__` of `course_config.py`; its folder is the course.
+    """
+    root = Path(config_file).resolve().parent
+    records = root / "records"
+    records.mkdir(mode=0o700, exist_ok=True)
+
+    c.CourseDirectory.root = str(root)
+    # Not nbgrader's default place: a tool that has not read this file finds an empty gradebook with
+    # no assignment in it, and stops before it runs any code of a student's.
+    c.CourseDirectory.db_url = f"sqlite:///{records / 'gradebook.db'}"
+
+    c.Autograde.exporter_class = f"{_HERE}.hand_in.HandInExporter"
+    c.Autograde.sanitize_preprocessors = [
+        "nbgrader.preprocessors.ClearOutput",
+        "nbgrader.preprocessors.OverwriteKernelspec",
+        "nbgrader.preprocessors.OverwriteCells",
+        "nbgrader.preprocessors.CheckCellMetadata",
+    ]
+    c.Autograde.autograde_preprocessors = [
+        f"{_HERE}.judge.Judge",  # in the place of nbgrader's Execute
+        f"{_HERE}.judge.SaveMarks",  # in the place of SaveAutoGrades
+        "nbgrader.preprocessors.AssignLatePenalties",
+        "nbgrader.preprocessors.CheckCellMetadata",
+    ]
+
+    c.GenerateFeedback.exporter_class = f"{_HERE}.feedback.FeedbackExporter"
+    c.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades"]
+
+    # The formgrader shows hand-ins inside the instructor's session: no script of a student's there.
+    c.HTMLExporter.sanitize_html = True

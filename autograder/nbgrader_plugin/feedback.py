@@ -1,0 +1,38 @@
+"""nbgrader's generate_feedback with the kit's own page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nbconvert.exporters import Exporter
+from nbformat import NotebookNode
+
+from autograder.course import find_course, load_course
+from autograder.engine.records import load_card
+from autograder.report.feedback import render_feedback
+
+
+class FeedbackExporter(Exporter):  # type: ignore[misc]
+    """One self-contained HTML page for an autograded notebook."""
+
+    file_extension = ".html"
+    output_mimetype = "text/html"
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kwargs: Any
+    ) -> tuple[str, dict[str, Any]]:
+        notebook, found = super().from_notebook_node(nb, resources, **kwargs)
+        about = found["nbgrader"]
+        card = load_card(load_course(find_course(Path.cwd())), about["assignment"], about["student"])
+        notebooks = card.for_student().notebooks if card else ()
+        page = render_feedback(
+            notebook,
+            next((entry for entry in notebooks if entry.name == about["notebook"]), None),
+            student=about["student"],
+            assignment=about["assignment"],
+            score=about["score"],
+            max_score=about["max_score"],
+            late_penalty=about["late_penalty"],
+        )
+        return page, found

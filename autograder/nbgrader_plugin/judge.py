@@ -1,0 +1,116 @@
+"""The preprocessors that make and keep the marks, in the place of nbgrader's Execute and SaveAutoGrades."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+from nbgrader import utils
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+from autograder.course import find_course, load_course
+from autograder.engine.hand_ins import make_job
+from autograder.engine.records import save_card
+from autograder.engine.service import judge_service
+from autograder.errors import KitError
+from autograder.nbgrader_plugin.hand_in import METADATA
+from autograder.scorecard import Item, NotebookCard, Verdict
+
+_CARD = "autograder_card"  # where the card travels from Judge to SaveMarks
+
+
+class Judge(NbGraderPreprocessor):  # type: ignore[misc]
+    """Has the notebook judged, in a box and by the hidden tests, and puts its outputs in."""
+
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        about = resources["nbgrader"]
+        course = load_course(find_course(Path.cwd()))
+        source = course.notebooks(about["assignment"])[about["notebook"]]
+        folder = course.submitted(about["student"], about["assignment"])
+        note = nb.metadata.pop(METADATA, {})
+        job = make_job(
+            course,
+            about["assignment"],
+            about["student"],
+            source,
+            nb,
+            folder,
+            list(note.get("repairs", [])),
+            str(note.get("unreadable", "")),
+        )
+        judgement = judge_service().result(job)
+        code = [cell for cell in nb.cells if cell.cell_type == "code"]
+        for number, (cell, outputs) in enumerate(zip(code, judgement.outputs, strict=True), 1):
+            cell.outputs = [NotebookNode(output) for output in outputs]
+            cell.execution_count = number
+        save_card(course, judgement.card)
+        resources[_CARD] = judgement.card.notebooks[0]
+        return nb, resources
+
+
+class SaveMarks(NbGraderPreprocessor):  # type: ignore[misc]
+    """Writes the marks of a judged notebook into the gradebook, and hints into its comments.
+
+    Only `auto_score`, `auto_comment` and `needs_manual_grade` are written; a mark or a comment that
+    a person gave stays. An item that is `ungraded` gets no score and waits for a person.
+    """
+
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        about = resources["nbgrader"]
+        card: NotebookCard = resources.pop(_CARD)
+        cells = {
+            cell.metadata.nbgrader["grade_id"]: cell
+            for cell in nb.cells
+            if cell.metadata.get("nbgrader", {}).get("grade_id")
+        }
+        where = (about["notebook"], about["assignment"], about["student"])
+        solution = None
+        solutions = {}
+        for grade_id, cell in cells.items():
+            solution = grade_id if utils.is_solution(cell) else solution
+            solutions[grade_id] = solution
+        with Gradebook(about["db_url"]) as gradebook:
+            for item in card.items:
+                grade = self._find_grade(gradebook, item, where)
+                untouched = item.manual and _is_untouched(cells.get(item.grade_id))
+                grade.auto_score = 0.0 if untouched else item.score
+                grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+                comment_at = solutions.get(item.grade_id)
+                if comment_at is not None:
+                    comment = gradebook.find_comment(comment_at, *where)
+                    comment.auto_comment = "No response." if untouched else comment_text(item)
+            gradebook.db.commit()
+        return nb, resources
+
+    @staticmethod
+    def _find_grade(gradebook: Gradebook, item: Item, where: tuple[str, str, str]) -> Any:
+        try:
+            grade = gradebook.find_grade(item.grade_id, *where)
+        except MissingEntry:
+            grade = None
+        if grade is None or grade.max_score != item.max_score:
+            known = "is not there" if grade is None else f"has {grade.max_score:g} points"
+            raise KitError(
+                f"`{item.grade_id}` has {item.max_score:g} points in source/{where[1]}/{where[0]}.ipynb, "
+                f"but in the gradebook it {known}. Run `autograder release {where[1]}`."
+            )
+        return grade
+
+
+def comment_text(item: Item) -> str | None:
+    """What the student reads under an item's solution; None where there is nothing to say."""
+    if item.verdict is Verdict.UNGRADED:
+        return "This item could not be graded yet. That is not a zero: the staff have been told."
+    if item.verdict in (None, Verdict.PASSED):
+        return None
+    return item.hint or None
+
+
+def _is_untouched(cell: NotebookNode | None) -> bool:
+    return cell is not None and cell.metadata.nbgrader.get("checksum") == utils.compute_checksum(cell)

@@ -1,0 +1,210 @@
+"""Plain data as JSON and safetensors: the one form in which values cross the wall.
+
+This file is used on both sides: it is bound into the box beside `box_probe.py`, and imported by the
+trusted side. It needs torch, NumPy and safetensors, and
+nothing of the kit's. Nothing in it executes what it reads.
+
+A message is the length of its JSON part (8 bytes, little-endian), the JSON, and a safetensors blob.
+JSON holds None, booleans, integers, finite floats and strings as they are; everything else is an
+object ``{"$": kind, ...}``: tuple, dict, float (NaN and infinity), scalar (NumPy), tensor, array,
+and, for all that is no plain data, object with the name of its type.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+
+MAX_DEPTH = 32
+MAX_NODES = 200_000
+MAX_TEXT = 1_000_000  # characters of one string
+
+_NUMPY_SCALARS = {
+    f"{kind}{bits}"
+    for kind, sizes in (("int", (8, 16, 32, 64)), ("uint", (8, 16, 32, 64)), ("float", (16, 32, 64)))
+    for bits in sizes
+} | {"bool"}
+
+
+class CodecError(ValueError):
+    """Bytes that are no message of this form, or a value too large for one."""
+
+
+class Opaque:
+    """A value that is no plain data; only its type's name and a few words about it crossed over."""
+
+    def __init__(self, type_name: str, text: str = "") -> None:
+        self.type_name = type_name
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"<{self.type_name}>"
+
+
+def dumps(value: Any) -> bytes:
+    """Encode a value.
+
+    Raises:
+        CodecError: when it is nested deeper than MAX_DEPTH or has more than MAX_NODES parts.
+    """
+    encoder = _Encoder()
+    tree = json.dumps(encoder.encode(value, 0), allow_nan=False).encode()
+    blob = safetensors.torch.save(encoder.tensors) if encoder.tensors else b""
+    return len(tree).to_bytes(8, "little") + tree + blob
+
+
+def loads(message: bytes) -> Any:
+    """Decode a message; everything about it may be a lie.
+
+    Raises:
+        CodecError: for bytes that `dumps` cannot have made.
+    """
+    size = int.from_bytes(message[:8], "little")
+    if len(message) < 8 or size > len(message) - 8:
+        raise CodecError("the message is cut short")
+    try:
+        tree = json.loads(message[8 : 8 + size], parse_constant=_refuse_constant)
+        blob = message[8 + size :]
+        tensors = safetensors.torch.load(blob) if blob else {}
+    except (ValueError, RecursionError, safetensors.SafetensorError, KeyError, TypeError) as error:
+        raise CodecError(f"the message is not readable: {type(error).__name__}") from None
+    return _Decoder(tensors).decode(tree, 0)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+class _Encoder:
+    def __init__(self) -> None:
+        self.tensors: dict[str, torch.Tensor] = {}
+        self._nodes = 0
+
+    def encode(self, value: Any, depth: int) -> Any:
+        self._nodes += 1
+        if depth > MAX_DEPTH or self._nodes > MAX_NODES:
+            raise CodecError("the value is nested too deeply or has too many parts")
+        if value is None or type(value) in (bool, int):
+            return value
+        if type(value) is str:
+            return value[:MAX_TEXT]
+        if type(value) is float:
+            return value if math.isfinite(value) else {"$": "float", "v": repr(value)}
+        if isinstance(value, np.generic):
+            return self._scalar(value)
+        if isinstance(value, torch.Tensor):
+            return self._tensor(value)
+        if isinstance(value, np.ndarray):
+            return self._array(value)
+        if isinstance(value, list):
+            return [self.encode(part, depth + 1) for part in value]
+        if isinstance(value, tuple):
+            return {"$": "tuple", "v": [self.encode(part, depth + 1) for part in value]}
+        if isinstance(value, dict):
+            pairs = [[self.encode(k, depth + 1), self.encode(v, depth + 1)] for k, v in value.items()]
+            return {"$": "dict", "v": pairs}
+        if isinstance(value, Opaque):
+            return self._object(value.type_name, value.text)
+        return self._object(type(value).__name__)
+
+    def _object(self, type_name: str, text: str = "") -> dict[str, str]:
+        return {"$": "object", "type": str(type_name)[:100], "text": str(text)[:200]}
+
+    def _scalar(self, value: np.generic) -> Any:
+        name = value.dtype.name
+        if name not in _NUMPY_SCALARS:
+            return self._object(f"numpy.{name}")
+        plain = value.item()
+        if isinstance(plain, float) and not math.isfinite(plain):
+            plain = repr(plain)
+        return {"$": "scalar", "type": name, "v": plain}
+
+    def _tensor(self, value: torch.Tensor) -> Any:
+        plain = value.detach().as_subclass(torch.Tensor)
+        for lies, word in (
+            (plain.is_meta, "meta tensor"),
+            (plain.is_nested, "nested tensor"),
+            (plain.is_quantized, "quantised tensor"),
+            (plain.layout is not torch.strided, "sparse tensor"),
+            (plain.is_complex(), "complex tensor"),
+        ):
+            if lies:
+                return self._object(word)
+        key = str(len(self.tensors))
+        # A copy of its own: safetensors refuses tensors that share memory.
+        self.tensors[key] = torch.empty(plain.shape, dtype=plain.dtype).copy_(plain)
+        return {"$": "tensor", "v": key}
+
+    def _array(self, value: Any) -> Any:
+        if value.dtype.kind not in "fiub":
+            return self._object(f"numpy array of {value.dtype.name}")
+        try:
+            tensor = torch.from_numpy(np.array(value, order="C", subok=False))
+        except (TypeError, ValueError):
+            return self._object(f"numpy array of {value.dtype.name}")
+        key = str(len(self.tensors))
+        self.tensors[key] = tensor
+        return {"$": "array", "v": key}
+
+
+class _Decoder:
+    def __init__(self, tensors: dict[str, torch.Tensor]) -> None:
+        self._tensors = tensors
+        self._nodes = 0
+
+    def decode(self, tree: Any, depth: int) -> Any:
+        self._nodes += 1
+        if depth > MAX_DEPTH + 1 or self._nodes > 2 * MAX_NODES:
+            raise CodecError("the message is nested too deeply or has too many parts")
+        if isinstance(tree, list):
+            return [self.decode(part, depth + 1) for part in tree]
+        if not isinstance(tree, dict):
+            return tree
+        kind, value = tree.get("$"), tree.get("v")
+        if kind == "tuple" and isinstance(value, list):
+            return tuple(self.decode(part, depth + 1) for part in value)
+        if kind == "dict" and isinstance(value, list):
+            return self._dict(value, depth)
+        if kind == "float" and value in ("nan", "inf", "-inf"):
+            return float(value)
+        if kind == "scalar" and tree.get("type") in _NUMPY_SCALARS:
+            return self._scalar(tree["type"], value)
+        if kind in ("tensor", "array") and isinstance(value, str) and value in self._tensors:
+            tensor = self._tensors[value]
+            return tensor if kind == "tensor" else self._numpy(tensor)
+        if kind == "object" and isinstance(tree.get("type"), str):
+            return Opaque(tree["type"][:100], str(tree.get("text", ""))[:200])
+        raise CodecError("the message has a part of no known kind")
+
+    def _dict(self, pairs: list[Any], depth: int) -> dict[Any, Any]:
+        result = {}
+        for pair in pairs:
+            if not isinstance(pair, list) or len(pair) != 2:
+                raise CodecError("a dict's part is no pair")
+            key, value = (self.decode(part, depth + 1) for part in pair)
+            try:
+                result[key] = value
+            except TypeError:
+                raise CodecError("a dict's key is no plain value") from None
+        return result
+
+    def _scalar(self, name: str, value: Any) -> Any:
+        if isinstance(value, str) and value in ("nan", "inf", "-inf"):
+            value = float(value)
+        if not isinstance(value, bool | int | float):
+            raise CodecError("a scalar is no number")
+        try:
+            return np.dtype(name).type(value)
+        except (OverflowError, ValueError):
+            raise CodecError("a scalar does not fit its type") from None
+
+    def _numpy(self, tensor: torch.Tensor) -> Any:
+        try:
+            return tensor.numpy()
+        except (TypeError, RuntimeError):
+            raise CodecError("an array has a type that NumPy does not know") from None

@@ -1,0 +1,204 @@
+"""The box as the rest of the kit sees it: run a notebook's cells, then ask about what they defined.
+
+A cell or a probe that hangs or kills its kernel costs only itself: a new kernel replays the cells that
+did not, and goes on with the next one. How often that may happen, and for how long a notebook may run
+in all, is limited.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograder.errors import BadReply, LimitHit, NameMissing, StudentRaised
+from autograder.sandbox.driver import Dead, Driver, Executed
+from autograder.sandbox.kernel import BoxedKernel
+from autograder.sandbox.settings import BoxSettings
+
+
+@dataclass
+class CellRun:
+    """One cell: `ok`, `error`, `limit` (stopped at a limit, or it ended the kernel), or `skipped`."""
+
+    status: str
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    message: str = ""
+
+
+class Box:
+    """One notebook behind the wall. Made by `open_box`."""
+
+    def __init__(
+        self, settings: BoxSettings, cells: Sequence[str], files: Mapping[str, bytes], data: Path | None
+    ) -> None:
+        self._settings = settings
+        self._cells = cells
+        self._files = files
+        self._data = data
+        self._driver: Driver | None = None
+        self._starts = 0
+        self._deadline = 0.0
+        self.runs: list[CellRun] = []
+
+    def run_cells(self) -> list[CellRun]:
+        """Run every cell in order; what a cell does to the kernel costs only that cell."""
+        self._start()
+        self._deadline = time.monotonic() + self._settings.notebook_wall_s
+        for source in self._cells:
+            self.runs.append(self._run_cell(source))
+        return self.runs
+
+    def ask(self, source: str, function: str, names: dict[str, str], data: dict[str, Any]) -> Any:
+        """See `autograder.grading.student.BoxLike`."""
+        if self._driver is None:
+            self._restart()
+        assert self._driver is not None
+        wall_s = self._time_for(self._settings.probe_wall_s)
+        request = {"source": source, "function": function, "names": names}
+        try:
+            reply = self._driver.ask(request, data, wall_s)
+        except Dead as error:
+            self._drop()
+            raise self._limit(error, wall_s, "while a check called your code") from None
+        return self._value_of(reply, wall_s)
+
+    def close(self) -> None:
+        """End everything that runs in the box."""
+        self._drop()
+
+    def _value_of(self, reply: Any, wall_s: float) -> Any:
+        if not isinstance(reply, dict):
+            raise BadReply("Your notebook's kernel sent an answer that is no answer to a check.")
+        match reply.get("ended"):
+            case "returned" if "value" in reply:
+                return reply["value"]
+            case "missing":
+                raise NameMissing(str(reply.get("name"))[:80], self._why_missing())
+            case "raised":
+                kind, text, where = (str(reply.get(key, ""))[:400] for key in ("kind", "text", "where"))
+                raise StudentRaised(kind, text, where)
+            case "interrupted":
+                raise LimitHit("probe_wall_s", self._too_slow(wall_s, "while a check called your code"))
+        raise BadReply("Your notebook's kernel sent an answer that is no plain data.")
+
+    def _why_missing(self) -> str:
+        broken = [run.message for run in self.runs if run.status in ("error", "limit")]
+        syntax = [message for message in broken if message.startswith(("SyntaxError", "IndentationError"))]
+        return f" (a cell ended with {(syntax or broken)[0]})" if broken else ""
+
+    def _run_cell(self, source: str) -> CellRun:
+        if self._driver is None:
+            try:
+                self._restart()
+            except LimitHit as hit:
+                return CellRun("skipped", message=str(hit))
+        assert self._driver is not None
+        try:
+            wall_s = self._time_for(self._settings.cell_wall_s)
+            done = self._driver.execute(source, wall_s)
+        except LimitHit as hit:
+            return CellRun("skipped", message=str(hit))
+        except Dead as error:
+            self._drop()
+            message = str(self._limit(error, wall_s, "in this cell"))
+            return CellRun("limit", [_note(message)], message)
+        if done.status == "interrupted":
+            message = self._too_slow(wall_s, "in this cell")
+            return CellRun("limit", [*done.outputs, _note(message)], message)
+        return CellRun(done.status, done.outputs, done.error)
+
+    def _start(self) -> None:
+        self._starts += 1
+        self._driver = Driver(BoxedKernel(self._settings, self._files, self._data), self._settings)
+        try:
+            self._driver.wait_until_ready()
+        except BaseException:
+            self._drop()
+            raise
+
+    def _restart(self) -> None:
+        """A new kernel with the cells replayed that did not end the last one."""
+        if self._starts > self._settings.restarts:
+            raise LimitHit(
+                "restarts",
+                f"Your notebook killed or hung its kernel more than {self._settings.restarts} times; "
+                "what comes after that was not run.",
+            )
+        started = time.monotonic()
+        self._start()
+        self._deadline += time.monotonic() - started  # our own start is not the student's time
+        assert self._driver is not None
+        for source, run in zip(self._cells, list(self.runs), strict=False):
+            if run.status == "limit":
+                continue
+            try:
+                replayed: Executed = self._driver.execute(source, self._time_for(self._settings.cell_wall_s))
+            except (Dead, LimitHit):
+                self._drop()
+                raise LimitHit(
+                    "restarts", "Your notebook's kernel died, and its cells could not be run again."
+                ) from None
+            del replayed
+
+    def _drop(self) -> None:
+        if self._driver is not None:
+            driver, self._driver = self._driver, None
+            driver.close()
+
+    def _time_for(self, wall_s: float) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise LimitHit(
+                "notebook_wall_s",
+                f"Your notebook used up its {self._settings.notebook_wall_s:g} seconds; "
+                "what comes after that was not run.",
+            )
+        return min(wall_s, left)
+
+    def _limit(self, error: Dead, wall_s: float, when: str) -> LimitHit:
+        if error.limit == "time":
+            return LimitHit("cell_wall_s", self._too_slow(wall_s, when))
+        return LimitHit(
+            "kernel",
+            f"Your notebook's kernel died {when}. It may have used more than the "
+            f"{self._settings.memory_mib} MiB of memory that it has, or ended itself.",
+        )
+
+    @staticmethod
+    def _too_slow(wall_s: float, when: str) -> str:
+        return f"Stopped after {wall_s:.0f} seconds {when}. Is there a loop that does not end?"
+
+
+@contextlib.contextmanager
+def open_box(
+    settings: BoxSettings,
+    cells: Sequence[str],
+    files: Mapping[str, bytes] | None = None,
+    data: Path | None = None,
+) -> Iterator[Box]:
+    """A box for one notebook.
+
+    Args:
+        cells: the sources of the notebook's code cells, in order.
+        files: what lies in the work folder, by name.
+        data: a folder of training data that the box may read.
+
+    Raises:
+        BoxUnavailable: when the wall cannot be built here.
+        BoxFailed: when the kernel does not start.
+    """
+    box = Box(settings, cells, files or {}, data)
+    try:
+        yield box
+    finally:
+        box.close()
+
+
+def _note(message: str) -> dict[str, Any]:
+    return {"output_type": "stream", "name": "stderr", "text": f"[{message}]\n"}
+
+

@@ -1,0 +1,301 @@
+"""Talks to one boxed kernel, and treats every byte that it says as hostile.
+
+Actors: the kernel, which the student's code owns (it can send anything on its sockets, at any time,
+signed with a key that it knows), and this driver in the trusted process. The driver sends
+`execute_request`s, collects outputs within a budget, and receives probes' replies on the wire. Nothing
+from the kernel is trusted to be there, to be complete, or to be small: messages over `_MAX_MESSAGE`
+close the connection, outputs over the budget are dropped, and every wait has a deadline that no
+message can move. A kernel that hangs is interrupted once and then reported as `Dead`.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import zmq
+from jupyter_client.session import Session
+
+from autograder import plain_data
+from autograder.errors import BadReply, BoxFailed
+from autograder.sandbox.kernel import BoxedKernel
+from autograder.sandbox.outputs import OutputCollector
+from autograder.sandbox.settings import BoxSettings
+from autograder.sandbox.wall import memory_file
+
+_MAX_MESSAGE = 12 * 2**20  # one Jupyter message; a large figure is 2 MiB
+_INTERRUPT_GRACE_S = 3.0  # how long an interrupted cell may take to end
+_IDLE_GRACE_S = 2.0  # how long outputs may lag behind the reply that follows them
+_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+
+
+class Dead(Exception):
+    """The kernel has ended or will not answer any more; `limit` names a limit it ran into."""
+
+    def __init__(self, limit: str, message: str) -> None:
+        self.limit = limit
+        super().__init__(message)
+
+
+@dataclass
+class Executed:
+    """How one cell ended: `ok`, `error` (its code raised), or `interrupted` (out of time)."""
+
+    status: str
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    error: str = ""
+
+
+class Driver:
+    """One kernel's client. Not for use by two threads."""
+
+    def __init__(self, kernel: BoxedKernel, settings: BoxSettings) -> None:
+        self._kernel = kernel
+        self._settings = settings
+        self._session = Session(key=kernel.key.encode(), username="grader")
+        self._context = zmq.Context()
+        self._shell = self._connect("shell", zmq.DEALER)
+        self._control = self._connect("control", zmq.DEALER)
+        self._iopub = self._connect("iopub", zmq.SUB)
+        self._iopub.subscribe(b"")
+        self._process = os.pidfd_open(kernel.process.pid)
+        self._poller = zmq.Poller()
+        for source in (self._shell, self._iopub, self._process, kernel.wire.fileno()):
+            self._poller.register(source, zmq.POLLIN)
+        self._asked = 0
+
+    def close(self) -> None:
+        """Drop the connections and end the kernel with everything in its box."""
+        self._context.destroy(linger=0)
+        os.close(self._process)
+        self._kernel.kill()
+
+    def wait_until_ready(self) -> None:
+        """Wait for the kernel's first answer.
+
+        Raises:
+            BoxFailed: when it does not come; no code of the student's has run yet.
+        """
+        deadline = time.monotonic() + self._settings.start_wall_s
+        ready = {"reply": False, "welcome": False}
+        number = self._send(self._shell, "kernel_info_request", {})
+
+        def on_shell(message: _Message) -> None:
+            ready["reply"] |= message.parent == number
+
+        def on_iopub(message: _Message) -> None:
+            # The answer to our request is proof that the subscription has arrived (iopub_welcome is
+            # sent by ipykernel 7, the status message by every version).
+            ready["welcome"] |= message.kind == "iopub_welcome" or message.parent == number
+
+        try:
+            while not all(ready.values()):
+                if ready["reply"] and not ready["welcome"]:
+                    number = self._send(self._shell, "kernel_info_request", {})
+                self._turn(min(deadline, time.monotonic() + 0.5), on_shell, on_iopub)
+                if time.monotonic() > deadline:
+                    raise Dead("start_wall_s", "no answer")
+        except Dead:
+            raise BoxFailed(
+                "A kernel did not start in its box. The box's last words: "
+                f"{self._kernel.last_words() or 'none'}. Run `autograder doctor`."
+            ) from None
+
+    def execute(self, code: str, wall_s: float) -> Executed:
+        """Run a cell, at most for `wall_s` seconds.
+
+        Raises:
+            Dead: when the kernel ended, or did not stop when it was interrupted.
+        """
+        collector = OutputCollector(self._settings.output_mib * 2**20, self._settings.outputs)
+        content = self._run(code, wall_s, collector, store_history=True)
+        if content is None:
+            return Executed("interrupted", collector.outputs())
+        if content.get("status") == "ok":
+            return Executed("ok", collector.outputs())
+        error = f"{content.get('ename', 'Error')}: {content.get('evalue', '')}"
+        return Executed("error", collector.outputs(), " ".join(error.split())[:300])
+
+    def ask(self, request: dict[str, Any], data: Any, wall_s: float) -> Any:
+        """Put one question to `box_probe` in the kernel; what is printed meanwhile is dropped.
+
+        Raises:
+            Dead: as for `execute`.
+            BadReply: when the answer is missing or no data.
+        """
+        self._asked += 1
+        self._send_packet({**request, "id": self._asked}, plain_data.dumps(data))
+        replies: list[Any] = []
+        collector = OutputCollector(0, 0)
+        code = "__import__('box_probe').serve()"
+        content = self._run(
+            code, wall_s, collector, store_history=False, on_wire=lambda: self._on_wire(replies)
+        )
+        if not replies:  # the reply may have come just after the kernel's own
+            with contextlib.suppress(BlockingIOError):
+                self._on_wire(replies)
+        if replies:
+            return replies[0]
+        if content is None:
+            return {"ended": "interrupted"}
+        raise BadReply("Your notebook's kernel did not answer a check.")
+
+    def _run(
+        self,
+        code: str,
+        wall_s: float,
+        collector: OutputCollector,
+        store_history: bool,
+        on_wire: Callable[[], None] | None = None,
+    ) -> dict[str, Any] | None:
+        """Execute and wait for reply and idle; the reply's content, or None after an interrupt."""
+        request = {
+            "code": code,
+            "silent": not store_history,
+            "store_history": store_history,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": False,
+        }
+        number = self._send(self._shell, "execute_request", request)
+        reply: list[dict[str, Any]] = []
+        idle: list[bool] = []
+
+        def on_shell(message: _Message) -> None:
+            if message.parent == number and message.kind == "execute_reply":
+                reply.append(message.content)
+
+        def on_iopub(message: _Message) -> None:
+            if message.parent != number:
+                return
+            if message.kind == "status" and message.content.get("execution_state") == "idle":
+                idle.append(True)
+            else:
+                collector.add(message.kind, message.content)
+
+        deadline = time.monotonic() + wall_s
+        interrupted = False
+        while not reply:
+            if not self._turn(deadline, on_shell, on_iopub, on_wire):
+                if interrupted:
+                    raise Dead("time", "it did not stop when it was interrupted")
+                interrupted = True
+                self._send(self._control, "interrupt_request", {})
+                deadline = time.monotonic() + _INTERRUPT_GRACE_S
+        deadline = time.monotonic() + _IDLE_GRACE_S
+        while not idle and self._turn(deadline, on_shell, on_iopub, on_wire):
+            pass
+        return None if interrupted else reply[0]
+
+    def _turn(
+        self,
+        deadline: float,
+        on_shell: Callable[[_Message], None],
+        on_iopub: Callable[[_Message], None],
+        on_wire: Callable[[], None] | None = None,
+    ) -> bool:
+        """Handle what has arrived; False when nothing did until the deadline."""
+        timeout_ms = max(0, int((deadline - time.monotonic()) * 1000))
+        if timeout_ms == 0:
+            return False
+        ready = dict(self._poller.poll(timeout_ms))
+        for source, handler in ((self._iopub, on_iopub), (self._shell, on_shell)):
+            if source in ready:
+                message = _receive(source)
+                if message is not None:
+                    handler(message)
+        if self._kernel.wire.fileno() in ready and self._process not in ready:
+            if on_wire is None:
+                self._on_wire([])  # nobody asked: receive and forget
+            else:
+                on_wire()
+        if self._process in ready:
+            raise Dead("kernel", "its kernel died")
+        return bool(ready)
+
+    def _on_wire(self, replies: list[Any]) -> None:
+        packet, descriptors, _flags, _address = socket.recv_fds(
+            self._kernel.wire, 4096, 8, socket.MSG_DONTWAIT
+        )
+        try:
+            if not packet:  # the kernel closed its end of the wire
+                self._poller.unregister(self._kernel.wire.fileno())
+                return
+            header = json.loads(packet)
+            if len(descriptors) != 1 or header.get("id") != self._asked:
+                return
+            replies.append(plain_data.loads(self._read_sealed(descriptors[0])))
+        except (ValueError, AttributeError, OSError):
+            return
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _read_sealed(self, descriptor: int) -> bytes:
+        """The contents of a memfd, copied, so that nothing can change after it was checked."""
+        if fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & _SEALS != _SEALS:
+            raise ValueError("the reply's memory is not sealed")
+        size = os.fstat(descriptor).st_size
+        if size > self._settings.reply_mib * 2**20:
+            raise ValueError("the reply is too large")
+        content = bytearray()
+        while len(content) < size:
+            part = os.pread(descriptor, min(2**24, size - len(content)), len(content))
+            if not part:
+                break
+            content += part
+        return bytes(content)
+
+    def _send_packet(self, request: dict[str, Any], data: bytes) -> None:
+        with memory_file(data) as descriptor:
+            packet = json.dumps(request).encode()
+            rights = array.array("i", [descriptor])
+            try:
+                self._kernel.wire.sendmsg(
+                    [packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)], socket.MSG_DONTWAIT
+                )
+            except OSError as error:
+                raise Dead("kernel", f"its kernel takes no more questions ({error.strerror})") from None
+
+    def _connect(self, channel: str, kind: int) -> zmq.Socket[bytes]:
+        connection: zmq.Socket[bytes] = self._context.socket(kind)
+        connection.setsockopt(zmq.MAXMSGSIZE, _MAX_MESSAGE)
+        connection.setsockopt(zmq.RCVHWM, 64)
+        connection.setsockopt(zmq.LINGER, 0)
+        connection.setsockopt(zmq.RECONNECT_IVL, -1)
+        connection.connect(self._kernel.endpoint(channel))
+        return connection
+
+    def _send(self, connection: zmq.Socket[bytes], kind: str, content: dict[str, Any]) -> str:
+        message = self._session.msg(kind, content)
+        with contextlib.suppress(zmq.Again):
+            connection.send_multipart(self._session.serialize(message), zmq.DONTWAIT)
+        return str(message["header"]["msg_id"])
+
+
+@dataclass(frozen=True)
+class _Message:
+    kind: str
+    parent: str
+    content: dict[str, Any]
+
+
+def _receive(connection: zmq.Socket[bytes]) -> _Message | None:
+    """One message, or None for anything that is none."""
+    try:
+        frames = connection.recv_multipart(zmq.DONTWAIT)
+        start = frames.index(b"<IDS|MSG>")
+        header, parent, _metadata, content = (json.loads(part) for part in frames[start + 2 : start + 6])
+        if isinstance(content, dict) and isinstance(parent, dict):
+            return _Message(str(header["msg_type"]), str(parent.get("msg_id", "")), content)
+    except (zmq.Again, ValueError, KeyError, TypeError, RecursionError, AttributeError):
+        pass
+    return None

@@ -1,0 +1,100 @@
+"""The box's side of the wire: answers probes, one at a time, inside the student's kernel.
+
+The grader sends a request over a socket (one packet of JSON, and the data in a memfd), then asks the
+kernel to run ``__import__('box_probe').serve()``. The reply goes back the same way. Everything here
+can be read and patched by the student's code: that is allowed for, since replies are only data from
+a liar and are judged against a fresh challenge. What is written here is for honest students: their
+exceptions must come back with the line of their code that raised.
+"""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import json
+import linecache
+import os
+import socket
+import types
+
+import plain_data
+
+_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
+_wire = None
+
+
+def open_wire(fd):
+    """Take over the socket on which probes arrive; called once, before any code of the student's."""
+    global _wire
+    _wire = socket.socket(fileno=fd)
+
+
+def serve():
+    """Receive one probe, run it in the student's namespace, send what it returned."""
+    packet, ancillary, _flags, _address = _wire.recvmsg(65536, socket.CMSG_SPACE(array.array("i").itemsize))
+    request = json.loads(packet)
+    data = plain_data.loads(_read_memfd(ancillary))
+    reply = _answer(request, data)
+    try:
+        message = plain_data.dumps(reply)
+    except plain_data.CodecError as error:
+        message = plain_data.dumps({"ended": "bad", "text": str(error)})
+    _send(request["id"], message)
+
+
+def _answer(request, data):
+    namespace = get_ipython().user_ns  # noqa: F821 - IPython puts it into builtins
+    given = dict(data)
+    for parameter, name in request["names"].items():
+        if name not in namespace:
+            return {"ended": "missing", "name": name}
+        given[parameter] = namespace[name]
+    module = types.ModuleType("probe")
+    filename = f"<probe {request['function']}>"
+    try:
+        exec(compile(request["source"], filename, "exec"), module.__dict__)
+        return {"ended": "returned", "value": getattr(module, request["function"])(**given)}
+    except KeyboardInterrupt:
+        return {"ended": "interrupted"}
+    except BaseException as error:  # also SystemExit: whatever the student's code raises is its own
+        return {"ended": "raised", **_describe(error)}
+
+
+def _describe(error):
+    where = ""
+    traceback = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if "ipykernel_" in code.co_filename or code.co_filename.startswith("<ipython-input"):
+            line = linecache.getline(code.co_filename, traceback.tb_lineno).strip()
+            where = f"in `{code.co_name}`, line {traceback.tb_lineno} of its cell: `{line[:120]}`"
+        traceback = traceback.tb_next
+    try:
+        text = " ".join(str(error).split())[:300]
+    except Exception:
+        text = ""
+    return {"kind": type(error).__name__[:80], "text": text, "where": where}
+
+
+def _read_memfd(ancillary):
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fd = array.array("i", content[:4])[0]
+            with os.fdopen(fd, "rb") as stream:
+                stream.seek(0)
+                return stream.read()
+    raise RuntimeError("a probe came without its data")
+
+
+def _send(number, message):
+    fd = os.memfd_create("reply", os.MFD_ALLOW_SEALING)
+    try:
+        view = memoryview(message)
+        while view:
+            view = view[os.write(fd, view) :]
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
+        header = json.dumps({"id": number}).encode()
+        _wire.sendmsg([header], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))])
+    finally:
+        os.close(fd)
+

@@ -1,0 +1,126 @@
+"""A cell's outputs from the kernel's messages, within a budget, and harmless to look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nh3
+
+# What a notebook may show to the people who look at hand-ins. Scripts, SVG (which can hold scripts)
+# and widgets are dropped, HTML is cleaned; what is left carries at least its plain text.
+_BINARY = ("image/png", "image/jpeg", "image/gif")
+_TEXT = ("text/plain", "text/html", "text/latex")
+
+
+class OutputCollector:
+    """Collects the outputs of one cell; what goes beyond the budget is cut off, with a word."""
+
+    def __init__(self, max_bytes: int, max_outputs: int) -> None:
+        self._left_bytes = max_bytes
+        self._left_outputs = max_outputs
+        self._outputs: list[dict[str, Any]] = []
+        self._cut = False
+        self._clear_next = False
+
+    def add(self, kind: str, content: dict[str, Any]) -> None:
+        """Take one iopub message; anything that is no output, or malformed, is ignored."""
+        if kind == "clear_output":
+            self._clear_next = True
+            return
+        output = _output_from(kind, content)
+        if output is None:
+            return
+        if self._clear_next:
+            self._outputs.clear()
+            self._clear_next = False
+        size = _size(output)
+        if self._cut or size > self._left_bytes:
+            self._cut = True
+            return
+        last = self._outputs[-1] if self._outputs else {}
+        if kind == "stream" and last.get("name") == output["name"]:
+            last["text"] = _overwrite_lines(last["text"] + output["text"])
+        elif self._left_outputs > 0:
+            self._left_outputs -= 1
+            self._outputs.append(output)
+        else:
+            self._cut = True
+        self._left_bytes -= size
+
+    def outputs(self) -> list[dict[str, Any]]:
+        """The outputs in nbformat's form."""
+        note = "[The rest of this cell's output was cut off: it is over the limit.]\n"
+        cut = [{"output_type": "stream", "name": "stderr", "text": note}] if self._cut else []
+        return [*self._outputs, *cut]
+
+
+def clean_html(text: str) -> str:
+    """HTML without scripts, handlers, forms, frames and remote content."""
+    return nh3.clean(text, url_schemes={"http", "https", "mailto", "data"})
+
+
+def _output_from(kind: str, content: dict[str, Any]) -> dict[str, Any] | None:
+    if kind == "stream":
+        name = "stderr" if content.get("name") == "stderr" else "stdout"
+        return {"output_type": "stream", "name": name, "text": str(content.get("text", ""))}
+    if kind in ("display_data", "execute_result"):
+        data = _clean_bundle(content.get("data"))
+        if not data:
+            return None
+        output = {"output_type": kind, "data": data, "metadata": {}}
+        if kind == "execute_result":
+            count = content.get("execution_count")
+            output["execution_count"] = count if isinstance(count, int) else None
+        return output
+    if kind == "error":
+        lines = content.get("traceback")
+        return {
+            "output_type": "error",
+            "ename": str(content.get("ename", "")),
+            "evalue": str(content.get("evalue", "")),
+            "traceback": [str(line) for line in lines] if isinstance(lines, list) else [],
+        }
+    return None
+
+
+def _clean_bundle(data: Any) -> dict[str, str]:
+    if not isinstance(data, dict):
+        return {}
+    kept = {}
+    for mime, value in data.items():
+        text = "".join(map(str, value)) if isinstance(value, list) else value
+        if not isinstance(text, str):
+            continue
+        if mime in _BINARY and _is_base64(text):
+            kept[mime] = text
+        elif mime == "text/html":
+            kept[mime] = clean_html(text)
+        elif mime in _TEXT:
+            kept[mime] = text
+    return kept
+
+
+def _is_base64(text: str) -> bool:
+    return text.isascii() and not (set(text) - _BASE64)
+
+
+_BASE64 = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\n")
+
+
+def _size(output: dict[str, Any]) -> int:
+    if "data" in output:
+        return sum(len(value) for value in output["data"].values())
+    if "text" in output:
+        return len(output["text"])
+    return len(output["evalue"]) + sum(len(line) for line in output["traceback"])
+
+
+def _overwrite_lines(text: str) -> str:
+    """What a terminal would show of a progress bar: the text after a line's last carriage return."""
+    if "\r" not in text:
+        return text
+    lines = text.replace("\r\n", "\n").split("\n")
+    done = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in lines[:-1]]
+    open_line = lines[-1]
+    kept = open_line.rsplit("\r", 1)
+    return "\n".join([*done, "\r".join(kept[-1:]) if not open_line.endswith("\r") else open_line])

@@ -1,0 +1,60 @@
+"""Limits of the box, read from `course_config.py` as `c.BoxSettings.…`."""
+
+from __future__ import annotations
+
+from traitlets import Float, Integer
+from traitlets.config import Configurable
+
+
+class BoxSettings(Configurable):
+    """What a hand-in may use. Units are in the names; each default says why.
+
+    A limit holds for one notebook, since each notebook of a hand-in gets a box of its own.
+    """
+
+    start_wall_s = Float(
+        120.0,
+        help="Starting a kernel: 5 s for imports on an idle machine, much longer on a busy one. "
+        "A kernel that does not start is our failure, so this is generous.",
+    ).tag(config=True)
+    cell_wall_s = Float(
+        60.0, help="One cell. The slowest cell of the reference takes about 10 s on one core."
+    ).tag(config=True)
+    probe_wall_s = Float(
+        60.0, help="One question of a hidden test. The reference's slowest takes about 5 s."
+    ).tag(config=True)
+    notebook_wall_s = Float(
+        600.0, help="All cells and probes of one notebook. The reference takes under a minute."
+    ).tag(config=True)
+    memory_mib = Integer(
+        4096,
+        help="Private memory of one process beyond what an idle kernel with torch maps (1 GiB). "
+        "A VGG16 of float32 weights takes 528 MiB, with gradients and Adam four times that.",
+    ).tag(config=True)
+    disk_mib = Integer(
+        1024, help="The work folder and /tmp, each. They lie in memory; a saved VGG16 takes 528 MiB."
+    ).tag(config=True)
+    output_mib = Integer(
+        8, help="Text and pictures that one cell may show; what comes after is cut off."
+    ).tag(config=True)
+    outputs = Integer(1000, help="Number of outputs that one cell may show.").tag(config=True)
+    reply_mib = Integer(
+        1024, help="Data that one probe may return. A VGG16's weights take 528 MiB."
+    ).tag(config=True)
+    processes = Integer(
+        256, help="Processes and threads of the box's user; a DataLoader with workers needs a few dozen."
+    ).tag(config=True)
+    open_files = Integer(1024, help="Open files of one process, the usual default.").tag(config=True)
+    restarts = Integer(
+        8,
+        help="How often a notebook's kernel is started anew after a cell or a probe killed or hung it; "
+        "the cells before are replayed each time.",
+    ).tag(config=True)
+    threads = Integer(
+        1, help="Threads of a torch operation. One keeps sums in one order, so the marks repeat."
+    ).tag(config=True)
+    user_id = Integer(
+        64000,
+        help="Started by root, students' code runs as this unprivileged user and group id "
+        "(plus a number below 1000 that differs between graders). It needs no account.",
+    ).tag(config=True)

@@ -1,0 +1,256 @@
+"""The wall around a kernel: one bubblewrap command line.
+
+Two forms, by who starts it:
+
+- *as root*: bubblewrap builds the namespaces with root's own rights, keeps only the right to change
+  its user, and `setpriv` drops to an unprivileged id before Python starts. No user namespace is
+  needed, so it works where a system restricts those. Student code is never the host's root.
+- *as an ordinary user*: bubblewrap builds everything inside a user namespace, in which the student's
+  code cannot make another one.
+
+Inside there is no network, no process but the box's own, a read-only system and Python environment,
+and no file of the course's: the environment is bound under a neutral path, and what in it tells of
+the kit (its package, its metadata, scripts with absolute paths) is covered.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from autograder import plain_data
+from autograder.errors import BoxUnavailable
+from autograder.sandbox.settings import BoxSettings
+
+GUEST = Path(__file__).parent / "guest"
+ENVIRONMENT = "/opt/python"  # where the Python environment appears in the box
+WORK = "/work"
+DATA = "/data"
+
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime")
+
+
+def wall_command(
+    settings: BoxSettings, *, data: Path | None, passwd_fd: int, group_fd: int, config_fd: int
+) -> list[str]:
+    """The command that runs a program behind the wall; the program's own command follows it.
+
+    Args:
+        data: a folder of training data, bound read-only to /data.
+        passwd_fd, group_fd, config_fd: descriptors to read the box's /etc/passwd, /etc/group and the
+            environment's pyvenv.cfg from.
+    """
+    size = str(settings.disk_mib * 2**20)
+    command = [_bubblewrap(), "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
+    command += ["--unshare-cgroup-try", "--hostname", "box", "--die-with-parent", "--new-session"]
+    if _as_root():
+        command += ["--cap-drop", "ALL"]
+        for right in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
+            command += ["--cap-add", right]
+    else:
+        command += ["--unshare-user", "--disable-userns", "--cap-drop", "ALL"]
+        command += ["--uid", "65534", "--gid", "65534"]
+    for folder in ("/etc", "/opt", "/box"):
+        command += ["--perms", "0755", "--dir", folder]
+    command += [*_system_binds(), "--proc", "/proc", "--dev", "/dev"]
+    for folder in ("/dev/shm", "/tmp", WORK):
+        command += ["--perms", "1777", "--size", size, "--tmpfs", folder]
+    command += ["--perms", "0444", "--ro-bind-data", str(passwd_fd), "/etc/passwd"]
+    command += ["--perms", "0444", "--ro-bind-data", str(group_fd), "/etc/group"]
+    command += _python_binds(config_fd)
+    for file in (GUEST / "box_boot.py", GUEST / "box_probe.py", Path(plain_data.__file__)):
+        command += ["--ro-bind", str(file), f"/box/{file.name}"]
+    if data is not None:
+        command += ["--ro-bind", str(data), DATA]
+    command += ["--remount-ro", "/", "--chdir", WORK, "--clearenv"]
+    for name, value in _environment(settings, data).items():
+        command += ["--setenv", name, value]
+    command += ["--"]
+    if _as_root():
+        user = str(box_user(settings))
+        command += [_tool("setpriv"), "--reuid", user, "--regid", user, "--clear-groups"]
+        command += ["--inh-caps=-all"]
+        command += ["--bounding-set=-all", "--no-new-privs", "--"]
+    return command
+
+
+def python_in_box() -> str:
+    """The interpreter's path inside the box."""
+    return f"{ENVIRONMENT}/bin/python3" if _in_venv() else sys.executable
+
+
+def box_user(settings: BoxSettings) -> int:
+    """The unprivileged id that students' code gets when the kit is started by root.
+
+    It differs between graders that run side by side, so that limits on processes are not shared.
+    """
+    return settings.user_id + os.getpid() % 1000
+
+
+def passwd_text(settings: BoxSettings) -> tuple[str, str]:
+    """/etc/passwd and /etc/group of the box."""
+    user = box_user(settings) if _as_root() else 65534
+    return f"student:x:{user}:{user}:student:{WORK}:/bin/sh\n", f"student:x:{user}:\n"
+
+
+def pyvenv_text() -> str:
+    """pyvenv.cfg of the environment in the box, without the path at which it was made."""
+    return f"home = {Path(_base_python()).parent}\ninclude-system-site-packages = false\n"
+
+
+@cache
+def check_wall() -> str:
+    """Build the wall once around a trivial program.
+
+    Returns:
+        a sentence that says which form of the wall is used.
+
+    Raises:
+        BoxUnavailable: when it cannot be built here; the message names the repair.
+    """
+    settings = BoxSettings()
+    with memory_file(passwd_text(settings)[0]) as passwd, memory_file(passwd_text(settings)[1]) as group:
+        with memory_file(pyvenv_text()) as config:
+            command = wall_command(
+                settings, data=None, passwd_fd=passwd, group_fd=group, config_fd=config
+            )
+            probe = "import os; print(os.getuid(), os.path.exists('/box/box_boot.py'))"
+            done = subprocess.run(
+                [*command, python_in_box(), "-I", "-c", probe],
+                pass_fds=(passwd, group, config),
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+    words = done.stdout.split()
+    if done.returncode != 0 or len(words) != 2 or words[0] == "0" or words[1] != "True":
+        raise BoxUnavailable(_why_not(done.stderr.strip()))
+    if _as_root():
+        return f"bubblewrap, built by root; students' code runs as user {words[0]}"
+    return "bubblewrap in a user namespace; students' code runs as your user, without your files"
+
+
+class memory_file:  # noqa: N801 - used as a function
+    """A descriptor from which a text can be read, closed at the end of the block."""
+
+    def __init__(self, text: str | bytes) -> None:
+        self._text = text.encode() if isinstance(text, str) else text
+
+    def __enter__(self) -> int:
+        self._fd = os.memfd_create("file")
+        view = memoryview(self._text)
+        while view:
+            view = view[os.write(self._fd, view) :]
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        return self._fd
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+
+
+def _why_not(said: str) -> str:
+    if _as_root():
+        repair = "In a container, start it with --privileged or CAP_SYS_ADMIN, or grade on the host."
+    else:
+        repair = (
+            "This system does not let ordinary users build it (Ubuntu 24.04 restricts user namespaces "
+            "by AppArmor): start the command with sudo, which drops to an unprivileged user by itself, "
+            "or allow it with `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`."
+        )
+    return f"The wall around students' code cannot be built here, so nothing is graded. {repair} ({said})"
+
+
+def _as_root() -> bool:
+    return os.geteuid() == 0
+
+
+def _tool(name: str) -> str:
+    found = shutil.which(name, path="/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin")
+    if found is None:
+        package = {"bwrap": "bubblewrap", "setpriv": "util-linux"}[name]
+        raise BoxUnavailable(
+            f"The program `{name}` is missing, so the wall around students' code cannot be built and "
+            f"nothing is graded. Install it: sudo apt-get install {package}"
+        )
+    return found
+
+
+def _bubblewrap() -> str:
+    return _tool("bwrap")
+
+
+def _in_venv() -> bool:
+    return sys.prefix != sys.base_prefix
+
+
+def _base_python() -> str:
+    return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+
+
+def _system_binds() -> Iterator[str]:
+    for path in map(Path, _SYSTEM):
+        if path.is_symlink():
+            yield from ("--symlink", str(path.readlink()), str(path))
+        elif path.is_dir():
+            yield from ("--ro-bind", str(path), str(path))
+    for name in _ETC:
+        yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+
+
+def _python_binds(config_fd: int) -> Iterator[str]:
+    base = Path(sys.base_prefix)
+    if not base.is_relative_to("/usr"):
+        # At its own path: an interpreter built with a shared library finds it by absolute path.
+        for parent in reversed(base.parents[:-1]):
+            yield from ("--perms", "0755", "--dir", str(parent))
+        yield from ("--ro-bind", str(base), str(base))
+    site = Path(sysconfig.get_path("purelib"))
+    if _in_venv():
+        yield from ("--ro-bind", sys.prefix, ENVIRONMENT)
+        yield from ("--tmpfs", f"{ENVIRONMENT}/bin")
+        yield from ("--symlink", _base_python(), f"{ENVIRONMENT}/bin/python3")
+        yield from ("--perms", "0444", "--ro-bind-data", str(config_fd), f"{ENVIRONMENT}/pyvenv.cfg")
+        inside = Path(ENVIRONMENT) / site.relative_to(sys.prefix)
+    else:
+        inside = site
+    for entry in sorted(site.iterdir()):
+        if "autograder" not in entry.name:
+            continue
+        if entry.is_dir():
+            yield from ("--tmpfs", str(inside / entry.name))
+        else:
+            yield from ("--ro-bind", "/dev/null", str(inside / entry.name))
+
+
+def _environment(settings: BoxSettings, data: Path | None) -> Mapping[str, str]:
+    threads = str(settings.threads)
+    variables = {
+        "PATH": f"{ENVIRONMENT}/bin:/usr/local/bin:/usr/bin:/bin",
+        "HOME": WORK,
+        "USER": "student",
+        "LOGNAME": "student",
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        "AUTOGRADER_BOX": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "MPLCONFIGDIR": "/tmp/matplotlib",
+        "IPYTHONDIR": "/tmp/ipython",
+        "JUPYTER_RUNTIME_DIR": "/tmp/jupyter",
+        "TORCHINDUCTOR_CACHE_DIR": "/tmp/inductor",
+        "XDG_CACHE_HOME": "/tmp/cache",
+    }
+    if data is not None:
+        variables["COURSE_DATA"] = DATA
+    return variables

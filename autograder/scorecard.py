@@ -1,0 +1,250 @@
+"""The scorecard: points, verdict and message for each grade cell, as one documented JSON.
+
+This is the only thing that a judged hand-in leaves behind for feedback, gradebook, reports and
+exports. `Scorecard.to_json` writes it, `Scorecard.from_json` reads it and refuses other versions.
+
+Five verdicts. The first four are the student's; `ungraded` is ours, goes to staff, and carries no
+score (`score` is null, never 0). An item that a person marks has `manual: true`, the verdict
+`ungraded` is not used for it, and both `verdict` and `score` stay null until a person has marked it.
+
+Format, version 1::
+
+    {"format": "autograder-scorecard", "version": 1,
+     "assignment": "vgg16", "student": "ada", "size": "short", "device": "cpu",
+     "notebooks": [
+       {"name": "1_data_and_head", "reason": null, "repairs": ["..."],
+        "items": [
+          {"grade_id": "swap_head_tests", "max_score": 10.0, "score": 6.0, "verdict": "failed",
+           "manual": false, "message": null,
+           "checks": [
+             {"name": "test_...", "title": "...", "weight": 2.0, "verdict": "failed",
+              "message": "...", "hint": "..."}]}]}]}
+
+`reason` says in words for staff why a notebook could not be graded. `message` is for the student:
+what was expected and seen, never a hidden input or an expected value. `staff_detail` (a traceback of
+ours) is kept in the file for staff and left out by `Scorecard.for_student`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from autograder.errors import KitError
+
+FORMAT = "autograder-scorecard"
+VERSION = 1
+
+
+class Verdict(str, Enum):
+    """How a check or an item ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    RAISED = "raised"
+    LIMIT = "limit"
+    UNGRADED = "ungraded"
+
+
+# An item shows the most telling verdict of its checks: ours before theirs, then what stopped earliest.
+_PRECEDENCE = (Verdict.UNGRADED, Verdict.LIMIT, Verdict.RAISED, Verdict.FAILED, Verdict.PASSED)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One hidden test: its verdict and what the student reads about it."""
+
+    name: str
+    title: str
+    verdict: Verdict
+    weight: float = 1.0
+    message: str = ""
+    hint: str = ""
+    staff_detail: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One grade cell. `max_score` comes from the course's source notebook."""
+
+    grade_id: str
+    max_score: float
+    manual: bool = False
+    checks: tuple[Check, ...] = ()
+    message: str = ""
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The worst verdict of the checks; None for an item that a person marks."""
+        if self.manual:
+            return None
+        seen = {check.verdict for check in self.checks}
+        return next((verdict for verdict in _PRECEDENCE if verdict in seen), Verdict.UNGRADED)
+
+    @property
+    def score(self) -> float | None:
+        """Points by weight of the passed checks; None where a person or staff must decide."""
+        if self.manual or self.verdict is Verdict.UNGRADED:
+            return None
+        total = sum(check.weight for check in self.checks)
+        passed = sum(check.weight for check in self.checks if check.verdict is Verdict.PASSED)
+        return round(self.max_score * passed / total, 2)
+
+    @property
+    def hint(self) -> str:
+        """What to tell the student first: the message and hint of the first check that did not pass."""
+        for check in self.checks:
+            if check.verdict not in (Verdict.PASSED, Verdict.UNGRADED):
+                return " ".join(part for part in (check.message, check.hint) if part)
+        return self.message
+
+
+@dataclass(frozen=True)
+class NotebookCard:
+    """One notebook of a hand-in; `reason` is set when staff must act."""
+
+    name: str
+    items: tuple[Item, ...]
+    reason: str | None = None
+    repairs: tuple[str, ...] = ()
+
+    def ungraded(self) -> list[Item]:
+        """The items that carry no mark through no fault of the student's."""
+        return [item for item in self.items if item.verdict is Verdict.UNGRADED]
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """One hand-in."""
+
+    assignment: str
+    student: str
+    notebooks: tuple[NotebookCard, ...]
+    size: str = "short"
+    device: str = "cpu"
+
+    @property
+    def items(self) -> list[Item]:
+        return [item for notebook in self.notebooks for item in notebook.items]
+
+    @property
+    def score(self) -> float:
+        """Points earned so far (written answers and ungraded items count nothing yet)."""
+        return round(sum(item.score or 0.0 for item in self.items), 2)
+
+    @property
+    def auto_max_score(self) -> float:
+        """What the autograded items are worth together."""
+        return sum(item.max_score for item in self.items if not item.manual)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why staff must act, one line a notebook; empty when every item has its mark."""
+        found = []
+        for notebook in self.notebooks:
+            names = ", ".join(item.grade_id for item in notebook.ungraded())
+            if notebook.reason:
+                found.append(f"{notebook.name}: {notebook.reason}")
+            elif names:
+                found.append(f"{notebook.name}: no verdict for {names}")
+        return found
+
+    def for_student(self) -> Scorecard:
+        """The same card without what is for staff only."""
+
+        def clean(item: Item) -> Item:
+            checks = tuple(dataclasses.replace(check, staff_detail="") for check in item.checks)
+            return dataclasses.replace(item, checks=checks)
+
+        notebooks = tuple(
+            dataclasses.replace(notebook, items=tuple(clean(item) for item in notebook.items))
+            for notebook in self.notebooks
+        )
+        return dataclasses.replace(self, notebooks=notebooks)
+
+    def to_json(self) -> dict[str, Any]:
+        """The documented form, ready for `json.dumps`."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "assignment": self.assignment,
+            "student": self.student,
+            "size": self.size,
+            "device": self.device,
+            "score": self.score,
+            "auto_max_score": self.auto_max_score,
+            "notebooks": [_notebook_to_json(notebook) for notebook in self.notebooks],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Scorecard:
+        """Read `to_json`'s form back.
+
+        Raises:
+            KitError: when it is no scorecard, or one of another version.
+        """
+        if data.get("format") != FORMAT or data.get("version") != VERSION:
+            found = f"{data.get('format')!r} version {data.get('version')!r}"
+            raise KitError(
+                f"This is no scorecard that this version reads ({found}, expected version {VERSION}). "
+                "Grade the hand-in again with --regrade."
+            )
+        return cls(
+            assignment=data["assignment"],
+            student=data["student"],
+            size=data["size"],
+            device=data["device"],
+            notebooks=tuple(_notebook_from_json(entry) for entry in data["notebooks"]),
+        )
+
+    def dumps(self) -> str:
+        return json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n"
+
+
+def merge(cards: Iterable[Scorecard]) -> Scorecard:
+    """One card of a hand-in from the cards of its notebooks, in the order of their names."""
+    parts = sorted(cards, key=lambda card: card.notebooks[0].name)
+    notebooks = tuple(notebook for card in parts for notebook in card.notebooks)
+    return dataclasses.replace(parts[0], notebooks=notebooks)
+
+
+def _notebook_to_json(notebook: NotebookCard) -> dict[str, Any]:
+    return {
+        "name": notebook.name,
+        "reason": notebook.reason,
+        "repairs": list(notebook.repairs),
+        "items": [
+            {
+                "grade_id": item.grade_id,
+                "max_score": item.max_score,
+                "score": item.score,
+                "verdict": item.verdict.value if item.verdict else None,
+                "manual": item.manual,
+                "message": item.message or None,
+                "checks": [
+                    {**dataclasses.asdict(check), "verdict": check.verdict.value} for check in item.checks
+                ],
+            }
+            for item in notebook.items
+        ],
+    }
+
+
+def _notebook_from_json(data: dict[str, Any]) -> NotebookCard:
+    items = tuple(
+        Item(
+            grade_id=entry["grade_id"],
+            max_score=entry["max_score"],
+            manual=entry["manual"],
+            message=entry["message"] or "",
+            checks=tuple(
+                Check(**{**check, "verdict": Verdict(check["verdict"])}) for check in entry["checks"]
+            ),
+        )
+        for entry in data["items"]
+    )
+    return NotebookCard(data["name"], items, data["reason"], tuple(data["repairs"]))
