@@ -41,7 +41,11 @@ class StudentRaised(StudentFault):
         if kind == "NotImplementedError":
             message = f"This is still a stub{place}: it raises NotImplementedError."
         else:
-            message = f"Your code raised {kind}{place}: {text}" if text else f"Your code raised {kind}{place}."
+            message = (
+                f"Your code raised {kind}{place}: {text}"
+                if text
+                else f"Your code raised {kind}{place}."
+            )
         super().__init__(message)
 
 

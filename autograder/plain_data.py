@@ -26,7 +26,11 @@ MAX_TEXT = 1_000_000  # characters of one string
 
 _NUMPY_SCALARS = {
     f"{kind}{bits}"
-    for kind, sizes in (("int", (8, 16, 32, 64)), ("uint", (8, 16, 32, 64)), ("float", (16, 32, 64)))
+    for kind, sizes in (
+        ("int", (8, 16, 32, 64)),
+        ("uint", (8, 16, 32, 64)),
+        ("float", (16, 32, 64)),
+    )
     for bits in sizes
 } | {"bool"}
 
@@ -106,7 +110,9 @@ class _Encoder:
         if isinstance(value, tuple):
             return {"$": "tuple", "v": [self.encode(part, depth + 1) for part in value]}
         if isinstance(value, dict):
-            pairs = [[self.encode(k, depth + 1), self.encode(v, depth + 1)] for k, v in value.items()]
+            pairs = [
+                [self.encode(k, depth + 1), self.encode(v, depth + 1)] for k, v in value.items()
+            ]
             return {"$": "dict", "v": pairs}
         if isinstance(value, Opaque):
             return self._object(value.type_name, value.text)

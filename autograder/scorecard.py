@@ -31,7 +31,7 @@ import dataclasses
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from autograder.errors import KitError
@@ -40,7 +40,7 @@ FORMAT = "autograder-scorecard"
 VERSION = 1
 
 
-class Verdict(str, Enum):
+class Verdict(StrEnum):
     """How a check or an item ended."""
 
     PASSED = "passed"
@@ -226,7 +226,8 @@ def _notebook_to_json(notebook: NotebookCard) -> dict[str, Any]:
                 "manual": item.manual,
                 "message": item.message or None,
                 "checks": [
-                    {**dataclasses.asdict(check), "verdict": check.verdict.value} for check in item.checks
+                    {**dataclasses.asdict(check), "verdict": check.verdict.value}
+                    for check in item.checks
                 ],
             }
             for item in notebook.items
@@ -242,7 +243,8 @@ def _notebook_from_json(data: dict[str, Any]) -> NotebookCard:
             manual=entry["manual"],
             message=entry["message"] or "",
             checks=tuple(
-                Check(**{**check, "verdict": Verdict(check["verdict"])}) for check in entry["checks"]
+                Check(**{**check, "verdict": Verdict(check["verdict"])})
+                for check in entry["checks"]
             ),
         )
         for entry in data["items"]

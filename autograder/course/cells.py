@@ -72,13 +72,17 @@ def read_source(path: Path) -> SourceNotebook:
         if grade_id is None:
             continue
         if grade_id in seen:
-            raise KitError(f"{path}: two cells have the grade_id `{grade_id}`. Give one another id.")
+            raise KitError(
+                f"{path}: two cells have the grade_id `{grade_id}`. Give one another id."
+            )
         seen.add(grade_id)
         metadata: dict[str, Any] = cell.metadata.nbgrader
         if metadata.get("solution"):
             solution = grade_id
         if metadata.get("grade") or metadata.get("task"):
-            manual = bool(metadata.get("solution") or metadata.get("task") or cell.cell_type != "code")
+            manual = bool(
+                metadata.get("solution") or metadata.get("task") or cell.cell_type != "code"
+            )
             cells.append(GradeCell(grade_id, _points(path, grade_id, metadata), manual, solution))
     return SourceNotebook(path.stem, notebook, tuple(cells))
 

@@ -70,7 +70,9 @@ class Course:
         Raises:
             KitError: when the assignment does not exist or a notebook of it is damaged.
         """
-        found = {path.stem: read_source(path) for path in sorted(self.source(assignment).glob("*.ipynb"))}
+        found = {
+            path.stem: read_source(path) for path in sorted(self.source(assignment).glob("*.ipynb"))
+        }
         if not found:
             known = ", ".join(self.assignments()) or "none"
             raise KitError(
@@ -140,7 +142,9 @@ def load_course(root: Path) -> Course:
     try:
         config = PyFileConfigLoader(CONFIG, path=str(root)).load_config()
     except Exception as error:
-        raise KitError(f"{path} cannot be read: {type(error).__name__}: {error}. Correct it.") from error
+        raise KitError(
+            f"{path} cannot be read: {type(error).__name__}: {error}. Correct it."
+        ) from error
     if "HandInExporter" not in str(config.Autograde.get("exporter_class", "")):
         raise KitError(
             f"{path} does not connect nbgrader to this kit. Call `configure(c, __file__)` from "

@@ -55,7 +55,9 @@ def read_notebook(path: Path) -> NotebookNode:
         except UnicodeDecodeError:
             continue
     if text is None or not text.strip():
-        raise Unreadable(f"{path.name} is empty" if not content.strip() else f"{path.name} is no text")
+        raise Unreadable(
+            f"{path.name} is empty" if not content.strip() else f"{path.name} is no text"
+        )
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
@@ -122,7 +124,9 @@ def course_files(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix != ".ipynb" and "__pycache__" not in path.parts
+        if path.is_file()
+        and path.suffix != ".ipynb"
+        and "__pycache__" not in path.parts
         and ".ipynb_checkpoints" not in path.parts
     }
 
@@ -148,13 +152,17 @@ def _read_regular(path: Path, limit: int) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise Unreadable(f"{path.name} cannot be opened ({error.strerror}); is it a link?") from None
+        raise Unreadable(
+            f"{path.name} cannot be opened ({error.strerror}); is it a link?"
+        ) from None
     with os.fdopen(descriptor, "rb") as stream:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise Unreadable(f"{path.name} is no ordinary file")
         if status.st_size > limit:
-            raise Unreadable(f"{path.name} has {status.st_size // 2**20} MiB, over {limit // 2**20} MiB")
+            raise Unreadable(
+                f"{path.name} has {status.st_size // 2**20} MiB, over {limit // 2**20} MiB"
+            )
         return stream.read(limit + 1)
 
 
@@ -224,7 +232,9 @@ def _claim(
             if cell.metadata.pop("nbgrader", None) and grade_id:
                 repairs.append(f"the cell `{grade_id}` is none of the assignment's")
             unclaimed.append(cell)
-    by_cell_id = {original.id: grade_id for grade_id, original in released.items() if "id" in original}
+    by_cell_id = {
+        original.id: grade_id for grade_id, original in released.items() if "id" in original
+    }
     for cell in unclaimed:
         grade_id = by_cell_id.get(cell.id)
         if grade_id and grade_id not in holders:

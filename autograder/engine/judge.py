@@ -72,12 +72,17 @@ def _card(job: Job, items: tuple[Item, ...], reason: str | None) -> Scorecard:
     return Scorecard(job.assignment, job.student, (notebook,))
 
 
-def _ungraded(job: Job, source: SourceNotebook, reason: str, detail: str = "") -> Judgement:
-    check = Check("judge", "", Verdict.UNGRADED, staff_detail=detail or reason)
-    items = tuple(
+def ungraded_items(source: SourceNotebook, detail: str) -> tuple[Item, ...]:
+    """The items of a notebook of which none could be graded, for a reason that staff must read."""
+    check = Check("judge", "", Verdict.UNGRADED, staff_detail=detail)
+    return tuple(
         Item(cell.grade_id, cell.max_score, cell.manual, () if cell.manual else (check,))
         for cell in source.grade_cells
     )
+
+
+def _ungraded(job: Job, source: SourceNotebook, reason: str, detail: str = "") -> Judgement:
+    items = ungraded_items(source, detail or reason)
     return Judgement(_card(job, items, reason), tuple([] for _ in job.cells))
 
 
@@ -88,5 +93,3 @@ def _all_limit(job: Job, source: SourceNotebook, message: str) -> Judgement:
         for cell in source.grade_cells
     )
     return Judgement(_card(job, items, None), tuple([] for _ in job.cells))
-
-

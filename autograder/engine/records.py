@@ -18,7 +18,7 @@ def save_card(course: Course, card: Scorecard) -> None:
     path = folder / f"{card.notebooks[0].name}.json"
     fresh = path.with_suffix(f".{os.getpid()}.tmp")
     fresh.write_text(card.dumps())
-    os.replace(fresh, path)
+    fresh.replace(path)
 
 
 def load_card(course: Course, assignment: str, student: str) -> Scorecard | None:
@@ -62,5 +62,3 @@ def _folder(course: Course, assignment: str, student: str) -> Path:
 
 def _done(course: Course, assignment: str, student: str) -> Path:
     return _folder(course, assignment, student) / "graded"
-
-

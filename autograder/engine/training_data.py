@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -48,7 +47,7 @@ def box_data(course: Course) -> Path | None:
         test = (images.data[half:], images.targets[half:])
         write_cifar_folder(fresh, train, test, images.classes)
         fresh.chmod(0o755)
-        os.rename(fresh, target)
+        fresh.rename(target)
     except OSError:
         if not target.is_dir():  # else another process was faster
             raise

@@ -72,7 +72,9 @@ def expect_shape(value: Any, shape: tuple[int, ...], what: str = "the result") -
     """
     array = as_array(value, what)
     if array.shape != tuple(shape):
-        raise Mismatch(f"{_capital(what)} should have the shape {tuple(shape)}; yours has {array.shape}.")
+        raise Mismatch(
+            f"{_capital(what)} should have the shape {tuple(shape)}; yours has {array.shape}."
+        )
     return array
 
 
@@ -98,7 +100,9 @@ def expect_close(
     wanted = as_array(desired)
     if array.shape != wanted.shape:
         raise Mismatch(_join(f"{_capital(what)} has the wrong shape, {array.shape}.", hint))
-    wrong = np.abs(array.astype(float) - wanted.astype(float)) > atol + rtol * np.abs(wanted.astype(float))
+    wrong = np.abs(array.astype(float) - wanted.astype(float)) > atol + rtol * np.abs(
+        wanted.astype(float)
+    )
     if wrong.any():
         if array.ndim == 0:
             seen = f"{_capital(what)} is not the right value; yours is {array.item():.6g}."
@@ -110,7 +114,9 @@ def expect_close(
 def expect_equal(value: Any, desired: Any, what: str = "the result", hint: str = "") -> None:
     """Fail unless plain data (numbers, strings, lists, tuples, dicts) is exactly equal and of its type."""
     same = type(value) is type(desired) or (
-        isinstance(value, int | float) and isinstance(desired, int | float) and not isinstance(value, bool)
+        isinstance(value, int | float)
+        and isinstance(desired, int | float)
+        and not isinstance(value, bool)
     )
     if not same or value != desired:
         seen = repr(value) if isinstance(value, int | float | str | tuple) else describe(value)
@@ -121,7 +127,9 @@ def expect_differs(value: Any, other: Any, what: str = "the result", atol: float
     """Fail if the two agree: one line that rules out a constant answer."""
     first, second = as_array(value, what), as_array(other, what)
     if first.shape == second.shape and np.allclose(first, second, atol=atol, rtol=0):
-        raise Mismatch(f"{_capital(what)} should change when its input changes; yours stays the same.")
+        raise Mismatch(
+            f"{_capital(what)} should change when its input changes; yours stays the same."
+        )
 
 
 def relative_difference(value: Any, desired: Any) -> float:

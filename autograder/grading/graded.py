@@ -21,7 +21,9 @@ def graded(grade_id: str, weight: float = 1.0) -> Callable[[F], F]:
 
     def mark(function: F) -> F:
         if not function.__doc__:
-            raise ValueError(f"{function.__name__} needs a docstring: its first line is the row students see.")
+            raise ValueError(
+                f"{function.__name__} needs a docstring: its first line is the row students see."
+            )
         return pytest.mark.graded(grade_id=grade_id, weight=weight)(function)  # type: ignore[no-any-return]
 
     return mark

@@ -36,7 +36,6 @@ from autograder.grading.compare import Mismatch
 from autograder.grading.student import BoxLike, Challenge, Student
 from autograder.scorecard import Check, Verdict
 
-
 _UNWANTED = ("cacheprovider", "terminalreporter", "logging", "timeout", "xdist", "faulthandler")
 
 
@@ -64,7 +63,9 @@ def judge(graders: Path, box: BoxLike, secret: bytes, hand_in: str) -> Judged:
         KitError: when the file is missing.
     """
     if not graders.is_file():
-        raise KitError(f"There is no grader file {graders}. Write it, or correct Course.graders_directory.")
+        raise KitError(
+            f"There is no grader file {graders}. Write it, or correct Course.graders_directory."
+        )
     plugin = JudgePlugin(box, secret, hand_in)
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
@@ -97,7 +98,9 @@ class JudgePlugin:
         self.trouble: list[str] = []
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.addinivalue_line("markers", "graded(grade_id, weight): a hidden test of a grade cell")
+        config.addinivalue_line(
+            "markers", "graded(grade_id, weight): a hidden test of a grade cell"
+        )
 
     @pytest.fixture(scope="session")
     def student(self) -> Student:
@@ -124,7 +127,9 @@ class JudgePlugin:
         for item in items:
             mark = item.get_closest_marker("graded")
             if mark is None:
-                self.trouble.append(f"{item.name} is not marked with @graded and counts for nothing.")
+                self.trouble.append(
+                    f"{item.name} is not marked with @graded and counts for nothing."
+                )
                 continue
             self._set(item, Verdict.UNGRADED, staff_detail="This test did not run.")
 

@@ -21,7 +21,9 @@ from typing import Any, overload
 class Probe:
     """A function to run in the box; made by the decorator `probe`."""
 
-    def __init__(self, function: Callable[..., Any], uses: tuple[Callable[..., Any], ...] = ()) -> None:
+    def __init__(
+        self, function: Callable[..., Any], uses: tuple[Callable[..., Any], ...] = ()
+    ) -> None:
         self.function = function
         self.name = function.__name__
         self.parameters = tuple(inspect.signature(function).parameters)
@@ -65,7 +67,9 @@ def _shippable_source(function: Callable[..., Any]) -> str:
     assert isinstance(definition, ast.FunctionDef | ast.ClassDef)
     definition.decorator_list = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node, clean=False):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(
+            node, clean=False
+        ):
             node.body = node.body[1:] or [ast.Pass()]
         if isinstance(node, ast.FunctionDef):  # annotations may name what the box does not have
             node.returns = None

@@ -12,10 +12,10 @@ import numpy as np
 
 from autograder.grading.probe import Probe
 
-_CALL = '''
+_CALL = """
 def call(function, args, kwargs):
     return function(*args, **kwargs)
-'''
+"""
 
 
 class BoxLike(Protocol):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,9 @@ def configure(c: Any, config_file: str) -> None:
     root = Path(config_file).resolve().parent
     records = root / "records"
     records.mkdir(mode=0o700, exist_ok=True)
+
+    if shutil.which("alembic") is None:  # nbgrader runs it by name when it makes a gradebook
+        os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
     c.CourseDirectory.root = str(root)
     # Not nbgrader's default place: a tool that has not read this file finds an empty gradebook with
@@ -36,6 +42,13 @@ def configure(c: Any, config_file: str) -> None:
         f"{_HERE}.judge.SaveMarks",  # in the place of SaveAutoGrades
         "nbgrader.preprocessors.AssignLatePenalties",
         "nbgrader.preprocessors.CheckCellMetadata",
+    ]
+
+    c.CourseDirectory.solution_directory = "solutions"
+    c.GenerateSolution.preprocessors = [
+        "nbgrader.preprocessors.LockCells",
+        "nbgrader.preprocessors.ClearOutput",
+        f"{_HERE}.solution.RunInBox",
     ]
 
     c.GenerateFeedback.exporter_class = f"{_HERE}.feedback.FeedbackExporter"

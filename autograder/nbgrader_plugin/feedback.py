@@ -24,7 +24,9 @@ class FeedbackExporter(Exporter):  # type: ignore[misc]
     ) -> tuple[str, dict[str, Any]]:
         notebook, found = super().from_notebook_node(nb, resources, **kwargs)
         about = found["nbgrader"]
-        card = load_card(load_course(find_course(Path.cwd())), about["assignment"], about["student"])
+        card = load_card(
+            load_course(find_course(Path.cwd())), about["assignment"], about["student"]
+        )
         notebooks = card.for_student().notebooks if card else ()
         page = render_feedback(
             notebook,

@@ -80,7 +80,9 @@ class SaveMarks(NbGraderPreprocessor):  # type: ignore[misc]
                 grade = self._find_grade(gradebook, item, where)
                 untouched = item.manual and _is_untouched(cells.get(item.grade_id))
                 grade.auto_score = 0.0 if untouched else item.score
-                grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+                grade.needs_manual_grade = (
+                    grade.manual_score is not None or grade.auto_score is None
+                )
                 comment_at = solutions.get(item.grade_id)
                 if comment_at is not None:
                     comment = gradebook.find_comment(comment_at, *where)
@@ -113,4 +115,6 @@ def comment_text(item: Item) -> str | None:
 
 
 def _is_untouched(cell: NotebookNode | None) -> bool:
-    return cell is not None and cell.metadata.nbgrader.get("checksum") == utils.compute_checksum(cell)
+    return cell is not None and cell.metadata.nbgrader.get("checksum") == utils.compute_checksum(
+        cell
+    )

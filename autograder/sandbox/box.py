@@ -33,12 +33,18 @@ class Box:
     """One notebook behind the wall. Made by `open_box`."""
 
     def __init__(
-        self, settings: BoxSettings, cells: Sequence[str], files: Mapping[str, bytes], data: Path | None
+        self,
+        settings: BoxSettings,
+        cells: Sequence[str],
+        files: Mapping[str, bytes],
+        data: Path | None,
+        graded: bool,
     ) -> None:
         self._settings = settings
         self._cells = cells
         self._files = files
         self._data = data
+        self._graded = graded
         self._driver: Driver | None = None
         self._starts = 0
         self._deadline = 0.0
@@ -79,15 +85,21 @@ class Box:
             case "missing":
                 raise NameMissing(str(reply.get("name"))[:80], self._why_missing())
             case "raised":
-                kind, text, where = (str(reply.get(key, ""))[:400] for key in ("kind", "text", "where"))
+                kind, text, where = (
+                    str(reply.get(key, ""))[:400] for key in ("kind", "text", "where")
+                )
                 raise StudentRaised(kind, text, where)
             case "interrupted":
-                raise LimitHit("probe_wall_s", self._too_slow(wall_s, "while a check called your code"))
+                raise LimitHit(
+                    "probe_wall_s", self._too_slow(wall_s, "while a check called your code")
+                )
         raise BadReply("Your notebook's kernel sent an answer that is no plain data.")
 
     def _why_missing(self) -> str:
         broken = [run.message for run in self.runs if run.status in ("error", "limit")]
-        syntax = [message for message in broken if message.startswith(("SyntaxError", "IndentationError"))]
+        syntax = [
+            message for message in broken if message.startswith(("SyntaxError", "IndentationError"))
+        ]
         return f" (a cell ended with {(syntax or broken)[0]})" if broken else ""
 
     def _run_cell(self, source: str) -> CellRun:
@@ -113,7 +125,8 @@ class Box:
 
     def _start(self) -> None:
         self._starts += 1
-        self._driver = Driver(BoxedKernel(self._settings, self._files, self._data), self._settings)
+        kernel = BoxedKernel(self._settings, self._files, self._data, self._graded)
+        self._driver = Driver(kernel, self._settings)
         try:
             self._driver.wait_until_ready()
         except BaseException:
@@ -136,7 +149,9 @@ class Box:
             if run.status == "limit":
                 continue
             try:
-                replayed: Executed = self._driver.execute(source, self._time_for(self._settings.cell_wall_s))
+                replayed: Executed = self._driver.execute(
+                    source, self._time_for(self._settings.cell_wall_s)
+                )
             except (Dead, LimitHit):
                 self._drop()
                 raise LimitHit(
@@ -179,6 +194,7 @@ def open_box(
     cells: Sequence[str],
     files: Mapping[str, bytes] | None = None,
     data: Path | None = None,
+    graded: bool = True,
 ) -> Iterator[Box]:
     """A box for one notebook.
 
@@ -186,12 +202,13 @@ def open_box(
         cells: the sources of the notebook's code cells, in order.
         files: what lies in the work folder, by name.
         data: a folder of training data that the box may read.
+        graded: tells the notebook (by the variable AUTOGRADER_BOX) to leave out long demonstrations.
 
     Raises:
         BoxUnavailable: when the wall cannot be built here.
         BoxFailed: when the kernel does not start.
     """
-    box = Box(settings, cells, files or {}, data)
+    box = Box(settings, cells, files or {}, data, graded)
     try:
         yield box
     finally:
@@ -200,5 +217,3 @@ def open_box(
 
 def _note(message: str) -> dict[str, Any]:
     return {"output_type": "stream", "name": "stderr", "text": f"[{message}]\n"}
-
-

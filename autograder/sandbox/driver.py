@@ -263,7 +263,9 @@ class Driver:
                     [packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)], socket.MSG_DONTWAIT
                 )
             except OSError as error:
-                raise Dead("kernel", f"its kernel takes no more questions ({error.strerror})") from None
+                raise Dead(
+                    "kernel", f"its kernel takes no more questions ({error.strerror})"
+                ) from None
 
     def _connect(self, channel: str, kind: int) -> zmq.Socket[bytes]:
         connection: zmq.Socket[bytes] = self._context.socket(kind)
@@ -293,7 +295,9 @@ def _receive(connection: zmq.Socket[bytes]) -> _Message | None:
     try:
         frames = connection.recv_multipart(zmq.DONTWAIT)
         start = frames.index(b"<IDS|MSG>")
-        header, parent, _metadata, content = (json.loads(part) for part in frames[start + 2 : start + 6])
+        header, parent, _metadata, content = (
+            json.loads(part) for part in frames[start + 2 : start + 6]
+        )
         if isinstance(content, dict) and isinstance(parent, dict):
             return _Message(str(header["msg_type"]), str(parent.get("msg_id", "")), content)
     except (zmq.Again, ValueError, KeyError, TypeError, RecursionError, AttributeError):

@@ -33,12 +33,14 @@ class BoxedKernel:
         settings: BoxSettings,
         files: Mapping[str, bytes] | None = None,
         data: Path | None = None,
+        graded: bool = True,
     ) -> None:
         """Start the kernel; it answers some seconds later.
 
         Args:
             files: relative names and contents for the work folder.
             data: a folder of training data, read-only at /data.
+            graded: whether the kernel's environment says that it is being graded.
 
         Raises:
             BoxUnavailable: when the wall cannot be built here.
@@ -59,6 +61,9 @@ class BoxedKernel:
             command = wall.wall_command(
                 settings, data=data, passwd_fd=passwd_fd, group_fd=group_fd, config_fd=config_fd
             )
+            if graded:
+                at = command.index("--clearenv") + 1
+                command[at:at] = ["--setenv", "AUTOGRADER_BOX", "1"]
             file_fds, with_files = self._file_arguments(files or {}, stack)
             at = command.index("--remount-ro")
             command[at:at] = with_files

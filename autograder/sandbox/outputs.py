@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import nh3
-
-# What a notebook may show to the people who look at hand-ins. Scripts, SVG (which can hold scripts)
-# and widgets are dropped, HTML is cleaned; what is left carries at least its plain text.
-_BINARY = ("image/png", "image/jpeg", "image/gif")
-_TEXT = ("text/plain", "text/html", "text/latex")
+from autograder.clean import clean_bundle
 
 
 class OutputCollector:
@@ -54,17 +49,12 @@ class OutputCollector:
         return [*self._outputs, *cut]
 
 
-def clean_html(text: str) -> str:
-    """HTML without scripts, handlers, forms, frames and remote content."""
-    return nh3.clean(text, url_schemes={"http", "https", "mailto", "data"})
-
-
 def _output_from(kind: str, content: dict[str, Any]) -> dict[str, Any] | None:
     if kind == "stream":
         name = "stderr" if content.get("name") == "stderr" else "stdout"
         return {"output_type": "stream", "name": name, "text": str(content.get("text", ""))}
     if kind in ("display_data", "execute_result"):
-        data = _clean_bundle(content.get("data"))
+        data = clean_bundle(content.get("data"))
         if not data:
             return None
         output = {"output_type": kind, "data": data, "metadata": {}}
@@ -81,30 +71,6 @@ def _output_from(kind: str, content: dict[str, Any]) -> dict[str, Any] | None:
             "traceback": [str(line) for line in lines] if isinstance(lines, list) else [],
         }
     return None
-
-
-def _clean_bundle(data: Any) -> dict[str, str]:
-    if not isinstance(data, dict):
-        return {}
-    kept = {}
-    for mime, value in data.items():
-        text = "".join(map(str, value)) if isinstance(value, list) else value
-        if not isinstance(text, str):
-            continue
-        if mime in _BINARY and _is_base64(text):
-            kept[mime] = text
-        elif mime == "text/html":
-            kept[mime] = clean_html(text)
-        elif mime in _TEXT:
-            kept[mime] = text
-    return kept
-
-
-def _is_base64(text: str) -> bool:
-    return text.isascii() and not (set(text) - _BASE64)
-
-
-_BASE64 = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\n")
 
 
 def _size(output: dict[str, Any]) -> int:

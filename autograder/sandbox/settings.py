@@ -32,7 +32,8 @@ class BoxSettings(Configurable):
         "A VGG16 of float32 weights takes 528 MiB, with gradients and Adam four times that.",
     ).tag(config=True)
     disk_mib = Integer(
-        1024, help="The work folder and /tmp, each. They lie in memory; a saved VGG16 takes 528 MiB."
+        1024,
+        help="The work folder and /tmp, each. They lie in memory; a saved VGG16 takes 528 MiB.",
     ).tag(config=True)
     output_mib = Integer(
         8, help="Text and pictures that one cell may show; what comes after is cut off."
@@ -42,9 +43,12 @@ class BoxSettings(Configurable):
         1024, help="Data that one probe may return. A VGG16's weights take 528 MiB."
     ).tag(config=True)
     processes = Integer(
-        256, help="Processes and threads of the box's user; a DataLoader with workers needs a few dozen."
+        256,
+        help="Processes and threads of the box's user; a DataLoader with workers needs a few dozen.",
     ).tag(config=True)
-    open_files = Integer(1024, help="Open files of one process, the usual default.").tag(config=True)
+    open_files = Integer(1024, help="Open files of one process, the usual default.").tag(
+        config=True
+    )
     restarts = Integer(
         8,
         help="How often a notebook's kernel is started anew after a cell or a probe killed or hung it; "

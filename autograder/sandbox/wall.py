@@ -116,20 +116,22 @@ def check_wall() -> str:
         BoxUnavailable: when it cannot be built here; the message names the repair.
     """
     settings = BoxSettings()
-    with memory_file(passwd_text(settings)[0]) as passwd, memory_file(passwd_text(settings)[1]) as group:
-        with memory_file(pyvenv_text()) as config:
-            command = wall_command(
-                settings, data=None, passwd_fd=passwd, group_fd=group, config_fd=config
-            )
-            probe = "import os; print(os.getuid(), os.path.exists('/box/box_boot.py'))"
-            done = subprocess.run(
-                [*command, python_in_box(), "-I", "-c", probe],
-                pass_fds=(passwd, group, config),
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
+    with (
+        memory_file(passwd_text(settings)[0]) as passwd,
+        memory_file(passwd_text(settings)[1]) as group,memory_file(pyvenv_text()) as config
+    ):
+        command = wall_command(
+            settings, data=None, passwd_fd=passwd, group_fd=group, config_fd=config
+        )
+        probe = "import os; print(os.getuid(), os.path.exists('/box/box_boot.py'))"
+        done = subprocess.run(
+            [*command, python_in_box(), "-I", "-c", probe],
+            pass_fds=(passwd, group, config),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
     words = done.stdout.split()
     if done.returncode != 0 or len(words) != 2 or words[0] == "0" or words[1] != "True":
         raise BoxUnavailable(_why_not(done.stderr.strip()))
@@ -138,7 +140,7 @@ def check_wall() -> str:
     return "bubblewrap in a user namespace; students' code runs as your user, without your files"
 
 
-class memory_file:  # noqa: N801 - used as a function
+class memory_file:
     """A descriptor from which a text can be read, closed at the end of the block."""
 
     def __init__(self, text: str | bytes) -> None:
@@ -158,7 +160,9 @@ class memory_file:  # noqa: N801 - used as a function
 
 def _why_not(said: str) -> str:
     if _as_root():
-        repair = "In a container, start it with --privileged or CAP_SYS_ADMIN, or grade on the host."
+        repair = (
+            "In a container, start it with --privileged or CAP_SYS_ADMIN, or grade on the host."
+        )
     else:
         repair = (
             "This system does not let ordinary users build it (Ubuntu 24.04 restricts user namespaces "
@@ -217,7 +221,13 @@ def _python_binds(config_fd: int) -> Iterator[str]:
         yield from ("--ro-bind", sys.prefix, ENVIRONMENT)
         yield from ("--tmpfs", f"{ENVIRONMENT}/bin")
         yield from ("--symlink", _base_python(), f"{ENVIRONMENT}/bin/python3")
-        yield from ("--perms", "0444", "--ro-bind-data", str(config_fd), f"{ENVIRONMENT}/pyvenv.cfg")
+        yield from (
+            "--perms",
+            "0444",
+            "--ro-bind-data",
+            str(config_fd),
+            f"{ENVIRONMENT}/pyvenv.cfg",
+        )
         inside = Path(ENVIRONMENT) / site.relative_to(sys.prefix)
     else:
         inside = site
@@ -239,7 +249,6 @@ def _environment(settings: BoxSettings, data: Path | None) -> Mapping[str, str]:
         "LOGNAME": "student",
         "LANG": "C.UTF-8",
         "TERM": "dumb",
-        "AUTOGRADER_BOX": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": threads,

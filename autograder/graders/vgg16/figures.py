@@ -13,6 +13,7 @@ def drawn_history(plot_history: Any, history: Any) -> Any:
     import matplotlib.pyplot as plt
     import numpy as np
     from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
 
     plt.switch_backend("agg")
     try:
@@ -26,7 +27,7 @@ def drawn_history(plot_history: Any, history: Any) -> Any:
             bars = [
                 (bar.get_x() + bar.get_width() / 2, bar.get_height())
                 for bar in axis.patches
-                if hasattr(bar, "get_height")
+                if isinstance(bar, Rectangle)
             ]
             points.append(np.array(bars, float).reshape(-1, 2))
             axes.append({"ylabel": axis.get_ylabel(), "points": points})
@@ -52,7 +53,7 @@ def drawn_change(plot_kernel_change: Any, before: Any, after: Any) -> Any:
             if axis.images:
                 titles = [axis.get_title(loc=loc) for loc in ("center", "left", "right")]
                 box = axis.get_position()
-                image = np.ma.getdata(axis.images[0].get_array())
+                image: Any = np.ma.getdata(np.ma.asarray(axis.images[0].get_array()))
                 axes.append(
                     {
                         "title": " ".join(titles).strip(),

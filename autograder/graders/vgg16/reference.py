@@ -1,7 +1,7 @@
 """The assignment done right: what the graders compare with. Runs only in the trusted process.
 
-Names, signatures and meanings are the contract's. The source notebooks carry solutions of their own;
-these here are written independently, so that an error in one of the two shows.
+Names, signatures and meanings are the contract's. The source notebooks carry solutions of their
+own; these here are written independently, so that an error in one of the two shows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 Loader = Iterable[tuple[torch.Tensor, torch.Tensor]]
-Floats = npt.NDArray[np.floating[Any]]
+Floats = npt.NDArray[Any]
 
 
 # 1_data_and_head
@@ -61,7 +61,8 @@ def linear_parameters(in_features: int, out_features: int) -> int:
 
 def parameter_table(net: nn.Module) -> list[tuple[str, tuple[int, ...], int]]:
     return [
-        (name, tuple(tensor.shape), math.prod(tensor.shape)) for name, tensor in net.named_parameters()
+        (name, tuple(tensor.shape), math.prod(tensor.shape))
+        for name, tensor in net.named_parameters()
     ]
 
 

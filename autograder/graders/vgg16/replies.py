@@ -30,7 +30,10 @@ def sequence(value: Any, what: str, length: int | None = None) -> list[Any]:
     expect(isinstance(value, list | tuple), f"{what} should be a list; yours is {describe(value)}.")
     entries = list(value)
     if length is not None:
-        expect(len(entries) == length, f"{what} should have {length} entries; yours has {len(entries)}.")
+        expect(
+            len(entries) == length,
+            f"{what} should have {length} entries; yours has {len(entries)}.",
+        )
     return entries
 
 
@@ -40,7 +43,8 @@ def real(value: Any, what: str) -> float:
         return float(value)
     hint = " Take the number out with .item()." if isinstance(value, torch.Tensor) else ""
     expect(
-        isinstance(value, float | np.floating), f"{what} should be a float; yours is {describe(value)}.{hint}"
+        isinstance(value, float | np.floating),
+        f"{what} should be a float; yours is {describe(value)}.{hint}",
     )
     expect(bool(np.isfinite(value)), f"{what} should be finite; yours is {value}.")
     return float(value)
@@ -65,7 +69,9 @@ def vector(tensors: Any, like: Mapping[str, torch.Tensor], what: str = "paramete
     """The named tensors, in the order and shapes of `like`, as one vector."""
     seen = fields(tensors, *like)
     parts = [
-        expect_finite(expect_shape(seen[name], tuple(tensor.shape), f"{what} {name}"), f"{what} {name}")
+        expect_finite(
+            expect_shape(seen[name], tuple(tensor.shape), f"{what} {name}"), f"{what} {name}"
+        )
         for name, tensor in like.items()
     ]
     return np.concatenate([np.zeros(0), *(part.astype(np.float64).ravel() for part in parts)])

@@ -1,4 +1,4 @@
-"""The short training run of `fit`, its thresholds, and fits that are wrong on purpose.
+"""The short training run of `fit`, and its thresholds.
 
 The box gets training images with labels and some images to validate on. The images that decide are
 drawn here, from a seed of their own, and never sent; the accuracy on them is computed here, from
@@ -20,9 +20,10 @@ import torch
 from torch import nn
 
 from autograder.data import draw_images
-from autograder.graders.vgg16 import networks, reference
+from autograder.graders.vgg16.networks import drawn_state, short_vgg
 from autograder.graders.vgg16.replies import vector
 from autograder.graders.vgg16.training import DEVICE
+from autograder.grading import probe
 
 TRAIN_COUNT, SEEN_COUNT, HIDDEN_COUNT = 600, 60, 400
 EPOCHS, BATCH_SIZE, LEARNING_RATE = 5, 32, 3e-3  # 1.0 s on one core with the reference
@@ -58,6 +59,30 @@ def load_thresholds() -> Thresholds:
     return Thresholds(data["loss_ratio"], data["accuracy"])
 
 
+@probe(uses=(short_vgg,))
+def short_run(
+    fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any,
+    batch_size: int, epochs: int, learning_rate: float, device_name: str, seed: int,
+) -> Any:  # fmt: skip
+    """Train a small VGG on images (n, 32, 32, 3) of bytes; the state after it."""
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    def loader(pixels: Any, targets: Any, shuffle: bool) -> Any:
+        inputs = torch.as_tensor(pixels).permute(0, 3, 1, 2).float() / 255  # (n, 3, 32, 32)
+        order = torch.Generator().manual_seed(seed)
+        data = TensorDataset(inputs, torch.as_tensor(targets))
+        return DataLoader(data, batch_size=batch_size, shuffle=shuffle, generator=order)
+
+    net = short_vgg(10)
+    net.load_state_dict(state)
+    loaders = loader(images, labels, True), loader(test_images, test_labels, False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fit(net, *loaders, epochs, learning_rate, torch.device(device_name))
+    return {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()}
+
+
 class ShortRun:
     """One run's images and network, drawn with a seed.
 
@@ -71,7 +96,7 @@ class ShortRun:
         pixels, labels = source(total, seed)
         parts = np.split(np.arange(total), [TRAIN_COUNT, TRAIN_COUNT + SEEN_COUNT])
         train, seen, hidden = parts
-        self._state = networks.drawn_state(lambda: networks.short_vgg(10), seed)
+        self._state = drawn_state(lambda: short_vgg(10), seed)
         self._train = pixels[train], labels[train]
         self._hidden = pixels[hidden], labels[hidden]
         self.data = {
@@ -96,7 +121,7 @@ class ShortRun:
         return Result(first, last, accuracy)
 
     def _measure(self, state: dict[str, Any], images: tuple[Pixels, Labels]) -> tuple[float, float]:
-        net = networks.short_vgg(10)
+        net = short_vgg(10)
         net.load_state_dict({name: torch.as_tensor(state[name]) for name in self._state})
         net.eval()
         inputs = torch.from_numpy(images[0]).permute(0, 3, 1, 2).float() / 255
@@ -106,47 +131,6 @@ class ShortRun:
         loss = float(nn.functional.cross_entropy(outputs, labels))
         return loss, float((outputs.argmax(1) == labels).float().mean())
 
-
-def _new_optimizer_each_epoch(*args: Any) -> dict[str, list[float]]:
-    net, train_loader, test_loader, epochs, learning_rate, device = args
-    for _ in range(epochs):
-        reference.fit(net, train_loader, test_loader, 1, learning_rate, device)
-    return {}
-
-
-def _with(**changes: Any) -> Callable[..., dict[str, list[float]]]:
-    """The reference's fit with another number of epochs, learning rate or optimizer."""
-
-    def fit(*args: Any) -> dict[str, list[float]]:
-        net, train_loader, _, epochs, learning_rate, device = args
-        net.to(device)
-        rate = changes.get("learning_rate", learning_rate)
-        make = changes.get("optimizer", torch.optim.Adam)
-        optimizer = make(net.parameters(), lr=rate)
-        for _ in range(changes.get("epochs", lambda count: count)(epochs)):
-            reference.train_epoch(net, train_loader, nn.NLLLoss(), optimizer, device)
-        return {}
-
-    return fit
-
-
-def _trained_on_test_images(*args: Any) -> dict[str, list[float]]:
-    net, _, test_loader, epochs, learning_rate, device = args
-    return reference.fit(net, test_loader, test_loader, epochs, learning_rate, device)
-
-
-WRONG_FITS: dict[str, Callable[..., dict[str, list[float]]]] = {
-    "a new optimizer were made for each epoch, which forgets Adam's running means": _new_optimizer_each_epoch,
-    "the learning rate were 1e-4 (is `learning_rate` passed on?)": _with(learning_rate=1e-4),
-    "the learning rate were 1e-3 (is `learning_rate` passed on?)": _with(learning_rate=1e-3),
-    "only one epoch were trained": _with(epochs=lambda _count: 1),
-    "one epoch too many were trained": _with(epochs=lambda count: count + 1),
-    "one epoch too few were trained": _with(epochs=lambda count: count - 1),
-    "nothing were trained": _with(epochs=lambda _count: 0),
-    "SGD were used, and not Adam": _with(optimizer=torch.optim.SGD),
-    "AdamW were used, and not Adam": _with(optimizer=torch.optim.AdamW),
-    "the test images were trained on": _trained_on_test_images,
-}
 
 # Read when the graders are collected: a missing or broken file is our fault and shows at once.
 THRESHOLDS = load_thresholds()

@@ -43,7 +43,9 @@ def transformed(make_transform: Any, pictures: Any, size: Any) -> Any:
     return {"made": "a function", "results": results}
 
 
-def results_of(student: Student, pictures: list[np.ndarray[Any, Any]], size: int | None) -> list[Any]:
+def results_of(
+    student: Student, pictures: list[np.ndarray[Any, Any]], size: int | None
+) -> list[Any]:
     reply = fields(student.run(transformed, pictures=pictures, size=size), "made", "results")
     expect(
         isinstance(reply["made"], str) and reply["made"] == "a function",
@@ -77,7 +79,8 @@ def test_the_transform_gives_a_float_tensor_of_the_asked_size(
             # Interpolation may overshoot by rounding, never by more than a thousandth.
             expect(
                 bool(array.min() >= -1e-3 and array.max() <= 1 + 1e-3),
-                f"Values should lie between 0 and 1; yours go from {array.min():.3g} to {array.max():.3g}.",
+                "Values should lie between 0 and 1; "
+                f"yours go from {array.min():.3g} to {array.max():.3g}.",
             )
             if level is not None:
                 expect(
@@ -98,7 +101,9 @@ def test_the_transform_resizes_bilinearly(student: Student, challenge: Challenge
     large = list(np.kron(blocks, np.ones((1, 5, 5, 1), np.uint8)).astype(np.uint8))
     for pictures, size in ((small, 50), (large, 33)):
         seen = [
-            expect_shape(expect_type(result, torch.Tensor), (3, size, size), "a transformed picture")
+            expect_shape(
+                expect_type(result, torch.Tensor), (3, size, size), "a transformed picture"
+            )
             for result in results_of(student, pictures, size)
         ]
         given = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
@@ -111,25 +116,28 @@ def test_the_transform_resizes_bilinearly(student: Student, challenge: Challenge
         # PIL and torch round to bytes after each of two passes: at most 1/255 and a half of it.
         if any(np.abs(stacked - way).max() <= 1.6 / 255 for way in right):
             continue
-        hint = likely_mistake(
-            stacked,
-            {
-                "the nearest pixel were taken": lambda g=given, s=size: resized(g, s, "nearest"),
-                "the resize were bicubic": lambda g=given, s=size: resized(g, s, "bicubic"),
-                "the antialiased resize were bicubic": lambda g=given, s=size: resized(
-                    g, s, "bicubic", antialias=True
-                ),
-                "red and blue were exchanged": lambda: right[1][:, ::-1],
-                "rows and columns were exchanged": lambda: right[1].swapaxes(2, 3),
-                "the colours had been normalised with ImageNet's mean and deviation": lambda: (
-                    (right[1] - np.reshape([0.485, 0.456, 0.406], (3, 1, 1)))
-                    / np.reshape([0.229, 0.224, 0.225], (3, 1, 1))
-                ),
-            },
-            tolerance=0.03,
-            lead="They are as if",
-        )
+        hint = likely_mistake(stacked, resize_mistakes(given, size), 0.03, "They are as if")
         expect(False, f"The values of a resized picture are not those of a bilinear resize. {hint}")
+
+
+def resize_mistakes(given: torch.Tensor, size: int) -> dict[str, Any]:
+    """What else than a bilinear resize students do to pictures (n, 3, h, w)."""
+    right = resized(given, size, antialias=True)
+    mean, deviation = (
+        np.reshape(numbers, (3, 1, 1)) for numbers in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    )
+    return {
+        "the nearest pixel were taken": lambda: resized(given, size, "nearest"),
+        "the resize were bicubic": lambda: resized(given, size, "bicubic"),
+        "the antialiased resize were bicubic": lambda: resized(
+            given, size, "bicubic", antialias=True
+        ),
+        "red and blue were exchanged": lambda: right[:, ::-1],
+        "rows and columns were exchanged": lambda: right.swapaxes(2, 3),
+        "the colours had been normalised with ImageNet's mean and deviation": lambda: (
+            (right - mean) / deviation
+        ),
+    }
 
 
 def resized(images: torch.Tensor, size: int, mode: str = "bilinear", **options: bool) -> Any:
@@ -141,12 +149,14 @@ def resized(images: torch.Tensor, size: int, mode: str = "bilinear", **options: 
 
 
 @probe
-def orders_of_loaders(make_loaders: Any, train_labels: Any, test_labels: Any, batch_size: Any) -> Any:
+def orders_of_loaders(
+    make_loaders: Any, train_labels: Any, test_labels: Any, batch_size: Any
+) -> Any:
     """The image numbers that the loaders give, batch by batch, epoch by epoch."""
     import torch
     from torch.utils.data import Dataset
 
-    class Numbered(Dataset):  # type: ignore[type-arg]
+    class Numbered(Dataset[Any]):
         """Image i is filled with the number i."""
 
         def __init__(self, labels: Any) -> None:
@@ -167,7 +177,10 @@ def orders_of_loaders(make_loaders: Any, train_labels: Any, test_labels: Any, ba
 
     def epochs(loader: Any, count: int) -> Any:
         return [
-            [([int(image.flatten()[0]) for image in images], labels.tolist()) for images, labels in loader]
+            [
+                ([int(image.flatten()[0]) for image in images], labels.tolist())
+                for images, labels in loader
+            ]
             for _ in range(count)
         ]
 
@@ -180,7 +193,9 @@ Epoch = list[list[int]]  # image numbers, batch by batch
 class Seen:
     """What the loaders gave for one challenge."""
 
-    def __init__(self, student: Student, challenge: Challenge, batch_size: int | None = None) -> None:
+    def __init__(
+        self, student: Student, challenge: Challenge, batch_size: int | None = None
+    ) -> None:
         self.batch_size = batch_size or 64
         # Neither count is a multiple of the batch size, so that a dropped last batch shows.
         self.train_count = self.batch_size * 3 + int(challenge.rng.integers(1, self.batch_size))
@@ -209,7 +224,9 @@ class Seen:
             batches = []
             for batch in sequence(epoch, "An epoch"):
                 numbers, labels = sequence(batch, "A batch", 2)
-                images = [whole(number, "an image's number") for number in sequence(numbers, "A batch")]
+                images = [
+                    whole(number, "an image's number") for number in sequence(numbers, "A batch")
+                ]
                 known = self.labels[kind]
                 expect(
                     all(0 <= image < len(known) for image in images)
@@ -250,9 +267,12 @@ def test_every_image_comes_once_an_epoch_in_batches_of_the_asked_size(
                 )
                 expect(
                     len(flat(epoch)) >= count,
-                    f"The {name} loader leaves images out: their number is no multiple of the batch size.",
+                    f"The {name} loader leaves images out where their number is no multiple of "
+                    "the batch size.",
                 )
-                expect_equal(sizes, [seen.batch_size] * full + [rest], f"the {name} loader's batch sizes")
+                expect_equal(
+                    sizes, [seen.batch_size] * full + [rest], f"the {name} loader's batch sizes"
+                )
                 expect(
                     sorted(flat(epoch)) == list(range(count)),
                     f"Some {name} images came more than once in an epoch, and others never.",
@@ -277,8 +297,12 @@ def test_training_images_come_in_a_new_random_order_each_epoch(
         # and about 2 pairs of neighbours stay neighbours (Poisson): no chance reaches these bounds.
         moved = np.abs(numbers - np.arange(n)).mean()
         neighbours = int((np.abs(np.diff(numbers)) == 1).sum())
-        expect(neighbours < n // 3, "Training images come in order, or nearly so. Are they shuffled?")
-        expect(bool(moved > n / 8), "Training images move only a little. Is the whole set shuffled?")
+        expect(
+            neighbours < n // 3, "Training images come in order, or nearly so. Are they shuffled?"
+        )
+        expect(
+            bool(moved > n / 8), "Training images move only a little. Is the whole set shuffled?"
+        )
     for first, second in ((0, 1), (1, 2), (0, 2)):
         same = float(np.mean([a == b for a, b in zip(orders[first], orders[second], strict=False)]))
         expect(same < 0.5, "Two epochs gave the same order. Is it drawn anew each time?")
@@ -346,7 +370,9 @@ SWAPPED = ("same_net", "classifier_length", "is_linear", "head", "weight", "bias
            "same_layers", "same_parameters", "same_freezing", "logits")  # fmt: skip
 
 
-def swapped(student: Student, seed: int, classes: int | None, images: torch.Tensor) -> dict[str, Any]:
+def swapped(
+    student: Student, seed: int, classes: int | None, images: torch.Tensor
+) -> dict[str, Any]:
     reply = fields(student.run(swapped_head, seed=seed, classes=classes, images=images), "returned")
     expect(
         isinstance(reply["returned"], str) and reply["returned"] == "a network",
@@ -357,7 +383,9 @@ def swapped(student: Student, seed: int, classes: int | None, images: torch.Tens
 
 
 @graded("swap_head_tests", weight=4)
-def test_the_last_layer_maps_4096_features_to_the_classes(student: Student, challenge: Challenge) -> None:
+def test_the_last_layer_maps_4096_features_to_the_classes(
+    student: Student, challenge: Challenge
+) -> None:
     """The last layer is an nn.Linear from 4096 features to num_classes, 10 unless told otherwise.
 
     We asked for the default and for another number of classes. Is the number fixed where
@@ -398,7 +426,10 @@ def test_nothing_before_the_new_head_changes(student: Student, challenge: Challe
     seen = swapped(student, challenge.seed, int(challenge.rng.integers(3, 10)), images)
     expect(flag(seen["same_layers"]), "Another layer than the last was replaced, added or removed.")
     expect(flag(seen["same_parameters"]), "Other parameters than the last layer's were replaced.")
-    expect(flag(seen["same_freezing"]), "Other layers' requires_grad was changed; only the head is new.")
+    expect(
+        flag(seen["same_freezing"]),
+        "Other layers' requires_grad was changed; only the head is new.",
+    )
     weight = expect_finite(expect_type(seen["weight"], torch.Tensor, "the new layer's weight"))
     bias = expect_finite(expect_type(seen["bias"], torch.Tensor, "the new layer's bias"))
     expect(
@@ -437,20 +468,25 @@ def swapped_vgg16(swap_head: Any, classes: Any) -> Any:
 
 
 @graded("swap_head_tests", weight=2)
-def test_the_real_vgg16_gets_its_head_and_comes_back(student: Student, challenge: Challenge) -> None:
+def test_the_real_vgg16_gets_its_head_and_comes_back(
+    student: Student, challenge: Challenge
+) -> None:
     """The full VGG16 gets its new head in place, and the same network is returned.
 
     With ten classes it has 134,301,514 parameters (the lecture counts them). We tried another
     number of classes, too.
     """
     for classes in (None, int(challenge.rng.integers(11, 300))):
-        reply = fields(student.run(swapped_vgg16, classes=classes), "returned", "same", "parameters")
+        reply = fields(
+            student.run(swapped_vgg16, classes=classes), "returned", "same", "parameters"
+        )
         expect(
             isinstance(reply["returned"], str) and reply["returned"] == "a network",
             f"swap_head should return the network; it returns {describe(reply['returned'])}.",
         )
         expect(
-            flag(reply["same"]), "swap_head should return the network that it was given, not a new one."
+            flag(reply["same"]),
+            "swap_head should return the network that it was given, not a new one.",
         )
         expect_equal(
             whole(reply["parameters"], "the number of parameters"),

@@ -8,7 +8,7 @@ import numpy as np
 from torch import nn
 
 from autograder.graders.vgg16 import reference
-from autograder.graders.vgg16.replies import fields, sequence, whole
+from autograder.graders.vgg16.replies import sequence, whole
 from autograder.grading import Challenge, Student, expect, graded, probe
 from autograder.grading.compare import describe
 
@@ -25,7 +25,9 @@ def counted(value: Any, what: str) -> int:
 def expect_count(seen: int, right: int, wrong: dict[int, str], what: str) -> None:
     """Fail unless the counts agree; `wrong` names the mistakes behind some other counts."""
     guess = wrong.get(seen)
-    expect(seen == right, f"{what} is not right; yours is {seen:,}." + (f" {guess}" if guess else ""))
+    expect(
+        seen == right, f"{what} is not right; yours is {seen:,}." + (f" {guess}" if guess else "")
+    )
 
 
 @graded("conv2d_parameters_tests", weight=2)
@@ -65,7 +67,9 @@ def test_a_convolution_counts_weights_and_biases(student: Student, challenge: Ch
                 weights: "Are the biases missing?",
                 weights + 1: "Is there one bias for the whole layer, or one for each kernel?",
                 weights + inputs: "Is there a bias for each input, or for each output?",
-                weights + inputs * outputs: "Is there a bias for each pair of channels, or for each output?",
+                weights
+                + inputs
+                * outputs: "Is there a bias for each pair of channels, or for each output?",
                 inputs * outputs * side + outputs: "Is the kernel's side squared?",
             },
             "The count of a convolution's parameters",
@@ -73,8 +77,10 @@ def test_a_convolution_counts_weights_and_biases(student: Student, challenge: Ch
 
 
 def convolution(challenge: Challenge) -> tuple[int, int, int]:
-    """Random channels and kernel size; inputs, outputs and side differ, so that nothing is confused."""
-    inputs, outputs = (int(number) for number in challenge.rng.choice(np.arange(8, 200), 2, replace=False))
+    """Random channels and kernel size; all differ, so that nothing is confused."""
+    inputs, outputs = (
+        int(number) for number in challenge.rng.choice(np.arange(8, 200), 2, replace=False)
+    )
     return inputs, outputs, int(challenge.rng.integers(2, 8))
 
 
@@ -90,7 +96,8 @@ def test_a_linear_layer_has_a_weight_for_each_pair(student: Student, challenge: 
         grown = counted(student.linear_parameters(2 * inputs, outputs), "the count") - once
         expect(
             grown == inputs * outputs,
-            f"With twice the inputs the count should grow by the new weights; yours grew by {grown:,}.",
+            "With twice the inputs the count should grow by the new weights; "
+            f"yours grew by {grown:,}.",
         )
 
 
@@ -107,7 +114,8 @@ def test_a_linear_layer_counts_weights_and_biases(student: Student, challenge: C
             reference.linear_parameters(inputs, outputs),
             {
                 inputs * outputs: "Are the biases missing?",
-                inputs * outputs + 1: "Is there one bias for the whole layer, or one for each output?",
+                inputs * outputs
+                + 1: "Is there one bias for the whole layer, or one for each output?",
                 inputs * outputs + inputs: "Is there a bias for each input, or for each output?",
             },
             "The count of a fully connected layer's parameters",
@@ -115,14 +123,18 @@ def test_a_linear_layer_counts_weights_and_biases(student: Student, challenge: C
 
 
 def layer(challenge: Challenge) -> tuple[int, int]:
-    inputs, outputs = (int(number) for number in challenge.rng.choice(np.arange(8, 3000), 2, replace=False))
+    inputs, outputs = (
+        int(number) for number in challenge.rng.choice(np.arange(8, 3000), 2, replace=False)
+    )
     return inputs, outputs
 
 
 # Random networks for the table and the count
 
 
-def random_net(widths: list[int], frozen: bool = False, tied: bool = False, nested: bool = True) -> Any:
+def random_net(
+    widths: list[int], frozen: bool = False, tied: bool = False, nested: bool = True
+) -> Any:
     """A network of many kinds of layers; its sizes come from `widths` (five different numbers).
 
     `frozen` freezes the first convolution and one bias. `tied` lets two layers share one weight.
@@ -141,10 +153,12 @@ def random_net(widths: list[int], frozen: bool = False, tied: bool = False, nest
             self.layer = nn.Linear(c, d, bias=False)
             self.register_buffer("steps", torch.zeros(e))
 
-    net = nn.Sequential()
+    net: Any = nn.Sequential()
     net.add_module("stem", nn.Conv2d(3, a, 3))
     net.add_module("norm", nn.BatchNorm2d(a))
-    net.add_module("block", nn.Sequential(nn.Conv2d(a, b, (3, 2), bias=False), nn.ReLU(), nn.PReLU(b)))
+    net.add_module(
+        "block", nn.Sequential(nn.Conv2d(a, b, (3, 2), bias=False), nn.ReLU(), nn.PReLU(b))
+    )
     if nested:
         net.add_module("scaled", Scaled())
     net.add_module("drop", nn.Dropout())
@@ -179,16 +193,21 @@ def table_of(parameter_table: Any, widths: Any, frozen: bool, tied: bool) -> Any
     ]
 
 
-def tables(student: Student, challenge: Challenge) -> list[tuple[list[list[Any]], list[tuple[Any, ...]]]]:
-    """The student's rows and ours, for a plain network and for one with frozen and shared layers."""
+def tables(
+    student: Student, challenge: Challenge
+) -> list[tuple[list[list[Any]], list[tuple[Any, ...]]]]:
+    """The student's rows and ours, for a plain network and one with frozen and shared layers."""
     found = []
     for frozen, tied in ((False, False), (True, True)):
         widths = drawn_widths(challenge)
         reply = student.run(table_of, widths=widths, frozen=frozen, tied=tied)
         rows = [
-            sequence(row, "A row of the table", 3) for row in sequence(reply, "What parameter_table returns")
+            sequence(row, "A row of the table", 3)
+            for row in sequence(reply, "What parameter_table returns")
         ]
-        right: list[tuple[Any, ...]] = [*reference.parameter_table(random_net(widths, frozen, tied))]
+        right: list[tuple[Any, ...]] = [
+            *reference.parameter_table(random_net(widths, frozen, tied))
+        ]
         expect(
             len(rows) == len(right),
             f"There should be one row for each parameter tensor; yours has {len(rows)} rows for "
@@ -208,10 +227,13 @@ def test_each_parameter_tensor_has_a_row_in_order(student: Student, challenge: C
     for rows, right in tables(student, challenge):
         names = [row[0] for row in rows]
         expect(
-            all(isinstance(name, str) for name in names), "The first entry of a row should be the name, a str."
+            all(isinstance(name, str) for name in names),
+            "The first entry of a row should be the name, a str.",
         )
         wanted = [row[0] for row in right]
-        expect(sorted(names) != sorted(wanted) or names == wanted, "The rows come in another order.")
+        expect(
+            sorted(names) != sorted(wanted) or names == wanted, "The rows come in another order."
+        )
         expect(names == wanted, "The names are not those of named_parameters().")
 
 
@@ -223,11 +245,16 @@ def test_each_row_has_its_shape(student: Student, challenge: Challenge) -> None:
     """
     for rows, right in tables(student, challenge):
         for row in rows:
-            expect(isinstance(row[1], tuple), f"A shape should be a tuple; yours is {describe(row[1])}.")
+            expect(
+                isinstance(row[1], tuple),
+                f"A shape should be a tuple; yours is {describe(row[1])}.",
+            )
             for number in row[1]:
                 whole(number, "an entry of a shape")
         seen = sorted(tuple(int(number) for number in row[1]) for row in rows)
-        expect(seen == sorted(row[1] for row in right), "Some shapes are not those of the parameters.")
+        expect(
+            seen == sorted(row[1] for row in right), "Some shapes are not those of the parameters."
+        )
         same = [tuple(row[1]) == wanted[1] for row, wanted in zip(rows, right, strict=True)]
         expect(all(same), "Some shapes stand in the wrong row.")
 
@@ -241,7 +268,10 @@ def test_each_row_has_its_count(student: Student, challenge: Challenge) -> None:
     for rows, right in tables(student, challenge):
         counts = [whole(row[2], "a count") for row in rows]
         wrong = sum(seen != row[2] for seen, row in zip(counts, right, strict=True))
-        expect(wrong == 0, f"{wrong} of {len(counts)} counts are not the number of the tensor's elements.")
+        expect(
+            wrong == 0,
+            f"{wrong} of {len(counts)} counts are not the number of the tensor's elements.",
+        )
 
 
 # count_parameters
@@ -253,7 +283,12 @@ def count_of(count_parameters: Any, widths: Any, frozen: bool, tied: bool, neste
 
 
 def expect_counted(
-    student: Student, challenge: Challenge, frozen: bool, tied: bool, wrong: str, nested: bool = True
+    student: Student,
+    challenge: Challenge,
+    frozen: bool,
+    tied: bool,
+    wrong: str,
+    nested: bool = True,
 ) -> None:
     widths = drawn_widths(challenge)
     data = {"widths": widths, "frozen": frozen, "tied": tied, "nested": nested}

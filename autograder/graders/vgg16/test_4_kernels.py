@@ -72,7 +72,9 @@ def copied_kernels(copy_kernels: Any, conv1: Any, conv2: Any, change: float) -> 
     }
 
 
-def copied(student: Student, challenge: Challenge) -> tuple[dict[str, Any], dict[str, Any], bool, float]:
+def copied(
+    student: Student, challenge: Challenge
+) -> tuple[dict[str, Any], dict[str, Any], bool, float]:
     """What came back for each of the two layers, and what should have."""
     right = {
         name: torch.from_numpy(challenge.rng.normal(size=shape)).float()
@@ -107,24 +109,31 @@ def test_the_kernels_of_the_first_two_convolutions_are_copied(
         array = expect_shape(value, tuple(weight.shape), f"copies[{name!r}]")
         if np.allclose(array, (weight * change + change).numpy(), atol=1e-5):
             continue
-        expect_close(array, weight, what=f"copies[{name!r}]", hint="Which layers' weights are copied?")
+        expect_close(
+            array, weight, what=f"copies[{name!r}]", hint="Which layers' weights are copied?"
+        )
 
 
 @graded("copy_kernels_tests", weight=2)
 def test_the_copies_stay_when_the_network_changes(student: Student, challenge: Challenge) -> None:
     """The copies are detached, lie on the CPU, and do not change when the network is trained on.
 
-    We changed the network's kernels in place after you had copied them. The network itself must stay
-    trainable. Which operations share memory with the weight, and which make new memory?
+    We changed the network's kernels in place after you had copied them. The network itself must
+    stay trainable. Which operations share memory with the weight, and which make new memory?
     """
     entries, right, still_trains, change = copied(student, challenge)
     for name, weight in right.items():
         entry = entries[name]
         array = expect_shape(entry["value"], tuple(weight.shape), f"copies[{name!r}]")
         shared = np.allclose(array, (weight * change + change).numpy(), atol=1e-5)
-        expect(not shared, f"copies[{name!r}] changed with the network: it shares the weight's memory.")
+        expect(
+            not shared, f"copies[{name!r}] changed with the network: it shares the weight's memory."
+        )
         expect_close(array, weight, what=f"copies[{name!r}]")
-        expect(not flag(entry["attached"]), f"copies[{name!r}] should be detached: it requires gradients.")
+        expect(
+            not flag(entry["attached"]),
+            f"copies[{name!r}] should be detached: it requires gradients.",
+        )
         expect(entry["device"] == "cpu", f"copies[{name!r}] should lie on the CPU.")
     expect(still_trains, "After copying, the network's own kernels can no longer be trained.")
 
@@ -172,7 +181,9 @@ def mosaic_mistakes(weight: torch.Tensor, columns: int) -> dict[str, Any]:
         "the weights were clipped and not scaled": placed(raw.clip(0, 1)),
         "the weights' sizes were drawn, without their signs": placed(np.abs(raw) / high),
         "only the largest weight were scaled, and the smallest not taken to 0": placed(raw / high),
-        "zero were taken to one half, and not the smallest weight to 0": placed(raw / high / 2 + 0.5),
+        "zero were taken to one half, and not the smallest weight to 0": placed(
+            raw / high / 2 + 0.5
+        ),
         "large and small were exchanged": placed(1 - scaled(raw)),
         "kernels ran down the columns first": by_columns,
         "the unused places were scaled with the weights": unused_scaled,
@@ -188,7 +199,10 @@ def mosaic_mistakes(weight: torch.Tensor, columns: int) -> dict[str, Any]:
 
 def expect_mosaic(value: Any, right: Floats, mistakes: dict[str, Any]) -> None:
     """Fail unless this is the mosaic, an array of floats in [0, 1]."""
-    expect(isinstance(value, np.ndarray), f"The mosaic should be a NumPy array; yours is {describe(value)}.")
+    expect(
+        isinstance(value, np.ndarray),
+        f"The mosaic should be a NumPy array; yours is {describe(value)}.",
+    )
     expect(value.dtype.kind == "f", f"The mosaic should hold floats; yours is {describe(value)}.")
     expect(
         value.shape == right.shape,
@@ -214,7 +228,11 @@ def ragged(challenge: Challenge) -> list[tuple[int, int, int]]:
     """(kernels, side, columns) that leave places unused, in several rows and in one."""
     columns = int(challenge.rng.integers(3, 7))
     return [
-        (columns * 3 + int(challenge.rng.integers(1, columns)), int(challenge.rng.integers(4, 6)), columns),
+        (
+            columns * 3 + int(challenge.rng.integers(1, columns)),
+            int(challenge.rng.integers(4, 6)),
+            columns,
+        ),
         (int(challenge.rng.integers(2, 5)), 2, 6),
     ]
 
@@ -253,7 +271,11 @@ def test_constant_weights_give_zeros(student: Student, challenge: Challenge) -> 
 
     Where all weights are equal the largest less the smallest is 0: what do you divide by?
     """
-    for constant in (float(challenge.rng.uniform(0.5, 2)), -float(challenge.rng.uniform(0.5, 2)), 0.0):
+    for constant in (
+        float(challenge.rng.uniform(0.5, 2)),
+        -float(challenge.rng.uniform(0.5, 2)),
+        0.0,
+    ):
         weight = torch.full((10, 3, 3, 3), constant)
         expect_mosaic(student.kernel_mosaic(weight), reference.kernel_mosaic(weight), {})
 
@@ -270,15 +292,18 @@ def channel_mistakes(weight: torch.Tensor, kernel: int, columns: int) -> dict[st
     one = weight[kernel][:, None]
     every = scaled(weight.numpy())[kernel][:, :, :, None]
     mistakes = {
-        name: (lambda make=make: make()[:, :, 0]) for name, make in mosaic_mistakes(one, columns).items()
+        name: (lambda make=make: make()[:, :, 0])
+        for name, make in mosaic_mistakes(one, columns).items()
     }
     del mistakes["each colour had a scale of its own"]  # a channel has no colours
-    mistakes["each channel had a scale of its own"] = mistakes.pop("each kernel had a scale of its own")
+    mistakes["each channel had a scale of its own"] = mistakes.pop(
+        "each kernel had a scale of its own"
+    )
     return {
         **mistakes,
-        "the scale were that of all kernels, and not of the one": lambda: reference.place(every, columns)[
-            :, :, 0
-        ],
+        "the scale were that of all kernels, and not of the one": lambda: reference.place(
+            every, columns
+        )[:, :, 0],
         "always the first kernel were drawn": drawn(weight[0]),
         "one channel of every kernel were drawn, and not every channel of one kernel": drawn(
             weight[:, min(kernel, weight.shape[1] - 1)]
@@ -287,7 +312,9 @@ def channel_mistakes(weight: torch.Tensor, kernel: int, columns: int) -> dict[st
 
 
 @graded("channel_mosaic_tests", weight=2)
-def test_the_channels_of_the_first_kernel_stand_in_rows(student: Student, challenge: Challenge) -> None:
+def test_the_channels_of_the_first_kernel_stand_in_rows(
+    student: Student, challenge: Challenge
+) -> None:
     """The 64 channels of the first kernel stand in eight rows of eight, from 0 to 1.
 
     Placed as the kernels before, but grey. The scale is that of this one kernel.
@@ -295,7 +322,9 @@ def test_the_channels_of_the_first_kernel_stand_in_rows(student: Student, challe
     weight = weights(challenge, 64, 64, 3)
     weight[1:] *= 2
     expect_mosaic(
-        student.channel_mosaic(weight), reference.channel_mosaic(weight), channel_mistakes(weight, 0, 8)
+        student.channel_mosaic(weight),
+        reference.channel_mosaic(weight),
+        channel_mistakes(weight, 0, 8),
     )
 
 
@@ -339,19 +368,23 @@ def expect_change(student: Student, before: Floats, after: Floats) -> None:
     )
     axes = [fields(axis, "title", "image", "place") for axis in sequence(reply["axes"], "The axes")]
     expect(
-        len(axes) == 3, f"Three axes should show a picture; yours has {len(axes)} (colour bars aside)."
+        len(axes) == 3,
+        f"Three axes should show a picture; yours has {len(axes)} (colour bars aside).",
     )
     titles = [axis["title"] for axis in axes]
     expect(
-        all(isinstance(title, str) and title.strip() for title in titles), "Each axes should have a title."
+        all(isinstance(title, str) and title.strip() for title in titles),
+        "Each axes should have a title.",
     )
     difference = after - before
     differences = [difference]
     if before.ndim == 3:
         # matplotlib clips RGB outside [0, 1] when it takes the picture.
         differences += [difference.clip(0, 1), (difference + 1) / 2]
-    # "In this order" is what one sees: by the order in which the axes were made, or by their places.
-    by_place = sorted(axes, key=lambda axis: [float(x) for x in sequence(axis["place"], "A place", 2)])
+    # "In this order" is what one sees: the axes as they were made, or by their places.
+    by_place = sorted(
+        axes, key=lambda axis: [float(x) for x in sequence(axis["place"], "A place", 2)]
+    )
     for images in ([axis["image"] for axis in order] for order in (axes, by_place)):
         if same(images[0], [before]) and same(images[1], [after]) and same(images[2], differences):
             return

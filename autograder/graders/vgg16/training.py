@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from autograder.graders.vgg16 import networks
+from autograder.graders.vgg16.networks import drawn_state, tiny_net
 from autograder.grading import Challenge, probe
 
 DEVICE = "cpu"  # a name, since the box may have another device than the judge
@@ -70,7 +70,7 @@ def training_challenge(
     images[-last:] = images[-last:] * 3 + 1
     return TrainingChallenge(
         {
-            "state": networks.drawn_state(lambda: networks.tiny_net(classes, norm), challenge.seed),
+            "state": drawn_state(lambda: tiny_net(classes, norm), challenge.seed),
             "images": images,
             "labels": torch.from_numpy(rng.integers(0, classes, count)),
             "batch_size": batch_size,
@@ -84,7 +84,7 @@ def training_challenge(
     )
 
 
-@probe(uses=(networks.tiny_net,))
+@probe(uses=(tiny_net,))
 def one_epoch(
     train_epoch: Any,
     state: Any,
@@ -110,7 +110,7 @@ def one_epoch(
             return factor * super().forward(log_probabilities, labels)
 
     device = torch.device(device_name)
-    net = tiny_net(classes, norm)  # type: ignore[name-defined]  # noqa: F821
+    net = tiny_net(classes, norm)
     net.load_state_dict(state)
     net.to(device).eval()
     optimizer = getattr(torch.optim, optimizer_name)(net.parameters(), lr=learning_rate)
@@ -121,92 +121,3 @@ def one_epoch(
         "loss": loss,
         "state": {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()},
     }
-
-
-@probe(uses=(networks.tiny_net,))
-def one_validation(
-    validate: Any, state: Any, images: Any, labels: Any, batch_size: int, classes: int,
-    training: bool, device_name: str,
-) -> Any:  # fmt: skip
-    """Call validate on a network with gradients; what it returns, does and leaves behind."""
-    import torch
-    from torch.utils.data import DataLoader, TensorDataset
-
-    device = torch.device(device_name)
-    net = tiny_net(classes, True)  # type: ignore[name-defined]  # noqa: F821
-    net.load_state_dict(state)
-    net.to(device)
-    for number, parameter in enumerate(net.parameters()):
-        parameter.grad = torch.full_like(parameter, number + 0.5)
-    net.train(training)
-    modes = []
-    graphs = []
-
-    def watch(module: Any, _inputs: Any, output: Any) -> None:
-        modes.append(any(part.training for part in module.modules()))
-        graphs.append(bool(output.requires_grad))
-
-    handle = net.register_forward_hook(watch)
-    loader = DataLoader(TensorDataset(images, labels), batch_size=batch_size)
-    try:
-        accuracy = validate(net, loader, device)
-    finally:
-        handle.remove()
-    return {
-        "accuracy": accuracy,
-        "any_training": any(modes),
-        "any_graph": any(graphs),
-        "trains_after": [bool(part.training) for part in net.modules()],
-        "requires_grad": [bool(parameter.requires_grad) for parameter in net.parameters()],
-        "state": {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()},
-        "gradients": [
-            None if parameter.grad is None else parameter.grad.cpu() for parameter in net.parameters()
-        ],
-    }
-
-
-@probe(uses=(networks.tiny_net,))
-def fitted(
-    fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any,
-    batch_size: int, classes: int, epochs: int, learning_rate: float, device_name: str,
-) -> Any:  # fmt: skip
-    """Call fit on a network in evaluation mode; its history and the state after it."""
-    import torch
-    from torch.utils.data import DataLoader, TensorDataset
-
-    net = tiny_net(classes, True)  # type: ignore[name-defined]  # noqa: F821
-    net.load_state_dict(state)
-    net.eval()
-    loaders = [
-        DataLoader(TensorDataset(images, labels), batch_size=batch_size),
-        DataLoader(TensorDataset(test_images, test_labels), batch_size=batch_size),
-    ]
-    history = fit(net, *loaders, epochs, learning_rate, torch.device(device_name))
-    return {
-        "history": {**history} if isinstance(history, dict) else history,
-        "state": {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()},
-    }
-
-
-@probe(uses=(networks.short_vgg,))
-def short_run(
-    fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any,
-    batch_size: int, epochs: int, learning_rate: float, device_name: str, seed: int,
-) -> Any:  # fmt: skip
-    """Train a small VGG on images (n, 32, 32, 3) of bytes; the state after it."""
-    import torch
-    from torch.utils.data import DataLoader, TensorDataset
-
-    def loader(pixels: Any, targets: Any, shuffle: bool) -> Any:
-        inputs = torch.as_tensor(pixels).permute(0, 3, 1, 2).float() / 255  # (n, 3, 32, 32)
-        order = torch.Generator().manual_seed(seed)
-        data = TensorDataset(inputs, torch.as_tensor(targets))
-        return DataLoader(data, batch_size=batch_size, shuffle=shuffle, generator=order)
-
-    net = short_vgg(10)  # type: ignore[name-defined]  # noqa: F821
-    net.load_state_dict(state)
-    loaders = loader(images, labels, True), loader(test_images, test_labels, False)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        fit(net, *loaders, epochs, learning_rate, torch.device(device_name))
-    return {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()}

@@ -21,16 +21,21 @@ from autograder.graders.vgg16.reference import Loader
 TrainEpoch = Callable[..., float]
 
 
+log_softmax = partial(torch.log_softmax, dim=1)
+
+
 @dataclass(frozen=True)
 class Habits:
     """How a loop goes about it; the defaults are right, except that the sum is never returned."""
 
     training: bool = True
     order: str = "zero backward step"
-    activation: Callable[[torch.Tensor], torch.Tensor] = partial(torch.log_softmax, dim=1)
+    activation: Callable[[torch.Tensor], torch.Tensor] = log_softmax
     batches: tuple[int | None, int | None] = (None, None)
     passes: int = 1
-    factor: Callable[[int, int], float] = lambda _batch, _count: 1.0  # of the loss, by images and batches
+    factor: Callable[[int, int], float] = lambda _batch, _count: (
+        1.0
+    )  # of the loss, by images and batches
     clip: float | None = None
     one_step: bool = False
 
@@ -68,9 +73,9 @@ WRONG_LOOPS: dict[str, TrainEpoch] = {
     name: loop(habits)
     for name, habits in {
         "the gradients were never set to zero between batches": Habits(order="backward step"),
-        "nothing were learnt: step() is never called, or finds no gradient, because zero_grad() stands "
-        "between backward() and step()": Habits(order="zero backward"),
-        "each step used the gradient of the batch before, because step() comes before backward()": Habits(
+        "nothing were learnt: step() is never called, or finds no gradient, because zero_grad() "
+        "stands between backward() and step()": Habits(order="zero backward"),
+        "each step used the gradient of the batch before: step() comes before backward()": Habits(
             order="step zero backward"
         ),
         "each step used all earlier batches' gradients and not its own: step() comes before "
@@ -88,7 +93,7 @@ WRONG_LOOPS: dict[str, TrainEpoch] = {
         "the network were in evaluation mode while it was trained": Habits(training=False),
         "only the first batch were used (is `return` inside the loop?)": Habits(batches=(None, 1)),
         "only the last batch were used (do backward() and step() stand inside the loop?)": Habits(
-            batches=slice(-1, None)
+            batches=(-1, None)
         ),
         "the last, smaller batch were left out": Habits(batches=(None, -1)),
         "there were two passes over the loader": Habits(passes=2),

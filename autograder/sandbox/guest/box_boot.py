@@ -8,15 +8,16 @@ as one JSON argument: `fds` (channel name to descriptor), `wire`, `key`, `limits
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
+from pathlib import Path
+from typing import Any
 
 # ipykernel imports debugpy if it is there; no debugger in the box, and half of the start-up less.
-sys.modules["debugpy"] = None
+sys.modules["debugpy"] = None  # type: ignore[assignment]
 
 
-def set_limits(limits):
+def set_limits(limits: dict[str, int]) -> None:
     """Hard limits of this process and its children; an unprivileged process cannot raise them again."""
     for name, value in limits.items():
         number = getattr(resource, name)
@@ -26,7 +27,7 @@ def set_limits(limits):
         resource.setrlimit(number, (value, value))
 
 
-def use_inherited_sockets(fds):
+def use_inherited_sockets(fds: dict[str, int]) -> None:
     """Make ipykernel bind its sockets to descriptors that are bound already (libzmq's ZMQ_USE_FD)."""
     import zmq
     from ipykernel.heartbeat import Heartbeat
@@ -34,7 +35,7 @@ def use_inherited_sockets(fds):
 
     ports = {1: "shell", 2: "iopub", 3: "stdin", 4: "control", 5: "hb"}
 
-    def bind(socket, port):
+    def bind(socket: Any, port: int) -> int:
         socket.setsockopt(zmq.USE_FD, fds[ports[port]])
         socket.bind(f"ipc://box-{port}")
         return port
@@ -44,11 +45,11 @@ def use_inherited_sockets(fds):
     Heartbeat.pick_port = lambda self: self.port
 
 
-def main():
+def main() -> None:
     options = json.loads(sys.argv[1])
     sys.argv[1:] = []
     set_limits(options["limits"])
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    sys.path.insert(0, str(Path(__file__).parent))
     use_inherited_sockets(options["fds"])
     import box_probe
 

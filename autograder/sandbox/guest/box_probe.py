@@ -16,22 +16,25 @@ import linecache
 import os
 import socket
 import types
+from typing import Any
 
-import plain_data
+import plain_data  # bound beside this file in the box
 
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
-_wire = None
+_wire: Any = None
 
 
-def open_wire(fd):
+def open_wire(fd: int) -> None:
     """Take over the socket on which probes arrive; called once, before any code of the student's."""
     global _wire
     _wire = socket.socket(fileno=fd)
 
 
-def serve():
+def serve() -> None:
     """Receive one probe, run it in the student's namespace, send what it returned."""
-    packet, ancillary, _flags, _address = _wire.recvmsg(65536, socket.CMSG_SPACE(array.array("i").itemsize))
+    packet, ancillary, _flags, _address = _wire.recvmsg(
+        65536, socket.CMSG_SPACE(array.array("i").itemsize)
+    )
     request = json.loads(packet)
     data = plain_data.loads(_read_memfd(ancillary))
     reply = _answer(request, data)
@@ -42,7 +45,7 @@ def serve():
     _send(request["id"], message)
 
 
-def _answer(request, data):
+def _answer(request: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
     namespace = get_ipython().user_ns  # noqa: F821 - IPython puts it into builtins
     given = dict(data)
     for parameter, name in request["names"].items():
@@ -60,7 +63,7 @@ def _answer(request, data):
         return {"ended": "raised", **_describe(error)}
 
 
-def _describe(error):
+def _describe(error: BaseException) -> dict[str, str]:
     where = ""
     traceback = error.__traceback__
     while traceback is not None:
@@ -76,7 +79,7 @@ def _describe(error):
     return {"kind": type(error).__name__[:80], "text": text, "where": where}
 
 
-def _read_memfd(ancillary):
+def _read_memfd(ancillary: list[tuple[int, int, bytes]]) -> bytes:
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             fd = array.array("i", content[:4])[0]
@@ -86,7 +89,7 @@ def _read_memfd(ancillary):
     raise RuntimeError("a probe came without its data")
 
 
-def _send(number, message):
+def _send(number: int, message: bytes) -> None:
     fd = os.memfd_create("reply", os.MFD_ALLOW_SEALING)
     try:
         view = memoryview(message)
@@ -97,4 +100,3 @@ def _send(number, message):
         _wire.sendmsg([header], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))])
     finally:
         os.close(fd)
-

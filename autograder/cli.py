@@ -1,0 +1,294 @@
+"""The command line: parses, calls one function, prints, and chooses the exit code.
+
+Exit codes: 0 every hand-in has its marks; 1 a check found failures; 2 usage, or something of ours or
+the course's is broken; 3 finished, but some hand-ins are ungraded and need staff.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from autograder import __version__
+from autograder.errors import KitError
+
+if TYPE_CHECKING:
+    from autograder.course import Course
+    from autograder.scorecard import Scorecard
+
+NEEDS_STAFF = 3
+
+
+class _Group(click.Group):
+    """Commands in the order in which a course uses them, and our errors in one sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KitError as error:
+            click.secho(f"autograder: {error}", fg="red", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.option(
+    "--course",
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The course's folder; by default the course at or above the current folder.",
+)
+@click.pass_context
+def main(ctx: click.Context, folder: Path | None) -> None:
+    """Release assignments, grade a class in a box, return feedback.
+
+    Exit codes: 0 done; 1 a check found failures; 2 usage, or something is broken; 3 finished, but some
+    hand-ins are ungraded and need staff.
+    """
+    ctx.obj = folder
+
+
+@main.command()
+@click.option(
+    "--settings", is_flag=True, help="Print every setting with its default and its reason."
+)
+@click.pass_context
+def doctor(ctx: click.Context, settings: bool) -> None:
+    """Say what this machine and course lack, each with its repair (exit code 1 if anything)."""
+    from autograder.engine.doctor import examine, settings_help
+
+    if settings:
+        click.echo(settings_help())
+        return
+    failed = False
+    for finding in examine(ctx.obj or Path.cwd()):
+        failed |= not finding.good
+        mark, colour = ("ok  ", "green") if finding.good else ("LACK", "red")
+        click.echo(f"{click.style(mark, fg=colour)}  {finding.what}: {finding.text}")
+    ctx.exit(1 if failed else 0)
+
+
+@main.command()
+@click.argument("assignment")
+@click.option("--solutions", is_flag=True, help="Also run the solutions into solutions/ASSIGNMENT.")
+@click.pass_context
+def release(ctx: click.Context, assignment: str, solutions: bool) -> None:
+    """Make the students' version of ASSIGNMENT in release/, and tell the gradebook about it."""
+    from autograder.engine import release as engine
+
+    course = _course(ctx)
+    click.echo(f"Hand out this folder: {_short(engine.release(course, assignment))}")
+    if solutions:
+        click.echo(f"The answer key, executed: {_short(engine.solution(course, assignment))}")
+
+
+@main.command()
+@click.argument("assignment")
+@click.option("--student", default="*", metavar="GLOB", help="Only these students, as in 'a*'.")
+@click.option("--regrade", is_flag=True, help="Also grade again what has not changed.")
+@click.pass_context
+def grade(ctx: click.Context, assignment: str, student: str, regrade: bool) -> None:
+    """Grade the hand-ins of ASSIGNMENT in submitted/, each in a box of its own.
+
+    What was graded before and has not changed is left alone. Marks go into the gradebook; written
+    answers wait for a person in nbgrader's formgrader.
+    """
+    from autograder.engine.grade import grade_class
+    from autograder.engine.gradebook import marks
+
+    course = _course(ctx)
+    with _Bar() as bar:
+        run = grade_class(course, assignment, student, regrade, bar.show)
+    _print_table(run.cards, marks(course, assignment))
+    if run.kept:
+        click.echo(f"{len(run.kept)} hand-ins were graded before and have not changed.")
+    _stop_for_staff(ctx, run.reasons)
+
+
+@main.command()
+@click.argument("assignment")
+@click.option("--student", default="*", metavar="GLOB", help="Only these students.")
+@click.pass_context
+def feedback(ctx: click.Context, assignment: str, student: str) -> None:
+    """Write a page for each graded notebook into feedback/STUDENT/ASSIGNMENT."""
+    from autograder.engine.release import feedback as write
+
+    click.echo(
+        f"Feedback: {_short(write(_course(ctx), assignment, student))}/<student>/{assignment}"
+    )
+
+
+@main.command()
+@click.argument("assignment")
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file, not the terminal."
+)
+@click.pass_context
+def export(ctx: click.Context, assignment: str, form: str, output: Path | None) -> None:
+    """Print the marks of ASSIGNMENT: for every hand-in and item verdict, score, maximum and hint."""
+    from autograder.engine.gradebook import marks
+    from autograder.engine.records import load_card
+    from autograder.report.table import to_csv, to_json
+
+    course = _course(ctx)
+    cards = [load_card(course, assignment, name) for name in course.students(assignment)]
+    graded = [card for card in cards if card is not None]
+    if not graded:
+        raise KitError(
+            f"Nothing of `{assignment}` has been graded. Run `autograder grade {assignment}`."
+        )
+    text = (to_csv if form == "csv" else to_json)(graded, marks(course, assignment))
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text)
+
+
+@main.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--assignment", help="Which assignment it is; needed only if the course has several.")
+@click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="The scorecard."
+)
+@click.pass_context
+def score(ctx: click.Context, path: Path, assignment: str | None, json_file: Path | None) -> None:
+    """Judge one hand-in, a folder or a notebook, without a gradebook.
+
+    For a CI job or a student's appeal. Exit code 1 if an autograded item lost points.
+    """
+    from autograder.engine.grade import score_path
+
+    course = _course(ctx)
+    card = score_path(course, _only_assignment(course, assignment), path, path.resolve().stem)
+    if json_file is not None:
+        json_file.write_text(card.for_student().dumps())
+    _print_items(card)
+    _stop_for_staff(ctx, {card.student: card.reasons} if card.reasons else {})
+    ctx.exit(0 if card.score == card.auto_max_score else 1)
+
+
+@main.command()
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to make the demo course; by default a new scratch folder.",
+)
+def demo(into: Path | None) -> None:
+    """Make a demo course with a small class, grade it, and show the marks."""
+    from autograder.engine.demo import run_demo
+
+    with _Bar() as bar:
+        done = run_demo(into, bar.show)
+    _print_table(done.run.cards, done.marks)
+    for student, reasons in done.run.reasons.items():
+        click.echo(f"{student} needs staff: {'; '.join(reasons)}")
+    click.echo("")
+    for what, path in done.places.items():
+        click.echo(f"{what:<28} {path}")
+
+
+@main.group()
+def data() -> None:
+    """Prepare image data for a course."""
+
+
+@data.command("pack")
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("destination", type=click.Path(path_type=Path))
+def pack(source: Path, destination: Path) -> None:
+    """Pack a folder of images with labels into a folder in CIFAR-10's own format.
+
+    SOURCE holds a folder a class (below train/ and test/, if there are such), or .npz files with
+    JPEG images and labels.
+    """
+    from autograder.data import pack_images
+
+    packed = pack_images(source, destination)
+    click.echo(str(packed))
+
+
+def _course(ctx: click.Context) -> Course:
+    from autograder.course import find_course, load_course
+
+    course = load_course(find_course(ctx.obj or Path.cwd()))
+    log_file = course.make_records() / "autograder.log"
+    handler = logging.FileHandler(log_file)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("autograder")
+    logger.handlers = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    return course
+
+
+def _only_assignment(course: Course, named: str | None) -> str:
+    known = course.assignments()
+    if named is None and len(known) == 1:
+        return known[0]
+    if named is None:
+        raise KitError(
+            f"Which assignment is it? Name it with --assignment: {', '.join(known) or 'none'}."
+        )
+    return named
+
+
+class _Bar:
+    """A progress bar on a terminal, nothing elsewhere."""
+
+    def __enter__(self) -> _Bar:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._progress = Progress(
+            TextColumn("{task.completed:>3.0f} of {task.total:.0f}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+            console=Console(file=sys.stderr),
+            transient=True,
+        )
+        self._task = self._progress.add_task("starting", total=1)
+        self._progress.start()
+        return self
+
+    def show(self, what: str, done: int, total: int) -> None:
+        self._progress.update(self._task, description=what, completed=done, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+
+def _print_table(cards: list[Scorecard], marks: dict[tuple[str, str, str], float | None]) -> None:
+    from rich.console import Console
+
+    from autograder.report.table import class_table
+
+    Console().print(class_table(cards, marks))
+
+
+def _print_items(card: Scorecard) -> None:
+    from rich.console import Console
+
+    from autograder.report.table import item_table
+
+    Console().print(item_table(card))
+
+
+def _stop_for_staff(ctx: click.Context, reasons: dict[str, list[str]]) -> None:
+    for student, why in reasons.items():
+        for reason in why:
+            click.secho(f"{student} needs staff: {reason}", fg="yellow", err=True)
+    if reasons:
+        ctx.exit(NEEDS_STAFF)
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

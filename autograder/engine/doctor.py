@@ -1,0 +1,97 @@
+"""What this machine and this course lack, each with its repair."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from autograder.course import find_course, load_course
+from autograder.course.course import CourseSettings
+from autograder.errors import KitError
+from autograder.sandbox import BoxSettings, check_wall
+
+_PACKAGES = ("torch", "torchvision", "nbgrader", "ipykernel", "pytest", "safetensors")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    good: bool
+    text: str
+
+
+def examine(folder: Path) -> Iterator[Finding]:
+    """Look at the machine and at the course at or above `folder`."""
+    version = platform.python_version()
+    yield Finding("Python", sys.version_info >= (3, 11), f"{version} (3.11 or newer is needed)")
+    for name in _PACKAGES:
+        try:
+            yield Finding(name, True, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Finding(name, False, f"not installed. Run `pip install {name}`, or `make setup`.")
+    try:
+        yield Finding("box", True, check_wall())
+    except KitError as error:
+        yield Finding("box", False, str(error))
+    free_gib = shutil.disk_usage(folder).free / 2**30
+    yield Finding("disk", free_gib > 2, f"{free_gib:.0f} GiB free (2 GiB are needed for a class)")
+    yield _gpu()
+    yield from _examine_course(folder)
+
+
+def _gpu() -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        return Finding("GPU", True, torch.cuda.get_device_name(0))
+    return Finding("GPU", True, "none; hand-ins are graded on the CPU, in the short size")
+
+
+def _examine_course(folder: Path) -> Iterator[Finding]:
+    from autograder.engine import gradebook
+    from autograder.engine.training_data import box_data
+
+    try:
+        course = load_course(find_course(folder))
+    except KitError as error:
+        yield Finding("course", False, str(error))
+        return
+    yield Finding("course", True, str(course.root))
+    for assignment in course.assignments():
+        try:
+            sources = course.notebooks(assignment)
+            for name in sources:
+                grader = course.graders(assignment) / f"test_{name}.py"
+                if not grader.is_file():
+                    raise KitError(f"{name} has no hidden tests: write {grader}.")
+            gradebook.check_released(course, assignment, sources)
+            points = sum(
+                cell.max_score for source in sources.values() for cell in source.grade_cells
+            )
+            yield Finding(
+                assignment, True, f"{len(sources)} notebooks, {points:g} points, released"
+            )
+        except KitError as error:
+            yield Finding(assignment, False, str(error))
+    try:
+        box_data(course)
+        named = course.settings.data_directory
+        yield Finding("images", True, named or "drawn by code")
+    except KitError as error:
+        yield Finding("images", False, str(error))
+
+
+def settings_help() -> str:
+    """Every setting of `course_config.py` with its default and its reason."""
+    lines = []
+    for kind in (CourseSettings, BoxSettings):
+        for name, trait in sorted(kind.class_own_traits(config=True).items()):
+            lines.append(f"c.{kind.__name__}.{name} = {trait.default_value!r}\n    {trait.help}\n")
+    return "\n".join(lines)

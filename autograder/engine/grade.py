@@ -1,0 +1,167 @@
+"""Grades a class: every hand-in ends with marks or with a named reason for staff."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from concurrent.futures import as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autograder.course import Course
+from autograder.engine import gradebook
+from autograder.engine.hand_ins import Intake, read_job, take_in
+from autograder.engine.records import forget, is_done, load_card, mark_done, save_card
+from autograder.engine.service import judge_service
+from autograder.errors import KitError
+from autograder.sandbox import check_wall
+from autograder.scorecard import NotebookCard, Scorecard, merge
+
+log = logging.getLogger("autograder")
+
+Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
+
+
+@dataclass
+class ClassRun:
+    """What a grading run did."""
+
+    cards: list[Scorecard] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)  # students whose hand-in was graded before
+    reasons: dict[str, list[str]] = field(default_factory=dict)  # by student: why staff must act
+
+
+def grade_class(
+    course: Course,
+    assignment: str,
+    pattern: str = "*",
+    regrade: bool = False,
+    progress: Progress = lambda *_: None,
+) -> ClassRun:
+    """Grade the hand-ins of an assignment, through nbgrader's own converter.
+
+    Hand-ins are judged side by side first; then nbgrader takes them one by one and finds the
+    judgements there. A hand-in that was graded before and has not changed is left alone, unless
+    `regrade`.
+
+    Raises:
+        KitError: when nothing can be graded at all (no box, no assignment, nobody handed in).
+    """
+    check_wall()
+    sources = course.notebooks(assignment)
+    gradebook.check_released(course, assignment, sources)
+    students = course.students(assignment, pattern)
+    if not students:
+        raise KitError(
+            f"Nobody handed in `{assignment}`: there is no folder "
+            f"{course.root / 'submitted'}/{pattern}/{assignment}."
+        )
+    run = ClassRun()
+    intakes: dict[str, Intake] = {}
+    for student in students:
+        intake = take_in(course, assignment, student, course.submitted(student, assignment))
+        if not regrade and is_done(course, assignment, student, intake.digest):
+            run.kept.append(student)
+        else:
+            intakes[student] = intake
+    _judge_all(intakes, progress)
+    for number, (student, intake) in enumerate(intakes.items()):
+        progress(f"writing the marks of {student}", number, len(intakes))
+        _finish(course, assignment, student, intake)
+    for student in students:
+        card = load_card(course, assignment, student)
+        if card is not None:
+            run.cards.append(card)
+            if card.reasons:
+                run.reasons[student] = card.reasons
+    return run
+
+
+def _judge_all(intakes: dict[str, Intake], progress: Progress) -> None:
+    """Have every notebook judged; results wait in the service for nbgrader's converter."""
+    service = judge_service()
+    futures = {
+        service.submit(job): f"{student}, {name}"
+        for student, intake in intakes.items()
+        for name, job in intake.jobs.items()
+    }
+    for number, future in enumerate(as_completed(futures), 1):
+        progress(f"judged {futures[future]}", number, len(futures))
+
+
+def _finish(course: Course, assignment: str, student: str, intake: Intake) -> None:
+    """Marks into the gradebook, scorecards to the records; a failure of ours is this student's only."""
+    forget(course, assignment, student)
+    autograded = course.root / "autograded" / student / assignment
+    try:
+        if intake.jobs:
+            gradebook.run_nbgrader(course, assignment, student)
+        else:
+            shutil.rmtree(autograded, ignore_errors=True)
+            gradebook.create_submission(course, assignment, student)
+        for name in intake.missing:
+            card = _card_of_missing(course, assignment, student, name, intake)
+            save_card(course, card)
+            gradebook.save_card(course, card)
+        mark_done(course, assignment, student, intake.digest)
+    except Exception as error:
+        log.exception("%s: the marks could not be kept", student)
+        reason = f"the marks could not be kept: {type(error).__name__}: {error}"
+        gradebook.withdraw(course, assignment, student)
+        for name in course.notebooks(assignment):
+            save_card(course, ungraded_card(course, assignment, student, name, reason))
+
+
+def _card_of_missing(
+    course: Course, assignment: str, student: str, name: str, intake: Intake
+) -> Scorecard:
+    from autograder.engine.judge import not_handed_in
+
+    if intake.unknown:
+        reason = (
+            f"{name}.ipynb is not there, but {', '.join(intake.unknown)} is. If that is it, rename it "
+            "and grade again"
+        )
+        return ungraded_card(course, assignment, student, name, reason)
+    return not_handed_in(course, assignment, name, student)
+
+
+def ungraded_card(
+    course: Course, assignment: str, student: str, name: str, reason: str
+) -> Scorecard:
+    """A card on which nothing is graded, with the reason for staff."""
+    from autograder.engine.judge import ungraded_items
+
+    items = ungraded_items(course.notebooks(assignment)[name], reason)
+    return Scorecard(assignment, student, (NotebookCard(name, items, reason),))
+
+
+def score_path(course: Course, assignment: str, path: Path, student: str) -> Scorecard:
+    """Judge one hand-in without a gradebook: a folder with notebooks, or one notebook.
+
+    Args:
+        student: whose it is; a name for the card, which the marks do not depend on.
+
+    Raises:
+        KitError: when the path does not exist or the notebook is none of the assignment's.
+    """
+    check_wall()
+    sources = course.notebooks(assignment)
+    if path.is_dir():
+        intake = take_in(course, assignment, student, path)
+    elif path.is_file() and path.stem in sources:
+        job = read_job(course, assignment, student, sources[path.stem], path.parent)
+        intake = Intake({path.stem: job}, (), ())
+    else:
+        raise KitError(
+            f"{path} is no hand-in of `{assignment}`: name a folder, or one of the notebooks "
+            f"{', '.join(f'{name}.ipynb' for name in sources)}."
+        )
+    service = judge_service()
+    futures = [service.submit(job) for job in intake.jobs.values()]
+    cards = [future.result().card for future in futures]
+    cards += [
+        _card_of_missing(course, assignment, student, name, intake) for name in intake.missing
+    ]
+    return merge(cards)

@@ -1,0 +1,121 @@
+"""nbgrader's gradebook: the only place where marks of a class are kept.
+
+Marks of judged notebooks come in through nbgrader's own converter, whose preprocessors
+`course_config.py` names. What the converter has no notebook for is written here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from autograder.course import Course, SourceNotebook
+from autograder.errors import KitError
+from autograder.scorecard import Scorecard, Verdict
+
+
+def _open(course: Course) -> Any:
+    from nbgrader.api import Gradebook
+
+    return Gradebook(course.config.CourseDirectory.db_url, course.config.CourseDirectory.course_id)
+
+
+def check_released(course: Course, assignment: str, sources: Mapping[str, SourceNotebook]) -> None:
+    """Refuse to grade when the gradebook does not know the assignment as its source is now.
+
+    Raises:
+        KitError: naming the difference and the repair.
+    """
+    from nbgrader.api import MissingEntry
+
+    repair = f"Run `autograder release {assignment}`."
+    with _open(course) as book:
+        try:
+            known = {
+                notebook.name: notebook for notebook in book.find_assignment(assignment).notebooks
+            }
+        except MissingEntry:
+            raise KitError(
+                f"`{assignment}` has not been released: the gradebook does not know it. {repair}"
+            ) from None
+        for name, source in sources.items():
+            cells = (
+                {cell.name: cell.max_score for cell in known[name].grade_cells}
+                if name in known
+                else {}
+            )
+            wanted = {cell.grade_id: cell.max_score for cell in source.grade_cells}
+            if cells != wanted:
+                changed = sorted(
+                    key for key in {*cells, *wanted} if cells.get(key) != wanted.get(key)
+                )
+                raise KitError(
+                    f"source/{assignment}/{name}.ipynb was changed after its release: "
+                    f"{', '.join(changed)} differ in the gradebook. {repair}"
+                )
+
+
+def run_nbgrader(course: Course, assignment: str, student: str) -> None:
+    """nbgrader's autograde for one hand-in, in this process."""
+    from nbgrader.converters import Autograde
+    from nbgrader.coursedir import CourseDirectory
+
+    directory = CourseDirectory(config=course.config)
+    directory.student_id = student
+    directory.assignment_id = assignment
+    directory.log = logging.getLogger("autograder.nbgrader")
+    converter = Autograde(coursedir=directory, config=course.config)
+    converter.log = logging.getLogger("autograder.nbgrader")
+    converter.force = True
+    converter.start()
+
+
+def create_submission(course: Course, assignment: str, student: str) -> None:
+    """A row for a hand-in without any notebook."""
+    with _open(course) as book:
+        book.update_or_create_student(student)
+        book.update_or_create_submission(assignment, student)
+
+
+def save_card(course: Course, card: Scorecard) -> None:
+    """The marks of notebooks that nbgrader's converter has not seen; manual marks stay."""
+    with _open(course) as book:
+        for notebook in card.notebooks:
+            for item in notebook.items:
+                grade = book.find_grade(item.grade_id, notebook.name, card.assignment, card.student)
+                grade.auto_score = item.score
+                grade.needs_manual_grade = item.verdict is Verdict.UNGRADED
+        book.db.commit()
+
+
+def withdraw(course: Course, assignment: str, student: str) -> None:
+    """After a failure of ours: no automatic mark, and every item waits for a person."""
+    from nbgrader.api import MissingEntry
+
+    with _open(course) as book:
+        try:
+            submission = book.find_submission(assignment, student)
+        except MissingEntry:
+            return
+        for notebook in submission.notebooks:
+            for grade in notebook.grades:
+                grade.auto_score = None
+                grade.needs_manual_grade = True
+        book.db.commit()
+
+
+def marks(course: Course, assignment: str) -> dict[tuple[str, str, str], float | None]:
+    """The marks as they stand, with those given by hand, by student, notebook and grade_id.
+
+    None where a mark is still open.
+    """
+    found: dict[tuple[str, str, str], float | None] = {}
+    with _open(course) as book:
+        for submission in book.assignment_submissions(assignment):
+            for notebook in submission.notebooks:
+                for grade in notebook.grades:
+                    open_mark = grade.manual_score is None and grade.auto_score is None
+                    key = (submission.student.id, notebook.name, grade.name)
+                    found[key] = None if open_mark else float(grade.score)
+    return found

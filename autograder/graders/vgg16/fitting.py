@@ -1,0 +1,110 @@
+"""What the grader of fit asks, and fits that are wrong on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from autograder.graders.vgg16 import reference
+from autograder.graders.vgg16.networks import drawn_state, tiny_net
+from autograder.graders.vgg16.training import DEVICE
+from autograder.grading import Challenge, probe
+
+
+@probe(uses=(tiny_net,))
+def fitted(
+    fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any,
+    batch_size: int, classes: int, epochs: int, learning_rate: float, device_name: str,
+) -> Any:  # fmt: skip
+    """Call fit on a network in evaluation mode; its history and the state after it."""
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    net = tiny_net(classes, True)
+    net.load_state_dict(state)
+    net.eval()
+    loaders = [
+        DataLoader(TensorDataset(images, labels), batch_size=batch_size),
+        DataLoader(TensorDataset(test_images, test_labels), batch_size=batch_size),
+    ]
+    history = fit(net, *loaders, epochs, learning_rate, torch.device(device_name))
+    return {
+        "history": {**history} if isinstance(history, dict) else history,
+        "state": {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()},
+    }
+
+
+def fit_challenge(challenge: Challenge, epochs: int) -> dict[str, Any]:
+    """A task that a small network learns in a few steps: which of three colours is strongest."""
+    rng = challenge.rng
+    classes, batch_size = 3, int(rng.integers(9, 13))
+    count = {"": batch_size * 4 + 5, "test_": 60}
+    data: dict[str, Any] = {}
+    for part, number in count.items():
+        labels = rng.integers(0, classes, number)
+        images = rng.normal(size=(number, 3, 8, 8))
+        images[np.arange(number), labels] += 0.7
+        data[f"{part}images"] = torch.from_numpy(images).float()
+        data[f"{part}labels"] = torch.from_numpy(labels)
+    return {
+        **data,
+        "state": drawn_state(lambda: tiny_net(classes, True), challenge.seed),
+        "batch_size": batch_size,
+        "classes": classes,
+        "epochs": epochs,
+        "learning_rate": float(rng.uniform(4e-3, 8e-3)),
+        "device_name": DEVICE,
+    }
+
+
+def fit_by(fit: Any, data: dict[str, Any]) -> dict[str, Any]:
+    reply: dict[str, Any] = fitted(fit, **data)
+    return reply
+
+
+def _new_optimizer_each_epoch(*args: Any) -> dict[str, list[float]]:
+    net, train_loader, test_loader, epochs, learning_rate, device = args
+    for _ in range(epochs):
+        reference.fit(net, train_loader, test_loader, 1, learning_rate, device)
+    return {}
+
+
+def _with(**changes: Any) -> Callable[..., dict[str, list[float]]]:
+    """The reference's fit with another number of epochs, learning rate or optimizer."""
+
+    def fit(*args: Any) -> dict[str, list[float]]:
+        net, train_loader, _, epochs, learning_rate, device = args
+        net.to(device)
+        rate = changes.get("learning_rate", learning_rate)
+        make = changes.get("optimizer", torch.optim.Adam)
+        optimizer = make(net.parameters(), lr=rate)
+        for _ in range(changes.get("epochs", lambda count: count)(epochs)):
+            reference.train_epoch(net, train_loader, nn.NLLLoss(), optimizer, device)
+        return {}
+
+    return fit
+
+
+def _trained_on_test_images(*args: Any) -> dict[str, list[float]]:
+    net, _, test_loader, epochs, learning_rate, device = args
+    return reference.fit(net, test_loader, test_loader, epochs, learning_rate, device)
+
+
+WRONG_FITS: dict[str, Callable[..., dict[str, list[float]]]] = {
+    "a new optimizer were made for each epoch, which forgets Adam's running means": (
+        _new_optimizer_each_epoch
+    ),
+    "the learning rate were 1e-4 (is `learning_rate` passed on?)": _with(learning_rate=1e-4),
+    "the learning rate were 1e-3 (is `learning_rate` passed on?)": _with(learning_rate=1e-3),
+    "only one epoch were trained": _with(epochs=lambda _count: 1),
+    "one epoch too many were trained": _with(epochs=lambda count: count + 1),
+    "one epoch too few were trained": _with(epochs=lambda count: count - 1),
+    "nothing were trained": _with(epochs=lambda _count: 0),
+    "SGD were used, and not Adam": _with(optimizer=torch.optim.SGD),
+    "AdamW were used, and not Adam": _with(optimizer=torch.optim.AdamW),
+    "the test images were trained on": _trained_on_test_images,
+}

@@ -1,0 +1,104 @@
+"""What the grader of validate asks, and the networks on which mistakes show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from autograder.graders.vgg16.networks import drawn_state, tiny_net
+from autograder.graders.vgg16.training import DEVICE
+from autograder.grading import Challenge, probe
+
+
+@probe(uses=(tiny_net,))
+def one_validation(
+    validate: Any, state: Any, images: Any, labels: Any, batch_size: int, classes: int,
+    training: bool, device_name: str,
+) -> Any:  # fmt: skip
+    """Call validate on a network with gradients; what it returns, does and leaves behind."""
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    device = torch.device(device_name)
+    net = tiny_net(classes, True)
+    net.load_state_dict(state)
+    net.to(device)
+    for number, parameter in enumerate(net.parameters()):
+        parameter.grad = torch.full_like(parameter, number + 0.5)
+    net.train(training)
+    modes = []
+    graphs = []
+
+    def watch(module: Any, _inputs: Any, output: Any) -> None:
+        modes.append(any(part.training for part in module.modules()))
+        graphs.append(bool(output.requires_grad))
+
+    handle = net.register_forward_hook(watch)
+    loader = DataLoader(TensorDataset(images, labels), batch_size=batch_size)
+    try:
+        accuracy = validate(net, loader, device)
+    finally:
+        handle.remove()
+    return {
+        "accuracy": accuracy,
+        "any_training": any(modes),
+        "any_graph": any(graphs),
+        "trains_after": [bool(part.training) for part in net.modules()],
+        "requires_grad": [bool(parameter.requires_grad) for parameter in net.parameters()],
+        "state": {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()},
+        "gradients": [
+            None if parameter.grad is None else parameter.grad.cpu()
+            for parameter in net.parameters()
+        ],
+    }
+
+
+def validation_challenge(challenge: Challenge, training_mode: bool) -> dict[str, Any]:
+    """A network whose answers depend on its mode, and images that it answers with a clear margin.
+
+    About six in ten labels are its own answers, none of those in the smaller last batch: an
+    accuracy of training mode, or a mean of batch accuracies, is another one.
+    """
+    rng = challenge.rng
+    classes, batch_size = int(rng.integers(5, 8)), int(rng.integers(9, 14))
+    count, last = batch_size * 5 + 4, 4
+    state = drawn_state(lambda: tiny_net(classes, True), challenge.seed)
+    for name, tensor in state.items():
+        if name.endswith("running_mean"):
+            tensor += torch.from_numpy(rng.normal(size=tensor.shape)).float() * 0.5
+        elif name.endswith("running_var"):
+            tensor *= torch.from_numpy(rng.uniform(0.2, 3, tensor.shape)).float()
+    net = tiny_net(classes, True)
+    net.load_state_dict(state)
+    images = torch.from_numpy(rng.normal(size=(count * 6, 3, 8, 8))).float()
+    with torch.no_grad():
+        top = net.eval()(images).topk(2, dim=1)
+    margin = top.values[:, 0] - top.values[:, 1]
+    chosen = margin.argsort(descending=True)[: count * 3][
+        torch.from_numpy(rng.permutation(count * 3)[:count])
+    ]
+    answers = top.indices[chosen, 0]
+    wrong = torch.from_numpy(rng.random(count) < 0.35)
+    wrong[-last:] = True
+    labels = torch.where(wrong, (answers + 1 + torch.from_numpy(rng.integers(0, classes - 1, count))) % classes, answers)  # fmt: skip  # noqa: E501
+    return {
+        "state": state,
+        "images": images[chosen],
+        "labels": labels,
+        "batch_size": batch_size,
+        "classes": classes,
+        "training": training_mode,
+        "device_name": DEVICE,
+    }
+
+
+def accuracies(data: dict[str, Any], training_mode: bool) -> tuple[list[float], list[int]]:
+    """Right answers in each batch, and the batches' sizes, of the network in that mode."""
+    net = tiny_net(data["classes"], True)
+    net.load_state_dict(data["state"])
+    net.train(training_mode)
+    size = data["batch_size"]
+    pairs = list(zip(data["images"].split(size), data["labels"].split(size), strict=True))
+    with torch.no_grad():
+        return [float((net(x).argmax(1) == y).sum()) for x, y in pairs], [len(y) for _, y in pairs]

@@ -1,0 +1,40 @@
+"""nbgrader's generate_solution, with the cells run in the box."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+from autograder.course import find_course, load_course
+from autograder.course.intake import course_files
+from autograder.engine.training_data import box_data
+from autograder.errors import KitError
+from autograder.sandbox import BoxSettings, open_box
+
+
+class RunInBox(NbGraderPreprocessor):  # type: ignore[misc]
+    """Executes a notebook of the course's own as a student would, and refuses one that raises."""
+
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        about = resources["nbgrader"]
+        course = load_course(find_course(Path.cwd()))
+        settings = BoxSettings(config=course.config)
+        code = [cell for cell in nb.cells if cell.cell_type == "code"]
+        files = course_files(course.source(about["assignment"]))
+        sources = [cell.source for cell in code]
+        with open_box(settings, sources, files, box_data(course), graded=False) as box:
+            runs = box.run_cells()
+        for number, (cell, run) in enumerate(zip(code, runs, strict=True), 1):
+            cell.outputs = [NotebookNode(output) for output in run.outputs]
+            cell.execution_count = number
+            if run.status != "ok":
+                raise KitError(
+                    f"The solution of {about['notebook']} does not run: code cell {number} ended with "
+                    f"{run.message}. Correct source/{about['assignment']}/{about['notebook']}.ipynb."
+                )
+        return nb, resources
