@@ -39,7 +39,7 @@ class StudentRaised(StudentFault):
         self.kind = kind
         place = f", {where}" if where else ""
         if kind == "NotImplementedError":
-            message = f"This is still a stub{place}: it raises NotImplementedError."
+            message = f"This is still a stub: it raises NotImplementedError {where}".rstrip() + "."
         else:
             message = (
                 f"Your code raised {kind}{place}: {text}"

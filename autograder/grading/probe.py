@@ -66,15 +66,12 @@ def _shippable_source(function: Callable[..., Any]) -> str:
     definition = tree.body[0]
     assert isinstance(definition, ast.FunctionDef | ast.ClassDef)
     definition.decorator_list = []
+    tree = _WithoutAnnotations().visit(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(
             node, clean=False
         ):
             node.body = node.body[1:] or [ast.Pass()]
-        if isinstance(node, ast.FunctionDef):  # annotations may name what the box does not have
-            node.returns = None
-            for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
-                argument.annotation = None
     return ast.unparse(ast.fix_missing_locations(_WithoutAnnotations().visit(tree)))
 
 
@@ -85,6 +82,24 @@ class _WithoutAnnotations(ast.NodeTransformer):
         if node.value is None:
             return ast.copy_location(ast.Pass(), node)
         return ast.copy_location(ast.Assign(targets=[node.target], value=node.value), node)
+
+
+class _WithoutAnnotations(ast.NodeTransformer):
+    """Annotations may name what the box does not have; nothing there needs them."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        node.returns = None
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        if node.value is None:
+            return None
+        return ast.Assign([node.target], node.value)
 
 
 def _refuse_unbound_names(source: str, name: str) -> None:

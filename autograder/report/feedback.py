@@ -252,7 +252,9 @@ def _cell_view(cell: NotebookNode, items: dict[str, ItemView], said: set[str]) -
         outputs = render_outputs(cell, tracebacks=visible == source)
         return CellView(kind, highlight(visible), outputs, item=item)
     if cell.get("cell_type") == "code":
-        body, outputs = highlight(source.strip("\n")), render_outputs(cell)
+        text = source.strip("\n")
+        body = Markup.escape(clean_text(text)) if kind == "given" else highlight(text)
+        outputs = render_outputs(cell)
     elif cell.get("cell_type") == "markdown":
         body, outputs = _markdown(source, cell.get("attachments")), []
     else:

@@ -105,6 +105,5 @@ WRONG_FITS: dict[str, Callable[..., dict[str, list[float]]]] = {
     "one epoch too few were trained": _with(epochs=lambda count: count - 1),
     "nothing were trained": _with(epochs=lambda _count: 0),
     "SGD were used, and not Adam": _with(optimizer=torch.optim.SGD),
-    "AdamW were used, and not Adam": _with(optimizer=torch.optim.AdamW),
     "the test images were trained on": _trained_on_test_images,
 }

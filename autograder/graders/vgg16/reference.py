@@ -154,13 +154,11 @@ def copy_kernels(net: Any) -> dict[str, torch.Tensor]:
 
 
 def kernel_mosaic(weight: torch.Tensor, columns: int = 8) -> Floats:
-    low, high = weight.min(), weight.max()
-    scaled = (weight - low) / (high - low) if high > low else torch.zeros_like(weight)
-    return place(scaled.permute(0, 2, 3, 1).numpy(), columns)
+    return place(unit_scaled(weight).permute(0, 2, 3, 1).numpy(), columns)
 
 
 def channel_mosaic(weight: torch.Tensor, kernel: int = 0, columns: int = 8) -> Floats:
-    return np.asarray(kernel_mosaic(weight[kernel][:, None], columns)[:, :, 0])
+    return place(unit_scaled(weight[kernel]).numpy(), columns)
 
 
 def plot_kernel_change(before: Floats, after: Floats) -> Figure:
@@ -176,8 +174,14 @@ def plot_kernel_change(before: Floats, after: Floats) -> Figure:
     return figure
 
 
+def unit_scaled(weight: torch.Tensor) -> torch.Tensor:
+    """The smallest weight to 0 and the largest to 1; zeros where all are equal."""
+    low, high = weight.min(), weight.max()
+    return (weight - low) / (high - low) if high > low else torch.zeros_like(weight)
+
+
 def place(tiles: Floats, columns: int) -> Floats:
-    """Tiles (n, k, k, c) in rows of `columns`, unused places zero: (rows·k, columns·k, c)."""
+    """Tiles (n, k, k, …) in rows of `columns`, unused places zero: (rows·k, columns·k, …)."""
     count, side = tiles.shape[:2]
     rows = -(-count // columns)
     mosaic = np.zeros((rows * side, columns * side, *tiles.shape[3:]), dtype=tiles.dtype)

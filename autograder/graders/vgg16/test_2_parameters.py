@@ -46,7 +46,8 @@ def test_a_convolution_has_a_square_kernel_for_each_pair_of_channels(
         grown = twice - once
         expect(
             grown == inputs * outputs * side * side,
-            f"With twice the input channels the count should grow by the new weights; yours grew by {grown:,}. "
+            "With twice the input channels the count should grow by the new weights; "
+            f"yours grew by {grown:,}. "
             + ("Is the kernel's side squared?" if grown == inputs * outputs * side else ""),
         )
 

@@ -293,7 +293,7 @@ def test_the_accuracy_is_that_of_all_images_in_evaluation_mode(
     The last batch was smaller, and the network answers differently in training mode. The result is
     a float from 0 to 1.
     """
-    data = validation.validation_challenge(challenge, training_mode=True)
+    data = validation.validation_challenge(challenge, training=True)
     seen = validated(student, data)
     expect(seen["accuracy"] is not None, "validate should return the accuracy; yours returns None.")
     accuracy = real(seen["accuracy"], "the accuracy")
@@ -325,7 +325,7 @@ def test_validation_runs_without_gradients(student: Student, challenge: Challeng
 
     The graph costs memory for nothing. Which context switches it off?
     """
-    seen = validated(student, validation.validation_challenge(challenge, training_mode=True))
+    seen = validated(student, validation.validation_challenge(challenge, training=True))
     expect(not flag(seen["any_training"]), "The network answered in training mode.")
     expect(not flag(seen["any_graph"]), "The forward pass kept a graph for gradients.")
 

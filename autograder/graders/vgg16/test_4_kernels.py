@@ -187,7 +187,7 @@ def mosaic_mistakes(weight: torch.Tensor, columns: int) -> dict[str, Any]:
         "large and small were exchanged": placed(1 - scaled(raw)),
         "kernels ran down the columns first": by_columns,
         "the unused places were scaled with the weights": unused_scaled,
-        "the unused places were 1": unused(1),
+        "the unused places were 1": unused(1.0),
         "the unused places were one half": unused(0.5),
         "rows and columns within each kernel were exchanged": placed(scaled(raw).swapaxes(2, 3)),
         "the array were reshaped where its axes should be permuted": lambda: reference.place(
@@ -295,7 +295,8 @@ def channel_mistakes(weight: torch.Tensor, kernel: int, columns: int) -> dict[st
         name: (lambda make=make: make()[:, :, 0])
         for name, make in mosaic_mistakes(one, columns).items()
     }
-    del mistakes["each colour had a scale of its own"]  # a channel has no colours
+    for name in ("colour", "channel of each kernel"):  # the same here, for a channel has no colours
+        del mistakes[f"each {name} had a scale of its own"]
     mistakes["each channel had a scale of its own"] = mistakes.pop(
         "each kernel had a scale of its own"
     )

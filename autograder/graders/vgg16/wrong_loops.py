@@ -29,14 +29,13 @@ class Habits:
     """How a loop goes about it; the defaults are right, except that the sum is never returned."""
 
     training: bool = True
-    order: str = "zero backward step"
+    order: str = "zero forward backward step"
     activation: Callable[[torch.Tensor], torch.Tensor] = log_softmax
     batches: tuple[int | None, int | None] = (None, None)
     passes: int = 1
     factor: Callable[[int, int], float] = lambda _batch, _count: (
         1.0
     )  # of the loss, by images and batches
-    clip: float | None = None
     one_step: bool = False
 
 
@@ -53,11 +52,22 @@ def loop(habits: Habits) -> TrainEpoch:
         net.train(habits.training)
         batches = list(loader)
         for images, labels in habits.passes * batches[slice(*habits.batches)]:
-            loss = criterion(habits.activation(net(images.to(device))), labels.to(device))
+            losses: list[torch.Tensor] = []
+
+            def forward(
+                images: torch.Tensor = images,
+                labels: torch.Tensor = labels,
+                losses: list[torch.Tensor] = losses,
+            ) -> None:
+                log_probs = habits.activation(net(images.to(device)))
+                losses.append(criterion(log_probs, labels.to(device)))
+                losses[-1] = losses[-1] * habits.factor(len(labels), len(batches))
+
             actions: dict[str, Callable[[], Any]] = {
                 "zero": optimizer.zero_grad,
-                "backward": (loss * habits.factor(len(labels), len(batches))).backward,
-                "clip": partial(nn.utils.clip_grad_norm_, net.parameters(), habits.clip or 1.0),
+                "forward": forward,
+                "backward": lambda losses=losses: losses[-1].backward(),
+                "clip": partial(nn.utils.clip_grad_norm_, net.parameters(), 1.0),
                 "step": optimizer.step,
             }
             for action in habits.order.split():
@@ -72,14 +82,14 @@ def loop(habits: Habits) -> TrainEpoch:
 WRONG_LOOPS: dict[str, TrainEpoch] = {
     name: loop(habits)
     for name, habits in {
-        "the gradients were never set to zero between batches": Habits(order="backward step"),
-        "nothing were learnt: step() is never called, or finds no gradient, because zero_grad() "
-        "stands between backward() and step()": Habits(order="zero backward"),
-        "each step used the gradient of the batch before: step() comes before backward()": Habits(
-            order="step zero backward"
+        "the gradients were never set to zero between batches": Habits(
+            order="forward backward step"
         ),
-        "each step used all earlier batches' gradients and not its own: step() comes before "
-        "backward(), and nothing is set to zero": Habits(order="step backward"),
+        "nothing were learnt: step() is never called, or finds no gradient, because zero_grad() "
+        "stands between backward() and step()": Habits(order="zero forward backward"),
+        "each step used the gradient of the batch before: step() comes before forward and backward": Habits(
+            order="step zero forward backward"
+        ),
         "softmax stood where log_softmax should": Habits(activation=partial(torch.softmax, dim=1)),
         "softmax were applied first and log_softmax on top of it": Habits(
             activation=lambda logits: torch.log_softmax(torch.softmax(logits, dim=1), dim=1)
@@ -97,8 +107,10 @@ WRONG_LOOPS: dict[str, TrainEpoch] = {
         ),
         "the last, smaller batch were left out": Habits(batches=(None, -1)),
         "there were two passes over the loader": Habits(passes=2),
-        "step() were called twice for each batch": Habits(order="zero backward step step"),
-        "the gradients were clipped to a norm of 1": Habits(order="zero backward clip step"),
+        "step() were called twice for each batch": Habits(order="zero forward backward step step"),
+        "the gradients were clipped to a norm of 1": Habits(
+            order="zero forward backward clip step"
+        ),
         "the loss were multiplied by the number of images in the batch before backward()": Habits(
             factor=lambda images, _batches: images
         ),
@@ -109,6 +121,6 @@ WRONG_LOOPS: dict[str, TrainEpoch] = {
             factor=lambda _images, batches: 1 / batches
         ),
         "the loss were made larger and not smaller (a sign)": Habits(factor=lambda _i, _b: -1.0),
-        "step() were called once, after the loop": Habits(order="backward", one_step=True),
+        "step() were called once, after the loop": Habits(order="forward backward", one_step=True),
     }.items()
 }

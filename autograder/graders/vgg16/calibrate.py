@@ -1,0 +1,77 @@
+"""Find the thresholds of the short run: `python -m autograder.graders.vgg16.calibrate --seeds 100`.
+
+The reference is run with many seeds, each with a network, training images and hidden images of its
+own. A threshold lies five standard deviations to the failing side of the mean. Were the results
+normally distributed, a right solution would fail once in 3,000,000 runs; by Cantelli's inequality,
+which assumes nothing about the distribution, less than once in 26. The worst seed is written down
+as well, so that a reader can see how much room there is. `--write` replaces thresholds.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograder.graders.vgg16 import reference, short_run
+
+DEVIATIONS = 5.0
+FIRST_SEED = 1_000_000
+
+
+def one_seed(seed: int) -> tuple[float, float]:
+    """Loss ratio and hidden accuracy of the reference."""
+    run = short_run.ShortRun(seed)
+    result = run.judge(short_run.short_run(reference.fit, **run.data))
+    return result.loss_ratio, result.accuracy
+
+
+def summary(results: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    """The thresholds with the figures that they come from."""
+    ratios, accuracies = np.array(results).T
+    return {
+        "loss_ratio": round(float(ratios.mean() + DEVIATIONS * ratios.std(ddof=1)), 2),
+        "accuracy": round(float(accuracies.mean() - DEVIATIONS * accuracies.std(ddof=1)), 2),
+        "found": {
+            "date": datetime.date.today().isoformat(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "machine": platform.machine(),
+            "images": "drawn",
+            "seeds": len(results),
+            "first_seed": FIRST_SEED,
+            "deviations": DEVIATIONS,
+            "loss_ratio": _figures(ratios),
+            "accuracy": _figures(accuracies),
+        },
+    }
+
+
+def _figures(values: Any) -> dict[str, float]:
+    figures = {"mean": values.mean(), "deviation": values.std(ddof=1)}
+    figures |= {"smallest": values.min(), "largest": values.max()}
+    return {name: round(float(value), 4) for name, value in figures.items()}
+
+
+def main() -> None:
+    """Run the reference and print, or write, the thresholds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=100)
+    parser.add_argument("--write", action="store_true")
+    arguments = parser.parse_args()
+    results = [one_seed(FIRST_SEED + number) for number in range(arguments.seeds)]
+    text = json.dumps({"short_run": summary(results)}, indent=1) + "\n"
+    print(text)
+    if arguments.write:
+        Path(__file__).with_name("thresholds.json").write_text(text)
+
+
+if __name__ == "__main__":
+    main()

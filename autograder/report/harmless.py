@@ -1,0 +1,77 @@
+"""Hand-ins that do no harm in nbgrader's formgrader, which shows them inside an instructor's session.
+
+nbconvert's own `sanitize_html` is not enough there: the formgrader's template renders markdown cells
+without it, and writes an output's width into the page unquoted. Where it does work it takes away
+figures in HTML and the heads of tables. So two parts of ours are put into its HTMLExporter, by name::
+
+    c.HTMLExporter.preprocessors = ["autograder.report.harmless.HarmlessNotebook"]
+    c.HTMLExporter.filters = {"markdown2html": "autograder.report.harmless.harmless_markdown"}
+
+The preprocessor cleans what a notebook holds; the filter cleans what markdown becomes, for cleaning
+its source would let `[a link](javascript:...)` pass and take the `<` out of an honest answer.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from nbconvert.preprocessors import Preprocessor
+from nbformat import NotebookNode
+
+from autograder.clean import clean_bundle, clean_text
+from autograder.report.markdown import render_markdown
+
+_GRADE_ID = re.compile(r"[\w-]+")
+
+
+@pass_context
+def harmless_markdown(context: Context, source: str) -> str:
+    """nbconvert's filter `markdown2html`, with clean HTML as its result."""
+    cell = context.get("cell") or {}
+    return render_markdown(source, cell.get("attachments"))
+
+
+class HarmlessNotebook(Preprocessor):  # type: ignore[misc]
+    """Keeps of a notebook what can be shown, and nothing that could act."""
+
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Clean a copy for showing; the file stays as it is."""
+        nb.metadata = NotebookNode(language_info=NotebookNode(name="python"))
+        for cell in nb.cells:
+            about = cell.get("metadata", {}).get("nbgrader")
+            cell.metadata = NotebookNode()
+            if isinstance(about, dict) and _GRADE_ID.fullmatch(str(about.get("grade_id"))):
+                cell.metadata.nbgrader = NotebookNode(about)
+            cell.source = clean_text(str(cell.get("source", "")))
+            if cell.cell_type == "code":
+                found = map(_harmless, cell.get("outputs", []))
+                cell.outputs = [output for output in found if output is not None]
+                if not isinstance(cell.get("execution_count"), int):
+                    cell.execution_count = None
+            elif cell.cell_type == "raw":
+                cell.source = html.escape(cell.source)
+        return nb, resources
+
+
+def _harmless(output: dict[str, Any]) -> NotebookNode | None:
+    kind = output.get("output_type")
+    if kind == "stream":
+        name = "stderr" if output.get("name") == "stderr" else "stdout"
+        text = clean_text(str(output.get("text", "")))
+        return NotebookNode(output_type=kind, name=name, text=text)
+    if kind == "error":
+        lines = [clean_text(str(line)) for line in output.get("traceback", [])]
+        return NotebookNode(output_type=kind, ename="", evalue="", traceback=lines)
+    if kind not in ("display_data", "execute_result"):
+        return None
+    data = clean_bundle(output.get("data"))
+    shown = NotebookNode(output_type=kind, data=NotebookNode(data), metadata=NotebookNode())
+    if kind == "execute_result":
+        shown.execution_count = None
+    return shown if data else None

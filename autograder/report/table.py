@@ -1,0 +1,208 @@
+"""The class at a glance: a table for the terminal, CSV and JSON for what comes after.
+
+A mark has two sources: the scorecard, which the judge made, and the gradebook, which also knows what
+people gave. Whoever has a gradebook passes its marks along, by (student, notebook, grade_id): a number
+is final and wins over the card, None says that the item still waits for a person. An item that is not
+among the marks keeps what its card says.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+from rich.text import Text
+
+from autograder.scorecard import Item, NotebookCard, Scorecard, Verdict
+
+Marks = Mapping[tuple[str, str, str], float | None]
+
+EXPORT_FORMAT = "autograder-marks"
+EXPORT_VERSION = 1
+COLUMNS = (
+    "student",
+    "assignment",
+    "notebook",
+    "grade_id",
+    "verdict",
+    "score",
+    "max_score",
+    "state",
+    "hint",
+)
+
+_STYLES = {
+    Verdict.PASSED: "green",
+    Verdict.FAILED: "yellow",
+    Verdict.RAISED: "red",
+    Verdict.LIMIT: "magenta",
+    Verdict.UNGRADED: "bold red",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One item of one hand-in, with the mark that counts.
+
+    `state` is `final`; `manual`, a written answer that waits for a person; or `ungraded`, which
+    waits for staff. `score` is None exactly where the item waits.
+    """
+
+    student: str
+    assignment: str
+    notebook: str
+    item: Item
+    score: float | None
+    state: str
+
+
+def item_rows(cards: Sequence[Scorecard], marks: Marks | None = None) -> Iterator[Row]:
+    """All items of all hand-ins, by student, in the notebooks' own order."""
+    for card in sorted(cards, key=lambda card: (card.assignment, card.student)):
+        for notebook in card.notebooks:
+            yield from _rows(card, notebook, marks or {})
+
+
+def _rows(card: Scorecard, notebook: NotebookCard, marks: Marks) -> Iterator[Row]:
+    for item in notebook.items:
+        score = marks.get((card.student, notebook.name, item.grade_id), item.score)
+        state = "final"
+        if score is None:
+            state = "ungraded" if item.verdict is Verdict.UNGRADED else "manual"
+        yield Row(card.student, card.assignment, notebook.name, item, score, state)
+
+
+def class_table(cards: Sequence[Scorecard], marks: Marks | None = None) -> Table:
+    """One row a hand-in: points per notebook, the total, what still waits, and why staff must act."""
+    names = sorted({notebook.name for card in cards for notebook in card.notebooks})
+    several = len({card.assignment for card in cards}) > 1
+    table = Table(header_style="bold", pad_edge=False)
+    table.add_column("student", no_wrap=True)
+    if several:
+        table.add_column("assignment", no_wrap=True)
+    for name in names:
+        table.add_column(Text(name), justify="right")
+    table.add_column("points", justify="right", style="bold", no_wrap=True)
+    table.add_column("waits", justify="right", no_wrap=True)
+    table.add_column("verdicts", no_wrap=True)
+    if any(card.reasons for card in cards):
+        table.add_column("staff must act")
+    for card in sorted(cards, key=lambda card: (card.assignment, card.student)):
+        rows = list(item_rows([card], marks))
+        cells = [Text(_visible(card.student))]
+        if several:
+            cells.append(Text(_visible(card.assignment)))
+        for name in names:
+            cells.append(_total([row for row in rows if row.notebook == name]))
+        cells += [_total(rows), _waits(rows), _verdicts(card)]
+        cells.append(Text(_visible("\n".join(card.reasons)), style="red"))
+        table.add_row(*cells[: len(table.columns)])
+    return table
+
+
+def to_csv(cards: Sequence[Scorecard], marks: Marks | None = None) -> str:
+    """One line an item, for spreadsheets and learning platforms.
+
+    An item that waits has an empty score, never 0. Text that a spreadsheet would take for a formula
+    gets an apostrophe in front.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in item_rows(cards, marks):
+        verdict = row.item.verdict
+        texts = (row.student, row.assignment, row.notebook, row.item.grade_id)
+        writer.writerow(
+            [
+                *map(_no_formula, texts),
+                verdict.value if verdict else "",
+                "" if row.score is None else f"{row.score:g}",
+                f"{row.item.max_score:g}",
+                row.state,
+                _no_formula(row.item.hint),
+            ]
+        )
+    return out.getvalue().encode("utf-8", "replace").decode()
+
+
+def to_json(cards: Sequence[Scorecard], marks: Marks | None = None) -> str:
+    """Every hand-in with its items: verdict, score, maximum and hint.
+
+    Format, version 1::
+
+        {"format": "autograder-marks", "version": 1,
+         "hand_ins": [
+           {"student": "ada", "assignment": "vgg16", "score": 17.0, "max_score": 22.0,
+            "complete": false, "reasons": [],
+            "items": [
+              {"notebook": "1_data_and_head", "grade_id": "swap_head_tests", "verdict": "failed",
+               "score": 6.0, "max_score": 10.0, "state": "final", "hint": "..."}]}]}
+
+    `score` of a hand-in is what it has so far; `complete` says whether that is all. `reasons` are for
+    staff.
+    """
+    hand_ins = []
+    for card in sorted(cards, key=lambda card: (card.assignment, card.student)):
+        rows = list(item_rows([card], marks))
+        hand_ins.append(
+            {
+                "student": card.student,
+                "assignment": card.assignment,
+                "score": round(sum(row.score or 0.0 for row in rows), 2),
+                "max_score": sum(row.item.max_score for row in rows),
+                "complete": all(row.score is not None for row in rows),
+                "reasons": card.reasons,
+                "items": [
+                    {
+                        "notebook": row.notebook,
+                        "grade_id": row.item.grade_id,
+                        "verdict": row.item.verdict.value if row.item.verdict else None,
+                        "score": row.score,
+                        "max_score": row.item.max_score,
+                        "state": row.state,
+                        "hint": row.item.hint,
+                    }
+                    for row in rows
+                ],
+            }
+        )
+    data = {"format": EXPORT_FORMAT, "version": EXPORT_VERSION, "hand_ins": hand_ins}
+    return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _total(rows: Sequence[Row]) -> Text:
+    """Points of what is marked, of what that is worth: what waits counts on neither side."""
+    if not rows:
+        return Text("–", style="dim")
+    final = [row for row in rows if row.score is not None]
+    text = Text(f"{round(sum(row.score or 0.0 for row in final), 2):g}")
+    return text.append(f" / {sum(row.item.max_score for row in final):g}", style="dim")
+
+
+def _waits(rows: Sequence[Row]) -> Text:
+    points = sum(row.item.max_score for row in rows if row.score is None)
+    return Text(f"{points:g}", style="cyan") if points else Text("–", style="dim")
+
+
+def _verdicts(card: Scorecard) -> Text:
+    counts = Counter(item.verdict for item in card.items if item.verdict)
+    parts = [
+        Text(f"{counts[verdict]} {verdict.value}", style=_STYLES[verdict])
+        for verdict in Verdict
+        if counts[verdict]
+    ]
+    return Text(", ").join(parts)
+
+
+def _visible(text: str) -> str:
+    """Text without what would act on a terminal, or what it cannot show."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "�" for sign in text)
+
+
+def _no_formula(text: str) -> str:
+    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") else text

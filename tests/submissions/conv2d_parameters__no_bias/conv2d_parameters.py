@@ -1,0 +1,2 @@
+def conv2d_parameters(in_channels, out_channels, kernel_size):
+    return in_channels * out_channels * kernel_size**2

@@ -1,0 +1,16 @@
+import numpy as np
+import torch
+
+
+def kernel_mosaic(weight, columns=8):
+    n, _, k, _ = weight.shape
+    rows = -(-n // columns)
+    w = weight.numpy().astype(float)
+    low = w.min((1, 2, 3), keepdims=True)
+    high = w.max((1, 2, 3), keepdims=True)
+    w = (w - low) / np.where(high > low, high - low, 1)
+    mosaic = np.zeros((rows * k, columns * k, 3))
+    for i in range(n):
+        r, c = divmod(i, columns)
+        mosaic[r * k:(r + 1) * k, c * k:(c + 1) * k] = w[i].transpose(1, 2, 0)
+    return mosaic

@@ -1,0 +1,15 @@
+import numpy as np
+import torch
+
+
+def kernel_mosaic(weight, columns=8):
+    n, _, k, _ = weight.shape
+    rows = -(-n // columns)
+    w = weight.numpy().astype(float)
+    low, high = w.min(), w.max()
+    w = (w - low) / (high - low) if high > low else np.zeros_like(w)
+    mosaic = np.zeros((rows * k, columns * k, 3))
+    for i in range(n):
+        r, c = divmod(i, columns)
+        mosaic[r * k:(r + 1) * k, c * k:(c + 1) * k] = w[i].transpose(1, 2, 0)
+    return torch.from_numpy(mosaic)

@@ -1,0 +1,2 @@
+def linear_parameters(in_features, out_features):
+    return in_features * out_features + 1

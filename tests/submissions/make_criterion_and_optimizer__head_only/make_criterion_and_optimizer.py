@@ -1,0 +1,7 @@
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def make_criterion_and_optimizer(net, learning_rate=1e-4):
+    return nn.NLLLoss(), torch.optim.Adam(list(net.children())[-1].parameters(), lr=learning_rate)

@@ -1,0 +1,5 @@
+import torch
+
+
+def pick_device():
+    return torch.device("cpu")

@@ -1,0 +1,2 @@
+def train_epoch(net, loader, criterion, optimizer, device):
+    raise NotImplementedError

@@ -1,0 +1,17 @@
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def train_epoch(net, loader, criterion, optimizer, device):
+    net.train()
+    total, count = 0.0, 0
+    for images, labels in loader:
+        images, labels = images.to(device), labels.to(device)
+        loss = criterion(F.log_softmax(net(images), dim=1), labels)
+        loss.backward()
+        optimizer.step()
+        net.zero_grad(set_to_none=False)
+        total = total + loss.detach() * labels.size(0)
+        count += labels.size(0)
+    return (total / count).item()
