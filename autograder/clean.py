@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import nh3
@@ -27,7 +27,7 @@ def clean_text(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def clean_html(text: str, *, classes: dict[str, Iterable[str]] | None = None) -> str:
+def clean_html(text: str, *, classes: Mapping[str, Iterable[str]] | None = None) -> str:
     """HTML without scripts, handlers, forms, frames, styles, ids and remote content.
 
     Args:

@@ -277,7 +277,7 @@ def _print_table(cards: list[Scorecard], marks: dict[tuple[str, str, str], float
 def _print_items(card: Scorecard) -> None:
     from rich.console import Console
 
-    from autograder.report.table import item_table
+    from autograder.report.items import item_table
 
     Console().print(item_table(card))
 

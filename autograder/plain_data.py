@@ -23,6 +23,9 @@ import torch
 MAX_DEPTH = 32
 MAX_NODES = 200_000
 MAX_TEXT = 1_000_000  # characters of one string
+MAX_JSON = 16 * 2**20  # bytes; parsed, a hostile one takes some twenty times as much memory
+MAX_KEYS = 4096  # of one dict; keys chosen to collide take time with the square of their number
+_MAX_INTEGER_BITS = 4096  # Python refuses to print much longer ones
 
 _NUMPY_SCALARS = {
     f"{kind}{bits}"
@@ -54,10 +57,13 @@ def dumps(value: Any) -> bytes:
     """Encode a value.
 
     Raises:
-        CodecError: when it is nested deeper than MAX_DEPTH or has more than MAX_NODES parts.
+        CodecError: when it is nested deeper than MAX_DEPTH, has more than MAX_NODES parts, or is
+            larger than MAX_JSON without its tensors.
     """
     encoder = _Encoder()
     tree = json.dumps(encoder.encode(value, 0), allow_nan=False).encode()
+    if len(tree) > MAX_JSON:
+        raise CodecError("the value is too large")
     blob = safetensors.torch.save(encoder.tensors) if encoder.tensors else b""
     return len(tree).to_bytes(8, "little") + tree + blob
 
@@ -71,17 +77,25 @@ def loads(message: bytes) -> Any:
     size = int.from_bytes(message[:8], "little")
     if len(message) < 8 or size > len(message) - 8:
         raise CodecError("the message is cut short")
+    header = int.from_bytes(message[8 + size : 16 + size], "little")  # safetensors' own JSON
+    if size > MAX_JSON or header > MAX_JSON:
+        raise CodecError("the message is too large")
     try:
         tree = json.loads(message[8 : 8 + size], parse_constant=_refuse_constant)
         blob = message[8 + size :]
         tensors = safetensors.torch.load(blob) if blob else {}
-    except (ValueError, RecursionError, safetensors.SafetensorError, KeyError, TypeError) as error:
+    except Exception as error:  # whatever the two parsers make of a lie
         raise CodecError(f"the message is not readable: {type(error).__name__}") from None
     return _Decoder(tensors).decode(tree, 0)
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(name)
+
+
+def _writable(text: str) -> str:
+    """JSON may hold halves of characters, which no file and no database takes."""
+    return text.encode("utf-8", "replace").decode()
 
 
 class _Encoder:
@@ -93,8 +107,10 @@ class _Encoder:
         self._nodes += 1
         if depth > MAX_DEPTH or self._nodes > MAX_NODES:
             raise CodecError("the value is nested too deeply or has too many parts")
-        if value is None or type(value) in (bool, int):
+        if value is None or type(value) is bool:
             return value
+        if type(value) is int:
+            return value if value.bit_length() <= _MAX_INTEGER_BITS else self._object("huge int")
         if type(value) is str:
             return value[:MAX_TEXT]
         if type(value) is float:
@@ -110,6 +126,8 @@ class _Encoder:
         if isinstance(value, tuple):
             return {"$": "tuple", "v": [self.encode(part, depth + 1) for part in value]}
         if isinstance(value, dict):
+            if len(value) > MAX_KEYS:
+                raise CodecError("a dict has too many keys")
             pairs = [
                 [self.encode(k, depth + 1), self.encode(v, depth + 1)] for k, v in value.items()
             ]
@@ -131,12 +149,13 @@ class _Encoder:
         return {"$": "scalar", "type": name, "v": plain}
 
     def _tensor(self, value: torch.Tensor) -> Any:
+        if value.layout is not torch.strided:
+            return self._object("sparse tensor")
         plain = value.detach().as_subclass(torch.Tensor)
         for lies, word in (
             (plain.is_meta, "meta tensor"),
             (plain.is_nested, "nested tensor"),
             (plain.is_quantized, "quantised tensor"),
-            (plain.layout is not torch.strided, "sparse tensor"),
             (plain.is_complex(), "complex tensor"),
         ):
             if lies:
@@ -169,6 +188,8 @@ class _Decoder:
             raise CodecError("the message is nested too deeply or has too many parts")
         if isinstance(tree, list):
             return [self.decode(part, depth + 1) for part in tree]
+        if isinstance(tree, str):
+            return _writable(tree)
         if not isinstance(tree, dict):
             return tree
         kind, value = tree.get("$"), tree.get("v")
@@ -178,16 +199,19 @@ class _Decoder:
             return self._dict(value, depth)
         if kind == "float" and value in ("nan", "inf", "-inf"):
             return float(value)
-        if kind == "scalar" and tree.get("type") in _NUMPY_SCALARS:
+        if kind == "scalar" and isinstance(tree.get("type"), str):
             return self._scalar(tree["type"], value)
         if kind in ("tensor", "array") and isinstance(value, str) and value in self._tensors:
             tensor = self._tensors[value]
             return tensor if kind == "tensor" else self._numpy(tensor)
         if kind == "object" and isinstance(tree.get("type"), str):
-            return Opaque(tree["type"][:100], str(tree.get("text", ""))[:200])
+            text = _writable(str(tree.get("text", ""))[:200])
+            return Opaque(_writable(tree["type"])[:100], text)
         raise CodecError("the message has a part of no known kind")
 
     def _dict(self, pairs: list[Any], depth: int) -> dict[Any, Any]:
+        if len(pairs) > MAX_KEYS:
+            raise CodecError("a dict has too many keys")
         result = {}
         for pair in pairs:
             if not isinstance(pair, list) or len(pair) != 2:
@@ -200,6 +224,8 @@ class _Decoder:
         return result
 
     def _scalar(self, name: str, value: Any) -> Any:
+        if name not in _NUMPY_SCALARS:
+            raise CodecError("a scalar is of no known type")
         if isinstance(value, str) and value in ("nan", "inf", "-inf"):
             value = float(value)
         if not isinstance(value, bool | int | float):

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from traitlets import Unicode
-from traitlets.config import Config, Configurable, PyFileConfigLoader
+from traitlets.config import Config, Configurable
+from traitlets.config.loader import PyFileConfigLoader
 
 import autograder
 from autograder.course.cells import SourceNotebook, read_source

@@ -60,7 +60,9 @@ def read_case(folder: Path) -> Case:
             items=items,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise KitError(f"{folder} is no case: {error}. Its scorecard.json tells what it is.") from error
+        raise KitError(
+            f"{folder} is no case: {error}. Its scorecard.json tells what it is."
+        ) from error
 
 
 def read_cases(folder: Path) -> dict[str, Case]:

@@ -150,7 +150,7 @@ def _dying_kernel(folder: Path) -> None:
     _edit(folder, "4_kernels", end_the_kernel)
 
 
-_ATTACK = '''\
+_ATTACK = """\
 import glob, json, os, pathlib, socket, sys
 import numpy as np
 import torch
@@ -205,7 +205,7 @@ for name in ("scorecard.json", "2_parameters.json"):
     json.dump(card, open(name, "w"))
 print(json.dumps(card))
 display(HTML("<script>document.title = 'owned'</script><b>Passed 100/100</b>"))
-'''
+"""
 
 _EQUALS_ALL = '''\
 class Right(int):
@@ -224,7 +224,7 @@ def count_parameters(net):
     return Right(134301514)
 '''
 
-_READS_THE_ANSWER = '''\
+_READS_THE_ANSWER = """\
 import inspect
 
 
@@ -234,7 +234,7 @@ def linear_parameters(in_features, out_features):
             if name in ("expected", "right", "answer", "reference", "max_score"):
                 return value
     return 0
-'''
+"""
 
 
 def _attack(folder: Path) -> None:

@@ -26,7 +26,8 @@ def judge_job(job: Job) -> Judgement:
         return _ungraded(job, source, job.unreadable)
     settings = BoxSettings(config=course.config)
     try:
-        with open_box(settings, job.cells, dict(job.files), box_data(course)) as box:
+        seed = int(job.hand_in[:8], 16)
+        with open_box(settings, job.cells, dict(job.files), box_data(course), seed=seed) as box:
             runs = box.run_cells()
             judged = judge(
                 course.graders(job.assignment) / f"test_{job.notebook}.py",

@@ -72,16 +72,7 @@ def _shippable_source(function: Callable[..., Any]) -> str:
             node, clean=False
         ):
             node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(ast.fix_missing_locations(_WithoutAnnotations().visit(tree)))
-
-
-class _WithoutAnnotations(ast.NodeTransformer):
-    """Turns `x: T = value` into `x = value`, for T may be what the box does not have."""
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        if node.value is None:
-            return ast.copy_location(ast.Pass(), node)
-        return ast.copy_location(ast.Assign(targets=[node.target], value=node.value), node)
+    return ast.unparse(ast.fix_missing_locations(tree))
 
 
 class _WithoutAnnotations(ast.NodeTransformer):

@@ -23,7 +23,9 @@ def configure(c: Any, config_file: str) -> None:
     records.mkdir(mode=0o700, exist_ok=True)
 
     if shutil.which("alembic") is None:  # nbgrader runs it by name when it makes a gradebook
-        os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        os.environ["PATH"] = (
+            f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        )
 
     c.CourseDirectory.root = str(root)
     # Not nbgrader's default place: a tool that has not read this file finds an empty gradebook with

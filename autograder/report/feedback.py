@@ -27,6 +27,7 @@ from autograder.scorecard import Check, Item, NotebookCard, Verdict
 NOT_GRADED = "This item could not be graded; the staff have been told. It is not a zero."
 
 _HIDDEN = re.compile(r"[^\n]*BEGIN HIDDEN TESTS.*?(END HIDDEN TESTS[^\n]*\n?|\Z)", re.DOTALL)
+_NOTHING = Markup("")
 _WORDS = {
     "passed": "Passed",
     "partly": "Partly passed",
@@ -49,7 +50,7 @@ class ItemView:
     score: float
     max_score: float
     checks: tuple[CheckView, ...] = ()
-    message: Markup = Markup("")
+    message: Markup = _NOTHING
     by_person: bool = False
 
     @property
@@ -68,8 +69,8 @@ class CheckView:
 
     title: Markup
     state: str
-    message: Markup = Markup("")
-    hint: Markup = Markup("")
+    message: Markup = _NOTHING
+    hint: Markup = _NOTHING
 
     @property
     def word(self) -> str:
@@ -83,7 +84,7 @@ class CellView:
     kind: str
     body: Markup
     outputs: list[Markup] = field(default_factory=list)
-    comment: Markup = Markup("")
+    comment: Markup = _NOTHING
     item: ItemView | None = None
 
 
@@ -170,7 +171,7 @@ def _template() -> Any:
 
 def _points(value: float) -> str:
     """Points without needless zeros: 4, 2.5, 0.33."""
-    return f"{round(value, 2):g}".replace("-0", "0") if abs(value) < 0.005 else f"{round(value, 2):g}"
+    return f"{round(value, 2) + 0.0:g}"  # + 0.0: no minus zero
 
 
 def _find_items(
@@ -224,7 +225,7 @@ def _item_view(
         score=score,
         max_score=max_score,
         checks=tuple(_check_view(check) for check in checks),
-        message=inline_code(item.message) if item and state != "ungraded" else Markup(""),
+        message=inline_code(item.message) if item and state != "ungraded" else _NOTHING,
         by_person=by_person or (state == "marked" and verdict is Verdict.UNGRADED),
     )
 
@@ -234,8 +235,8 @@ def _check_view(check: Check) -> CheckView:
     return CheckView(
         title=inline_code(check.title or "A check"),
         state=check.verdict.value,
-        message=Markup("") if passed else inline_code(check.message),
-        hint=Markup("") if passed else inline_code(check.hint),
+        message=_NOTHING if passed else inline_code(check.message),
+        hint=_NOTHING if passed else inline_code(check.hint),
     )
 
 
@@ -263,7 +264,7 @@ def _cell_view(cell: NotebookNode, items: dict[str, ItemView], said: set[str]) -
     shown = comment if comment not in said else ""  # the item's panel says it already
     if not (source.strip() or outputs or item or shown):
         return None
-    return CellView(kind, body, outputs, _markdown(shown) if shown else Markup(""), item)
+    return CellView(kind, body, outputs, _markdown(shown) if shown else _NOTHING, item)
 
 
 def _kind(cell: NotebookNode, about: dict[str, Any]) -> str:

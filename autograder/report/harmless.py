@@ -42,6 +42,9 @@ class HarmlessNotebook(Preprocessor):  # type: ignore[misc]
         self, nb: NotebookNode, resources: dict[str, Any]
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Clean a copy for showing; the file stays as it is."""
+        for name in ("student", "first_name", "last_name", "notebook_path"):
+            if isinstance(resources.get(name), str):  # the template does not escape them
+                resources[name] = html.escape(clean_text(resources[name]))
         nb.metadata = NotebookNode(language_info=NotebookNode(name="python"))
         for cell in nb.cells:
             about = cell.get("metadata", {}).get("nbgrader")

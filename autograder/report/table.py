@@ -205,4 +205,5 @@ def _visible(text: str) -> str:
 
 
 def _no_formula(text: str) -> str:
+    text = "\n".join(text.splitlines())  # csv does not quote every line break that a reader knows
     return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") else text

@@ -16,8 +16,9 @@ from typing import Any
 
 from autograder.errors import BadReply, LimitHit, NameMissing, StudentRaised
 from autograder.sandbox.driver import Dead, Driver, Executed
-from autograder.sandbox.kernel import BoxedKernel
+from autograder.sandbox.kernel import KernelPlan
 from autograder.sandbox.settings import BoxSettings
+from autograder.sandbox.warm import start_kernel
 
 
 @dataclass
@@ -36,15 +37,11 @@ class Box:
         self,
         settings: BoxSettings,
         cells: Sequence[str],
-        files: Mapping[str, bytes],
-        data: Path | None,
-        graded: bool,
+        plan: KernelPlan,
     ) -> None:
         self._settings = settings
         self._cells = cells
-        self._files = files
-        self._data = data
-        self._graded = graded
+        self._plan = plan
         self._driver: Driver | None = None
         self._starts = 0
         self._deadline = 0.0
@@ -125,8 +122,7 @@ class Box:
 
     def _start(self) -> None:
         self._starts += 1
-        kernel = BoxedKernel(self._settings, self._files, self._data, self._graded)
-        self._driver = Driver(kernel, self._settings)
+        self._driver = Driver(start_kernel(self._settings, self._plan), self._settings)
         try:
             self._driver.wait_until_ready()
         except BaseException:
@@ -195,6 +191,7 @@ def open_box(
     files: Mapping[str, bytes] | None = None,
     data: Path | None = None,
     graded: bool = True,
+    seed: int = 0,
 ) -> Iterator[Box]:
     """A box for one notebook.
 
@@ -203,12 +200,13 @@ def open_box(
         files: what lies in the work folder, by name.
         data: a folder of training data that the box may read.
         graded: tells the notebook (by the variable AUTOGRADER_BOX) to leave out long demonstrations.
+        seed: at which the kernel's random number generators start.
 
     Raises:
         BoxUnavailable: when the wall cannot be built here.
         BoxFailed: when the kernel does not start.
     """
-    box = Box(settings, cells, files or {}, data, graded)
+    box = Box(settings, cells, KernelPlan(files or {}, data, graded, seed))
     try:
         yield box
     finally:

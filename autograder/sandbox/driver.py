@@ -66,7 +66,7 @@ class Driver:
         self._control = self._connect("control", zmq.DEALER)
         self._iopub = self._connect("iopub", zmq.SUB)
         self._iopub.subscribe(b"")
-        self._process = os.pidfd_open(kernel.process.pid)
+        self._process = kernel.pidfd
         self._poller = zmq.Poller()
         for source in (self._shell, self._iopub, self._process, kernel.wire.fileno()):
             self._poller.register(source, zmq.POLLIN)
@@ -75,7 +75,6 @@ class Driver:
     def close(self) -> None:
         """Drop the connections and end the kernel with everything in its box."""
         self._context.destroy(linger=0)
-        os.close(self._process)
         self._kernel.kill()
 
     def wait_until_ready(self) -> None:

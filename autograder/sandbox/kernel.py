@@ -1,88 +1,66 @@
-"""One ipykernel behind the wall: its process, its five sockets, and the wire for probes.
+"""One ipykernel behind the wall, as the trusted side holds it, and how it comes to be.
 
-The trusted side binds and listens on the sockets in a folder of its own and hands the listening
-descriptors to the kernel, so nothing is shared through the file system and the student's code cannot
-swap a socket for something else. The submission's files go in as copies.
+The trusted side binds and listens on the kernel's five sockets in a folder of its own and hands the
+listening descriptors over, so nothing is shared through the file system and the student's code
+cannot swap a socket for something else. The submission's files go in as copies.
+
+A kernel is forked from the machine's warm process where that can be had (`warm`), and otherwise
+started from nothing in a bubblewrap of its own (`start_cold`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
+import select
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from autograder.sandbox import wall
 from autograder.sandbox.settings import BoxSettings
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 BASELINE_MIB = 1024  # private memory that an idle kernel with torch maps without using it
+_LOG_BYTES = 2**16
 
 
+@dataclass(frozen=True)
+class KernelPlan:
+    """What a kernel should find in its box."""
+
+    files: Mapping[str, bytes] = field(
+        default_factory=dict
+    )  # for the work folder, by relative name
+    data: Path | None = None  # a folder of training data, read-only at /data
+    graded: bool = True  # whether its environment says that it is being graded
+    seed: int = 0  # of its random number generators
+
+    def options(self, key: str) -> dict[str, Any]:
+        """What `box_kernel.run_kernel` is told, besides the descriptors."""
+        environment = {"AUTOGRADER_BOX": "1"} if self.graded else {}
+        return {"key": key, "seed": self.seed, "environment": environment}
+
+
+@dataclass
 class BoxedKernel:
-    """A kernel process behind the wall. Use as a context manager, or call `kill`."""
+    """A running kernel. `kill` it, or use it as a context manager."""
 
-    def __init__(
-        self,
-        settings: BoxSettings,
-        files: Mapping[str, bytes] | None = None,
-        data: Path | None = None,
-        graded: bool = True,
-    ) -> None:
-        """Start the kernel; it answers some seconds later.
-
-        Args:
-            files: relative names and contents for the work folder.
-            data: a folder of training data, read-only at /data.
-            graded: whether the kernel's environment says that it is being graded.
-
-        Raises:
-            BoxUnavailable: when the wall cannot be built here.
-        """
-        self.key = secrets.token_hex(32)
-        self.folder = Path(tempfile.mkdtemp(prefix="box-"))
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in kill
-        with contextlib.ExitStack() as stack:
-            listeners = {name: self._listen(number) for number, name in enumerate(CHANNELS, 1)}
-            for listener in listeners.values():
-                stack.callback(listener.close)
-            self.wire, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            stack.callback(theirs.close)
-            passwd, group = wall.passwd_text(settings)
-            passwd_fd = stack.enter_context(wall.memory_file(passwd))
-            group_fd = stack.enter_context(wall.memory_file(group))
-            config_fd = stack.enter_context(wall.memory_file(wall.pyvenv_text()))
-            command = wall.wall_command(
-                settings, data=data, passwd_fd=passwd_fd, group_fd=group_fd, config_fd=config_fd
-            )
-            if graded:
-                at = command.index("--clearenv") + 1
-                command[at:at] = ["--setenv", "AUTOGRADER_BOX", "1"]
-            file_fds, with_files = self._file_arguments(files or {}, stack)
-            at = command.index("--remount-ro")
-            command[at:at] = with_files
-            options = {
-                "fds": {name: listener.fileno() for name, listener in listeners.items()},
-                "wire": theirs.fileno(),
-                "key": self.key,
-                "limits": _resource_limits(settings),
-            }
-            inherited = [listener.fileno() for listener in listeners.values()]
-            inherited += [theirs.fileno(), passwd_fd, group_fd, config_fd, *file_fds]
-            self.process = subprocess.Popen(
-                [*command, wall.python_in_box(), "/box/box_boot.py", json.dumps(options)],
-                pass_fds=inherited,
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
-                env={},
-            )
+    key: str
+    folder: Path  # holds the sockets; closed to other users
+    wire: socket.socket
+    pidfd: int  # readable when the kernel has ended
+    log: int  # a memfd with what the box's processes wrote outside of the protocol
+    process: subprocess.Popen[bytes] | None = None  # the wall, where the kernel has one of its own
 
     def endpoint(self, channel: str) -> str:
         """Where a client connects to for a channel of the Jupyter protocol."""
@@ -90,22 +68,28 @@ class BoxedKernel:
 
     @property
     def alive(self) -> bool:
-        return self.process.poll() is None
+        return not select.select([self.pidfd], [], [], 0)[0]
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the first process of the box, if it is still there."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, number)
 
     def last_words(self) -> str:
-        """The end of what the box's processes wrote outside of the protocol, for staff."""
-        size = self._log.seek(0, os.SEEK_END)
-        self._log.seek(max(0, size - 2000))
-        return self._log.read().decode(errors="replace").strip()
+        """What the box's processes wrote outside of the protocol, for staff."""
+        return os.pread(self.log, _LOG_BYTES, 0).rstrip(b"\0").decode(errors="replace").strip()
 
     def kill(self) -> None:
         """End every process of the box at once and remove its sockets."""
-        # bubblewrap is told to die with its child and the other way round: all processes of the pid
-        # namespace go when its first one does.
-        self.process.kill()
-        self.process.wait()
+        # The first process of a pid namespace takes all others with it, whatever they do.
+        self.signal(signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait()
+        else:
+            select.select([self.pidfd], [], [], 10)
         self.wire.close()
-        self._log.close()
+        os.close(self.pidfd)
+        os.close(self.log)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> BoxedKernel:
@@ -114,25 +98,51 @@ class BoxedKernel:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def _listen(self, number: int) -> socket.socket:
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(str(self.folder / f"kernel-{number}"))
-        listener.listen(16)
-        return listener
 
-    @staticmethod
-    def _file_arguments(
-        files: Mapping[str, bytes], stack: contextlib.ExitStack
-    ) -> tuple[list[int], list[str]]:
-        descriptors, arguments = [], []
-        for name, content in files.items():
-            fd = stack.enter_context(wall.memory_file(content))
-            descriptors.append(fd)
-            arguments += ["--perms", "0666", "--file", str(fd), f"{wall.WORK}/{name}"]
-        return descriptors, arguments
+@dataclass
+class Ends:
+    """Both ends of what connects a kernel to the trusted side, before the kernel is there."""
+
+    key: str
+    folder: Path
+    listeners: list[socket.socket]
+    wire: socket.socket
+    their_wire: socket.socket
+    log: int
+
+    def kernel(self, pidfd: int, process: subprocess.Popen[bytes] | None = None) -> BoxedKernel:
+        return BoxedKernel(self.key, self.folder, self.wire, pidfd, self.log, process)
 
 
-def _resource_limits(settings: BoxSettings) -> dict[str, int]:
+@contextlib.contextmanager
+def new_ends() -> Iterator[Ends]:
+    """Sockets for a new kernel. Theirs are closed at the end; ours too, if an exception ends it."""
+    folder = Path(tempfile.mkdtemp(prefix="box-"))
+    wire, their_wire = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    log = os.memfd_create("log", os.MFD_ALLOW_SEALING)
+    os.ftruncate(log, _LOG_BYTES)
+    fcntl.fcntl(log, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+    listeners: list[socket.socket] = []
+    try:
+        for number in range(1, len(CHANNELS) + 1):
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            listeners.append(listener)
+            listener.bind(str(folder / f"kernel-{number}"))
+            listener.listen(16)
+        yield Ends(secrets.token_hex(32), folder, listeners, wire, their_wire, log)
+    except BaseException:
+        wire.close()
+        os.close(log)
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    finally:
+        their_wire.close()
+        for listener in listeners:
+            listener.close()
+
+
+def resource_limits(settings: BoxSettings) -> dict[str, int]:
+    """Limits of the kernel's processes, by the names of the module `resource`."""
     mib = 2**20
     return {
         "RLIMIT_DATA": (settings.memory_mib + BASELINE_MIB) * mib,
@@ -141,3 +151,37 @@ def _resource_limits(settings: BoxSettings) -> dict[str, int]:
         "RLIMIT_NOFILE": settings.open_files,
         "RLIMIT_CORE": 0,
     }
+
+
+def start_cold(settings: BoxSettings, plan: KernelPlan) -> BoxedKernel:
+    """Start a kernel in a bubblewrap of its own; it answers some seconds later.
+
+    Raises:
+        BoxUnavailable: when the wall cannot be built here.
+    """
+    with new_ends() as ends, contextlib.ExitStack() as stack:
+        layout = wall.WallLayout(settings, plan.data)
+        inherited = layout.open_files(stack)
+        for name, content in plan.files.items():
+            fd = stack.enter_context(wall.memory_file(content))
+            inherited.append(fd)
+            layout.add_file(fd, name)
+        options = {
+            **plan.options(ends.key),
+            "fds": {
+                name: listener.fileno()
+                for name, listener in zip(CHANNELS, ends.listeners, strict=True)
+            },
+            "wire": ends.their_wire.fileno(),
+            "limits": resource_limits(settings),
+        }
+        inherited += [*options["fds"].values(), options["wire"]]
+        process = subprocess.Popen(
+            [*layout.command(), wall.python_in_box(), "/box/box_boot.py", json.dumps(options)],
+            pass_fds=inherited,
+            stdin=subprocess.DEVNULL,
+            stdout=ends.log,
+            stderr=ends.log,
+            env={},
+        )
+        return ends.kernel(os.pidfd_open(process.pid), process)

@@ -57,7 +57,7 @@ def _output_from(kind: str, content: dict[str, Any]) -> dict[str, Any] | None:
         data = clean_bundle(content.get("data"))
         if not data:
             return None
-        output = {"output_type": kind, "data": data, "metadata": {}}
+        output: dict[str, Any] = {"output_type": kind, "data": data, "metadata": {}}
         if kind == "execute_result":
             count = content.get("execution_count")
             output["execution_count"] = count if isinstance(count, int) else None

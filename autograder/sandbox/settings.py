@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traitlets import Float, Integer
+from traitlets import Bool, Float, Integer, List, Unicode
 from traitlets.config import Configurable
 
 
@@ -56,6 +56,34 @@ class BoxSettings(Configurable):
     ).tag(config=True)
     threads = Integer(
         1, help="Threads of a torch operation. One keeps sums in one order, so the marks repeat."
+    ).tag(config=True)
+    disk_files = Integer(
+        20_000,
+        help="Files in the work folder and in /tmp, each. A torch.compile cache has hundreds.",
+    ).tag(config=True)
+    warm = Bool(
+        True,
+        help="Fork kernels from one process that has imported warm_imports already, where this system "
+        "allows it. Off, each kernel imports for itself: seconds instead of a fifth of one.",
+    ).tag(config=True)
+    warm_imports = List(
+        Unicode(),
+        default_value=[
+            "numpy",
+            "torch",
+            "torch._dynamo",
+            "torchvision",
+            "torchvision.transforms.v2",
+            "matplotlib.pyplot",
+            "matplotlib_inline.backend_inline",
+            "IPython",
+            "ipykernel.kernelapp",
+            "ipykernel.ipkernel",
+            "safetensors.torch",
+            "tqdm.auto",
+        ],
+        help="Modules that the warm process imports once for all kernels. They must not start threads "
+        "or touch a GPU.",
     ).tag(config=True)
     user_id = Integer(
         64000,

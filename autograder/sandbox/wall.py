@@ -15,6 +15,7 @@ the kit (its package, its metadata, scripts with absolute paths) is covered.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -37,48 +38,73 @@ _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime")
 
 
-def wall_command(
-    settings: BoxSettings, *, data: Path | None, passwd_fd: int, group_fd: int, config_fd: int
-) -> list[str]:
-    """The command that runs a program behind the wall; the program's own command follows it.
+class WallLayout:
+    """What is in a box, as bubblewrap's arguments."""
 
-    Args:
-        data: a folder of training data, bound read-only to /data.
-        passwd_fd, group_fd, config_fd: descriptors to read the box's /etc/passwd, /etc/group and the
-            environment's pyvenv.cfg from.
-    """
-    size = str(settings.disk_mib * 2**20)
-    command = [_bubblewrap(), "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
-    command += ["--unshare-cgroup-try", "--hostname", "box", "--die-with-parent", "--new-session"]
-    if _as_root():
-        command += ["--cap-drop", "ALL"]
-        for right in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
+    def __init__(self, settings: BoxSettings, data: Path | None, warm: bool = False) -> None:
+        """Plan a box.
+
+        Args:
+            data: a folder of training data, bound read-only to /data.
+            warm: for the process from which kernels are forked. It keeps the right to make
+                namespaces and to drop to another user, and never runs a student's code.
+        """
+        self._settings = settings
+        self._data = data
+        self._warm = warm
+        self._texts: dict[str, int] = {}
+        self._files: list[str] = []
+
+    def open_files(self, stack: contextlib.ExitStack) -> list[int]:
+        """Open what bubblewrap reads from descriptors; to be inherited, and closed by `stack`."""
+        passwd, group = _passwd_text(self._settings)
+        texts = {"/etc/passwd": passwd, "/etc/group": group}
+        if _in_venv():
+            texts[f"{ENVIRONMENT}/pyvenv.cfg"] = _pyvenv_text()
+        self._texts = {path: stack.enter_context(memory_file(text)) for path, text in texts.items()}
+        return list(self._texts.values())
+
+    def add_file(self, fd: int, name: str) -> None:
+        """Put a copy of what can be read from `fd` into the work folder."""
+        self._files += ["--perms", "0666", "--file", str(fd), f"{WORK}/{name}"]
+
+    def command(self) -> list[str]:
+        """The command that runs a program behind the wall; the program's own command follows it."""
+        size = str(self._settings.disk_mib * 2**20)
+        command = [_tool("bwrap"), "--unshare-ipc", "--unshare-pid", "--unshare-net"]
+        command += ["--unshare-uts", "--unshare-cgroup-try", "--hostname", "box"]
+        command += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+        rights = ["CAP_SYS_ADMIN", "CAP_SETPCAP"] if self._warm else []
+        if as_root():
+            rights += ["CAP_SETUID", "CAP_SETGID", *([] if self._warm else ["CAP_SETPCAP"])]
+        else:
+            command += ["--unshare-user", "--disable-userns", "--uid", "65534", "--gid", "65534"]
+        for right in rights:
             command += ["--cap-add", right]
-    else:
-        command += ["--unshare-user", "--disable-userns", "--cap-drop", "ALL"]
-        command += ["--uid", "65534", "--gid", "65534"]
-    for folder in ("/etc", "/opt", "/box"):
-        command += ["--perms", "0755", "--dir", folder]
-    command += [*_system_binds(), "--proc", "/proc", "--dev", "/dev"]
-    for folder in ("/dev/shm", "/tmp", WORK):
-        command += ["--perms", "1777", "--size", size, "--tmpfs", folder]
-    command += ["--perms", "0444", "--ro-bind-data", str(passwd_fd), "/etc/passwd"]
-    command += ["--perms", "0444", "--ro-bind-data", str(group_fd), "/etc/group"]
-    command += _python_binds(config_fd)
-    for file in (GUEST / "box_boot.py", GUEST / "box_probe.py", Path(plain_data.__file__)):
-        command += ["--ro-bind", str(file), f"/box/{file.name}"]
-    if data is not None:
-        command += ["--ro-bind", str(data), DATA]
-    command += ["--remount-ro", "/", "--chdir", WORK, "--clearenv"]
-    for name, value in _environment(settings, data).items():
-        command += ["--setenv", name, value]
-    command += ["--"]
-    if _as_root():
-        user = str(box_user(settings))
-        command += [_tool("setpriv"), "--reuid", user, "--regid", user, "--clear-groups"]
-        command += ["--inh-caps=-all"]
-        command += ["--bounding-set=-all", "--no-new-privs", "--"]
-    return command
+        for folder in ("/etc", "/opt", "/box"):
+            command += ["--perms", "0755", "--dir", folder]
+        command += [*_system_binds(), "--proc", "/proc", "--dev", "/dev"]
+        for folder in ("/dev/shm", "/tmp", WORK):
+            command += ["--perms", "1777", "--size", size, "--tmpfs", folder]
+        command += _python_binds()
+        for path, fd in self._texts.items():
+            command += ["--perms", "0444", "--ro-bind-data", str(fd), path]
+        for file in (*sorted(GUEST.glob("box_*.py")), Path(plain_data.__file__)):
+            command += ["--ro-bind", str(file), f"/box/{file.name}"]
+        if self._data is not None:
+            command += ["--ro-bind", str(self._data), DATA]
+        command += [*self._files, "--remount-ro", "/"]
+        if self._warm:
+            command += ["--remount-ro", "/dev"]
+        command += ["--chdir", WORK, "--clearenv"]
+        for name, value in _environment(self._settings, self._data).items():
+            command += ["--setenv", name, value]
+        command += ["--"]
+        if as_root() and not self._warm:
+            user = str(box_user(self._settings))
+            command += [_tool("setpriv"), "--reuid", user, "--regid", user, "--clear-groups"]
+            command += ["--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--"]
+        return command
 
 
 def python_in_box() -> str:
@@ -94,14 +120,13 @@ def box_user(settings: BoxSettings) -> int:
     return settings.user_id + os.getpid() % 1000
 
 
-def passwd_text(settings: BoxSettings) -> tuple[str, str]:
-    """/etc/passwd and /etc/group of the box."""
-    user = box_user(settings) if _as_root() else 65534
+def _passwd_text(settings: BoxSettings) -> tuple[str, str]:
+    user = box_user(settings) if as_root() else 65534
     return f"student:x:{user}:{user}:student:{WORK}:/bin/sh\n", f"student:x:{user}:\n"
 
 
-def pyvenv_text() -> str:
-    """pyvenv.cfg of the environment in the box, without the path at which it was made."""
+def _pyvenv_text() -> str:
+    """pyvenv.cfg without the path at which the environment was made."""
     return f"home = {Path(_base_python()).parent}\ninclude-system-site-packages = false\n"
 
 
@@ -115,18 +140,13 @@ def check_wall() -> str:
     Raises:
         BoxUnavailable: when it cannot be built here; the message names the repair.
     """
-    settings = BoxSettings()
-    with (
-        memory_file(passwd_text(settings)[0]) as passwd,
-        memory_file(passwd_text(settings)[1]) as group,memory_file(pyvenv_text()) as config
-    ):
-        command = wall_command(
-            settings, data=None, passwd_fd=passwd, group_fd=group, config_fd=config
-        )
+    layout = WallLayout(BoxSettings(), data=None)
+    with contextlib.ExitStack() as stack:
+        inherited = layout.open_files(stack)
         probe = "import os; print(os.getuid(), os.path.exists('/box/box_boot.py'))"
         done = subprocess.run(
-            [*command, python_in_box(), "-I", "-c", probe],
-            pass_fds=(passwd, group, config),
+            [*layout.command(), python_in_box(), "-I", "-c", probe],
+            pass_fds=inherited,
             capture_output=True,
             text=True,
             timeout=60,
@@ -135,7 +155,7 @@ def check_wall() -> str:
     words = done.stdout.split()
     if done.returncode != 0 or len(words) != 2 or words[0] == "0" or words[1] != "True":
         raise BoxUnavailable(_why_not(done.stderr.strip()))
-    if _as_root():
+    if as_root():
         return f"bubblewrap, built by root; students' code runs as user {words[0]}"
     return "bubblewrap in a user namespace; students' code runs as your user, without your files"
 
@@ -159,7 +179,7 @@ class memory_file:
 
 
 def _why_not(said: str) -> str:
-    if _as_root():
+    if as_root():
         repair = (
             "In a container, start it with --privileged or CAP_SYS_ADMIN, or grade on the host."
         )
@@ -172,7 +192,7 @@ def _why_not(said: str) -> str:
     return f"The wall around students' code cannot be built here, so nothing is graded. {repair} ({said})"
 
 
-def _as_root() -> bool:
+def as_root() -> bool:
     return os.geteuid() == 0
 
 
@@ -185,10 +205,6 @@ def _tool(name: str) -> str:
             f"nothing is graded. Install it: sudo apt-get install {package}"
         )
     return found
-
-
-def _bubblewrap() -> str:
-    return _tool("bwrap")
 
 
 def _in_venv() -> bool:
@@ -209,7 +225,7 @@ def _system_binds() -> Iterator[str]:
         yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
 
 
-def _python_binds(config_fd: int) -> Iterator[str]:
+def _python_binds() -> Iterator[str]:
     base = Path(sys.base_prefix)
     if not base.is_relative_to("/usr"):
         # At its own path: an interpreter built with a shared library finds it by absolute path.
@@ -221,13 +237,6 @@ def _python_binds(config_fd: int) -> Iterator[str]:
         yield from ("--ro-bind", sys.prefix, ENVIRONMENT)
         yield from ("--tmpfs", f"{ENVIRONMENT}/bin")
         yield from ("--symlink", _base_python(), f"{ENVIRONMENT}/bin/python3")
-        yield from (
-            "--perms",
-            "0444",
-            "--ro-bind-data",
-            str(config_fd),
-            f"{ENVIRONMENT}/pyvenv.cfg",
-        )
         inside = Path(ENVIRONMENT) / site.relative_to(sys.prefix)
     else:
         inside = site

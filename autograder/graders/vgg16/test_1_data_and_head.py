@@ -142,7 +142,7 @@ def resize_mistakes(given: torch.Tensor, size: int) -> dict[str, Any]:
 
 
 def resized(images: torch.Tensor, size: int, mode: str = "bilinear", **options: bool) -> Any:
-    result = F.interpolate(images, size=(size, size), mode=mode, **options)  # type: ignore[arg-type]
+    result = F.interpolate(images, size=(size, size), mode=mode, **options)
     return result.clamp(0, 1).numpy().astype(np.float64)
 
 

@@ -66,7 +66,7 @@ def loop(habits: Habits) -> TrainEpoch:
             actions: dict[str, Callable[[], Any]] = {
                 "zero": optimizer.zero_grad,
                 "forward": forward,
-                "backward": lambda losses=losses: losses[-1].backward(),
+                "backward": partial(_backward, losses),
                 "clip": partial(nn.utils.clip_grad_norm_, net.parameters(), 1.0),
                 "step": optimizer.step,
             }
@@ -79,6 +79,10 @@ def loop(habits: Habits) -> TrainEpoch:
     return train_epoch
 
 
+def _backward(losses: list[torch.Tensor]) -> None:
+    torch.autograd.backward(losses[-1])
+
+
 WRONG_LOOPS: dict[str, TrainEpoch] = {
     name: loop(habits)
     for name, habits in {
@@ -87,7 +91,7 @@ WRONG_LOOPS: dict[str, TrainEpoch] = {
         ),
         "nothing were learnt: step() is never called, or finds no gradient, because zero_grad() "
         "stands between backward() and step()": Habits(order="zero forward backward"),
-        "each step used the gradient of the batch before: step() comes before forward and backward": Habits(
+        "each step used the gradient of the batch before: step() comes before backward()": Habits(
             order="step zero forward backward"
         ),
         "softmax stood where log_softmax should": Habits(activation=partial(torch.softmax, dim=1)),

@@ -46,7 +46,9 @@ def serve() -> None:
 
 
 def _answer(request: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    namespace = get_ipython().user_ns  # noqa: F821 - IPython puts it into builtins
+    from IPython import get_ipython
+
+    namespace = get_ipython().user_ns
     given = dict(data)
     for parameter, name in request["names"].items():
         if name not in namespace:

@@ -1,0 +1,35 @@
+# Each target sets up what it needs: .venv, and bubblewrap for the box. README.md tells the rest.
+
+BIN := .venv/bin
+# Judging and testing are computation, so one worker a core. Two is what the limits were tried with.
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types check clean
+
+help: ## Show the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/'
+
+setup: ## Make .venv, install what is missing
+	@.ci/setup
+
+demo: setup ## Grade a small class in a scratch folder
+	@$(BIN)/autograder demo
+
+# A file's tests go to whichever worker is free, except groups (loadgroup): the demo's class is graded
+# once, so the tests that look at it belong to one worker.
+test: setup ## Run all tests
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --durations 5
+
+lint: setup ## Style, by ruff
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+
+types: setup ## Types, by mypy
+	@$(BIN)/mypy
+
+check: lint types ## Style and types
+
+clean: ## Remove .venv and caches, never a course's records
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist ./*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,38 @@
+"""One hand-in on a terminal: an item a row, with what its student should read."""
+
+from __future__ import annotations
+
+from rich.table import Table
+from rich.text import Text
+
+from autograder.scorecard import Item, Scorecard
+
+_COLOURS = {"passed": "green", "failed": "red", "raised": "red", "limit": "yellow"}
+
+
+def item_table(card: Scorecard) -> Table:
+    """The items of a scorecard: verdict, points, and the hint for what did not pass."""
+    table = Table(
+        title=f"{card.student}, {card.assignment}: {card.score:g} of {card.auto_max_score:g} points",
+        caption=f"{card.size} size, on {card.device}",
+    )
+    table.add_column("item")
+    table.add_column("verdict")
+    table.add_column("points", justify="right")
+    table.add_column("what to look at", overflow="fold")
+    for notebook in card.notebooks:
+        table.add_section()
+        for item in notebook.items:
+            verdict = item.verdict.value if item.verdict else "a person marks it"
+            table.add_row(
+                Text(item.grade_id),
+                Text(verdict, style=_COLOURS.get(verdict, "")),
+                Text(_points(item)),
+                Text(item.hint),
+            )
+    return table
+
+
+def _points(item: Item) -> str:
+    scored = "–" if item.score is None else f"{item.score:g}"
+    return f"{scored} / {item.max_score:g}"

@@ -1,0 +1,88 @@
+"""Starts an ipykernel on sockets that the trusted side has bound and listens on.
+
+The kernel gets five listening Unix sockets and the wire as inherited file descriptors, so box and
+host share no folder and the student's code can put nothing where the host connects to.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from typing import Any
+
+_PORTS = {1: "shell", 2: "iopub", 3: "stdin", 4: "control", 5: "hb"}
+
+
+def set_limits(limits: dict[str, int]) -> None:
+    """Hard limits of this process and its children; an unprivileged process cannot raise them again."""
+    for name, value in limits.items():
+        number = getattr(resource, name)
+        _soft, hard = resource.getrlimit(number)
+        if hard != resource.RLIM_INFINITY:
+            value = min(value, hard)
+        resource.setrlimit(number, (value, value))
+
+
+def run_kernel(options: dict[str, Any]) -> None:
+    """Run the kernel until it is killed.
+
+    Args:
+        options: `fds` (channel to descriptor), `wire`, `key`, `seed`, `environment`.
+    """
+    import box_probe
+
+    os.environ.update(options["environment"])
+    _use_inherited_sockets(options["fds"])
+    box_probe.open_wire(options["wire"])
+    _seed(options["seed"])
+    sys.path[0] = ""  # as in an ordinary kernel: the working folder first
+
+    from ipykernel.kernelapp import IPKernelApp
+    from traitlets.config import Config
+
+    app = IPKernelApp.instance(
+        transport="ipc",
+        ip="box",
+        shell_port=1,
+        iopub_port=2,
+        stdin_port=3,
+        control_port=4,
+        hb_port=5,
+        connection_file="/tmp/kernel.json",
+        parent_handle=0,
+    )
+    config = Config()
+    config.Session.key = options["key"].encode()
+    config.HistoryManager.enabled = False
+    app.update_config(config)
+    app.initialize([])
+    app.start()
+
+
+def _use_inherited_sockets(fds: dict[str, int]) -> None:
+    """Make ipykernel bind its sockets to descriptors that are bound already (libzmq's ZMQ_USE_FD)."""
+    import zmq
+    from ipykernel.heartbeat import Heartbeat
+    from ipykernel.kernelapp import IPKernelApp
+
+    def bind(socket: Any, port: int) -> int:
+        socket.setsockopt(zmq.USE_FD, fds[_PORTS[port]])
+        socket.bind(f"ipc://box-{port}")
+        return port
+
+    IPKernelApp._try_bind_socket = lambda _self, socket, port: bind(socket, port)
+    Heartbeat._try_bind_socket = lambda self: bind(self.socket, self.port)
+    Heartbeat.pick_port = lambda self: self.port
+
+
+def _seed(seed: int) -> None:
+    """Start every generator at a state of this hand-in's own, the same on every run."""
+    import random
+
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)

@@ -1,0 +1,233 @@
+"""The warm process: imports once what notebooks need, then forks a kernel for each hand-in.
+
+Actors. The *warm process* is ours; it runs inside bubblewrap, in one thread, keeps the right to make
+namespaces, and never runs a student's code. For each request it forks an *attendant* (ours), which
+makes namespaces of its own and forks the *kernel*, the first process of a new pid namespace. The
+kernel mounts its private folders, gives up every right, installs the system-call filter, and only
+then becomes an ipykernel that runs a student's code. The attendant waits for it, so that nothing of
+a box is left when its first process is gone.
+
+What a fork can see: the warm process's memory as it was (imports, no hand-in, no secret), a read-only
+system, and mounts, processes, network, System V objects and a host name of its own.
+
+Requests come over a SOCK_SEQPACKET socket: one JSON packet with eight descriptors (five listening
+sockets, the wire, a memfd with the hand-in's files, a memfd for what the box writes outside of the
+protocol). The answer is a packet with the kernel's pidfd, by which the trusted side kills the whole
+box at once, or with the reason for a failure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import io
+import json
+import os
+import signal
+import socket
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any, NoReturn
+
+sys.modules["debugpy"] = None  # type: ignore[assignment]
+sys.path.insert(0, str(Path(__file__).parent))
+
+import box_kernel
+import box_seccomp
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+# From <sched.h>, <sys/mount.h> and <sys/prctl.h>.
+_NEW = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND = 1, 2, 4, 8, 32, 4096
+_MS_REC, _MS_PRIVATE = 16384, 1 << 18
+_PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 1, 24, 38, 4
+_CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+
+
+def main() -> None:
+    """Import, say ready, then answer requests until the trusted side closes the socket."""
+    settings = json.loads(sys.argv[1])
+    sys.argv[1:] = []
+    for name in settings["imports"]:
+        importlib.import_module(name)
+    if settings["imports"]:  # none for a trial of the wall
+        import box_probe  # noqa: F401 - imported before any fork, so that no fork pays for it
+
+    threads = len(list(Path("/proc/self/task").iterdir()))
+    control = socket.socket(fileno=settings["control"])
+    if threads != 1:  # a fork of a process with threads can hang
+        control.send(json.dumps({"error": f"the warm process has {threads} threads"}).encode())
+        return
+    gc.collect()
+    gc.freeze()  # the forks' collectors leave these pages alone, and so shared
+    signal.signal(signal.SIGCHLD, lambda *_: _reap())
+    control.send(json.dumps({"ready": True}).encode())
+    while _answer_one(control):
+        pass
+
+
+def _answer_one(control: socket.socket) -> bool:
+    packet, fds, _flags, _address = socket.recv_fds(control, 1 << 20, 16)
+    if not packet:
+        return False
+    request = json.loads(packet)
+    theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    attendant = os.fork()
+    if attendant == 0:
+        control.close()
+        ours.close()
+        _attend(request, fds, theirs)
+    theirs.close()
+    answer, pidfds, _flags, _address = socket.recv_fds(ours, 4096, 1)
+    ours.close()
+    reply = answer or json.dumps({"error": "the box was not made"}).encode()
+    socket.send_fds(control, [reply], pidfds)
+    for fd in (*fds, *pidfds):
+        os.close(fd)
+    return True
+
+
+def _attend(request: dict[str, Any], fds: list[int], report: socket.socket) -> NoReturn:
+    """The attendant: namespaces, the kernel's first process, its pidfd, then wait."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        _check("unshare", _libc.unshare(_NEW))
+        ready, go = os.pipe()
+        kernel = os.fork()
+        if kernel == 0:
+            os.close(go)
+            os.read(ready, 1)  # the trusted side holds our pidfd before anything of a student runs
+            os.close(ready)
+            _become_kernel(request, fds, report)
+        pidfd = os.pidfd_open(kernel)
+        os.close(ready)
+        os.write(go, b"1")
+        os.close(go)
+        for fd in fds:
+            os.close(fd)
+        if request["kernel"] is None:
+            _pid, status = os.waitpid(kernel, 0)
+            report.send(json.dumps({"status": status}).encode())
+        else:
+            socket.send_fds(report, [json.dumps({"pid": kernel}).encode()], [pidfd])
+            os.close(pidfd)
+            report.close()
+            os.waitpid(kernel, 0)
+    except BaseException as error:
+        _report(report, error)
+    os._exit(0)
+
+
+def _become_kernel(request: dict[str, Any], fds: list[int], report: socket.socket) -> NoReturn:
+    try:
+        report.close()
+        _redirect_standard_streams(fds[7])
+        wall = request["wall"]
+        _check("sethostname", _libc.sethostname(b"box", 3))
+        _mount(wall)
+        os.chdir("/work")
+        _drop_rights(wall["user"])
+        if request["kernel"] is None:  # a trial of the wall
+            box_seccomp.install_filter()
+            os._exit(0)
+        _unpack(fds[6])
+        box_kernel.set_limits(request["limits"])
+        box_seccomp.install_filter()
+        options = request["kernel"] | {
+            "fds": dict(zip(_CHANNELS, fds[:5], strict=True)),
+            "wire": fds[5],
+        }
+        _close_all_but({0, 1, 2, *fds[:6]})
+        box_kernel.run_kernel(options)
+    except BaseException as error:
+        sys.stderr.write(f"box: {type(error).__name__}: {error}\n")
+        sys.stderr.flush()
+        os._exit(70)
+    os._exit(0)
+
+
+def _mount(wall: dict[str, Any]) -> None:
+    """Private folders over what the forks would share, and this pid namespace's own /proc."""
+    nothing = _MS_NOSUID | _MS_NODEV
+    size = wall["disk_bytes"]
+    _check("private", _libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None))
+    for folder in ("/work", "/tmp", "/dev/shm"):
+        options = f"mode=1777,size={size},nr_inodes={wall['files']}"
+        _check(folder, _libc.mount(b"tmpfs", folder.encode(), b"tmpfs", nothing, options.encode()))
+    pts = b"newinstance,ptmxmode=0666,mode=620"
+    _check("/dev/pts", _libc.mount(b"devpts", b"/dev/pts", b"devpts", _MS_NOSUID | _MS_NOEXEC, pts))
+    _check("/proc", _libc.mount(b"proc", b"/proc", b"proc", nothing | _MS_NOEXEC, None))
+    for path in ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus"):
+        if Path(path).exists():
+            name = path.encode()
+            _check(path, _libc.mount(name, name, None, _MS_BIND | _MS_REC, None))
+            flags = _MS_BIND | _MS_REMOUNT | _MS_RDONLY | nothing | _MS_NOEXEC
+            _check(path, _libc.mount(None, name, None, flags, None))
+
+
+def _drop_rights(user: int | None) -> None:
+    """No capability, no other group, and (started by root) an unprivileged user, for good."""
+    _check("no_new_privs", _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    for capability in range(64):
+        if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
+            break
+    if user is not None:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3
+    _check("capset", _libc.capset(header, (ctypes.c_uint32 * 6)()))
+    # A change of user makes a process undumpable, and its /proc/self root's; nothing in it is secret.
+    _libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+
+
+def _unpack(fd: int) -> None:
+    with open(fd, "rb") as stream:
+        content = stream.read()
+    if content:
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            archive.extractall("/work", filter="data")
+
+
+def _redirect_standard_streams(log: int) -> None:
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+
+
+def _close_all_but(kept: set[int]) -> None:
+    for path in list(Path("/proc/self/fd").iterdir()):
+        if int(path.name) not in kept:
+            with contextlib.suppress(OSError):  # the descriptor of the listing itself
+                os.close(int(path.name))
+
+
+def _report(report: socket.socket, error: BaseException) -> None:
+    with contextlib.suppress(OSError):
+        report.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
+
+
+def _check(what: str, result: int) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def _reap() -> None:
+    while True:
+        try:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                return
+        except ChildProcessError:
+            return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from nbformat import NotebookNode, v4
+
+from autograder.report.feedback import NOT_GRADED, render_feedback
+from autograder.scorecard import Check, Item, NotebookCard, Verdict
+from report.samples import (
+    WRITTEN,
+    about,
+    check_cell,
+    code,
+    essay,
+    item,
+    notebook_card,
+    picture,
+    solution,
+    text,
+)
+
+
+def page(cells: list[NotebookNode], card: NotebookCard | None = None, **options: Any) -> str:
+    values = {"student": "ada", "assignment": "vgg16", "score": 6.0, "max_score": 14.0, **options}
+    return render_feedback(v4.new_notebook(cells=cells), card, **values)
+
+
+def panel(html: str, name: str = "head") -> str:
+    found = re.search(
+        rf'<section class="panel[^>]*Result of {name}">.*?</section>', html, re.DOTALL
+    )
+    assert found, f"no panel of {name}"
+    return found.group()
+
+
+def test_an_item_shows_verdict_points_and_a_row_for_each_check() -> None:
+    card = notebook_card(item(Verdict.PASSED, Verdict.FAILED))
+    shown = panel(page([solution("head = 1"), check_cell(score=5.0)], card))
+    assert "Partly passed" in shown
+    assert re.search(r">5<span[^>]*> / 10<", shown)
+    assert "Title 0" in shown
+    assert "Title 1" in shown
+
+
+def test_message_and_hint_appear_only_for_checks_that_did_not_pass() -> None:
+    verdicts = (Verdict.PASSED, Verdict.FAILED, Verdict.RAISED, Verdict.LIMIT)
+    shown = panel(page([check_cell()], notebook_card(item(*verdicts))))
+    assert "Message 0." not in shown
+    assert "Hint 0?" not in shown
+    for number in (1, 2, 3):
+        assert f"Message {number}." in shown
+        assert f"Hint {number}?" in shown
+
+
+def test_staff_details_and_names_of_hidden_tests_stay_out() -> None:
+    card = notebook_card(item(Verdict.FAILED, Verdict.UNGRADED), reason="the graders are broken")
+    html = page([check_cell()], card)
+    assert "271828" not in html
+    assert "test_secret_name" not in html
+    assert "the graders are broken" not in html
+
+
+def test_a_region_of_hidden_tests_stays_out_with_what_quotes_it() -> None:
+    source = "assert head\n### BEGIN HIDDEN TESTS\nassert head == 4711\n### END HIDDEN TESTS\nx = 1"
+    cell = check_cell(source)
+    lines = ["----> 3 assert head == 4711", "AssertionError"]
+    cell.outputs = [v4.new_output("error", ename="AssertionError", evalue="", traceback=lines)]
+    html = page([cell], notebook_card(item(Verdict.FAILED)))
+    assert "4711" not in html
+    assert "AssertionError" in html
+
+
+def test_an_ungraded_item_is_no_zero() -> None:
+    card = notebook_card(item(Verdict.UNGRADED, Verdict.FAILED))
+    html = page([check_cell(score=0.0)], card, score=0.0, max_score=10.0)
+    assert NOT_GRADED in panel(html)
+    assert "Message 1." not in html
+    assert not re.search(r">0<span[^>]*> / 10<", html)
+    assert "10 points are still open" in html
+
+
+def test_a_written_answer_waits_for_a_person_until_one_has_marked_it() -> None:
+    card = notebook_card(WRITTEN)
+    waiting = panel(page([essay("Because.")], card), "why")
+    assert "waiting for a person" in waiting
+    marked = panel(page([essay("Because.", score=3.0)], card), "why")
+    assert "waiting for a person" not in marked
+    assert re.search(r">3<span[^>]*> / 4<", marked)
+
+
+@pytest.mark.parametrize("waiting", [{"why"}, set()])
+def test_the_gradebook_says_which_zero_is_a_mark(waiting: set[str]) -> None:
+    shown = panel(page([essay("Because.")], notebook_card(WRITTEN), waiting=waiting), "why")
+    assert ("waiting for a person" in shown) is bool(waiting)
+    assert (">Marked<" in shown) is not bool(waiting)
+
+
+def test_points_that_a_person_changed_say_so() -> None:
+    html = page([check_cell(score=9.0)], notebook_card(item(Verdict.FAILED)))
+    assert "set by a person" in panel(html)
+    assert "set by a person" not in page(
+        [check_cell(score=0.0)], notebook_card(item(Verdict.FAILED))
+    )
+
+
+def test_a_comment_is_shown_once_even_if_it_repeats_the_hint() -> None:
+    card = notebook_card(item(Verdict.FAILED))
+    automatic = page([solution("x", comment="Message 0. Hint 0?"), check_cell()], card)
+    assert automatic.count("Hint 0?") == 1
+    human = page([solution("x", comment="Well **done**")], card)
+    assert "Well <strong>done</strong>" in human
+
+
+def test_the_summary_has_a_link_to_every_item() -> None:
+    missing = item(Verdict.PASSED, grade_id="lost_tests")
+    html = page(
+        [check_cell(), essay("text")], notebook_card(item(Verdict.PASSED), WRITTEN, missing)
+    )
+    anchors = re.findall(r'<a href="#(item-\d+)"', html)
+    assert len(anchors) == 3
+    assert all(f'id="{anchor}"' in html for anchor in anchors)
+    assert "has no cell for" in html
+
+
+def test_without_a_card_the_points_are_shown() -> None:
+    shown = panel(page([check_cell(), essay("text", score=2.0)], None))
+    assert re.search(r">6<span[^>]*> / 10<", shown)
+
+
+def test_total_bar_and_late_penalty_are_shown() -> None:
+    html = page([check_cell(), essay("text")], None, score=5.5, max_score=22.0, late_penalty=1.5)
+    assert "<strong>5.5</strong> of 22 points" in html
+    assert 'class="earned" style="width: 25.0%"' in html
+    assert "1.5 points were taken off" in html
+
+
+def test_outputs_are_shown_as_pictures_tables_and_text() -> None:
+    outputs = [
+        v4.new_output("display_data", {"image/png": picture(), "text/plain": "<Figure>"}),
+        v4.new_output("display_data", {"text/html": "<table><tr><th>acc</th></tr></table>"}),
+        v4.new_output("stream", name="stdout", text="\x1b[31mred\x1b[0m a < b"),
+        v4.new_output("error", ename="ValueError", evalue="no", traceback=["\x1b[1mline 3\x1b[0m"]),
+    ]
+    html = page([solution("head = 1", outputs)])
+    assert f'src="data:image/png;base64,{picture()}"' in html
+    assert "&lt;Figure&gt;" not in html
+    assert "<th>acc</th>" in html
+    assert 'ansi-red-fg">red</span> a &lt; b' in html
+    assert "line 3" in html
+
+
+def test_markdown_keeps_formulas_tables_and_pictures_of_its_own() -> None:
+    cell = essay("Is $a<b$?\n\n| h |\n|---|\n| 1 |\n\n![](attachment:p.png) ![](attachment:q.png)")
+    cell.attachments = {"p.png": {"image/png": picture()}}
+    html = page([cell])
+    assert "$a&lt;b$" in html
+    assert "<th>h</th>" in html
+    assert html.count("data:image/png") == 1
+
+
+def test_messages_show_backticks_as_code() -> None:
+    check = Check("t", "It returns `net`", Verdict.FAILED, message="`a<b` and one ` alone")
+    html = page([check_cell()], notebook_card(Item("head_tests", 10.0, checks=(check,))))
+    assert "It returns <code>net</code>" in html
+    assert "`a&lt;b` and one ` alone" in html
+
+
+def test_the_page_has_a_policy_and_is_small() -> None:
+    cells = [solution("def f(x):\n    return x\n" * 100), check_cell(), text("# Title")]
+    html = page([*cells, code("x = 1"), code("y", **about("setup", locked=True))])
+    assert "default-src &#39;none&#39;" in html or "default-src 'none'" in html
+    assert "<script" not in html
+    assert len(html.encode()) < 60_000
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"cell_type": "code", "source": "x", "metadata": {"nbgrader": 3}, "outputs": [1, {}, None]},
+        {"cell_type": "code", "source": "x", "metadata": {}, "outputs": "no"},
+        {"cell_type": "code", "source": "x\ud800", "metadata": {}, "outputs": []},
+        {"cell_type": "markdown", "source": "\ud800 ![](attachment:x)", "metadata": {}},
+        {"cell_type": "markdown", "source": "> " * 20_000, "metadata": {}, "attachments": 5},
+        {"cell_type": "odd", "source": "<b>", "metadata": {}},
+        {"cell_type": "code", "source": "", "metadata": {"nbgrader": {"grade": 1, "score": "x"}}},
+    ],
+)
+def test_a_damaged_cell_does_not_stop_the_page(broken: dict[str, Any]) -> None:
+    cell = NotebookNode(broken)
+    html = render_feedback(
+        NotebookNode(cells=[cell]), None, student="a", assignment="b", score=0, max_score=0
+    )
+    assert html.encode("utf-8")
+
+
+def test_a_flood_of_colours_is_quick() -> None:
+    flood = v4.new_output("stream", name="stdout", text="\x1b[31mx\x1b[0m" * 100_000)
+    assert "ansi-red" not in page([code("x", [flood])]).split("</style>")[1]

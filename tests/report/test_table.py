@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from autograder.report.table import COLUMNS, Marks, class_table, to_csv, to_json
+from autograder.scorecard import Check, Item, Scorecard, Verdict
+from report.samples import WRITTEN, item, notebook_card, scorecard
+
+
+def shown(*cards: Scorecard, marks: Marks | None = None) -> str:
+    console = Console(file=io.StringIO(), width=200, color_system=None)
+    console.print(class_table(cards, marks))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def rows(*cards: Scorecard, marks: Marks | None = None) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(to_csv(cards, marks))))
+
+
+ADA = scorecard("ada", notebook_card(item(Verdict.PASSED, Verdict.FAILED), WRITTEN))
+BOB = scorecard("bob", notebook_card(item(Verdict.UNGRADED), WRITTEN, reason="no graders"))
+
+
+def test_the_table_has_a_row_for_each_hand_in() -> None:
+    ada, bob = shown(BOB, ADA).splitlines()[-3:-1]
+    assert ada.split()[1:3] == ["ada", "│"] or "ada" in ada
+    assert "5 / 10" in ada
+    assert "1 failed" in ada
+    assert "no graders" in bob
+    assert "1 ungraded" in bob
+    assert "0 / 0" in bob  # what is not marked counts on neither side
+
+
+def test_the_table_counts_marks_that_people_gave() -> None:
+    line = shown(ADA, marks={("ada", "1_data", "why"): 3.0}).splitlines()[-2]
+    assert "8 / 14" in line
+
+
+def test_the_table_says_when_no_one_must_act() -> None:
+    assert "staff must act" in shown(ADA, BOB)
+    assert "staff must act" not in shown(ADA)
+
+
+def test_names_are_no_markup_and_no_terminal_commands() -> None:
+    text = shown(scorecard("[red]x[/red]\x1b[2J", notebook_card(item(Verdict.PASSED))))
+    assert "[red]x[/red]" in text
+    assert "\x1b" not in text
+
+
+def test_csv_has_one_row_an_item_and_no_zero_for_what_waits() -> None:
+    first, second = rows(ADA)
+    assert tuple(first) == COLUMNS
+    assert (first["verdict"], first["score"], first["max_score"]) == ("failed", "5", "10")
+    assert first["hint"] == "Message 1. Hint 1?"
+    assert (second["verdict"], second["score"], second["state"]) == ("", "", "manual")
+    assert [(row["score"], row["state"]) for row in rows(BOB)] == [("", "ungraded"), ("", "manual")]
+
+
+def test_a_mark_of_the_gradebook_wins_and_none_waits() -> None:
+    marks = {("ada", "1_data", "head_tests"): 9.5, ("ada", "1_data", "why"): 0.0}
+    assert [(row["score"], row["state"]) for row in rows(ADA, marks=marks)] == [
+        ("9.5", "final"),
+        ("0", "final"),
+    ]
+    taken_back = rows(ADA, marks={("ada", "1_data", "head_tests"): None})[0]
+    assert (taken_back["score"], taken_back["state"]) == ("", "manual")
+    assert rows(BOB, marks={("bob", "1_data", "head_tests"): 4.0})[0]["state"] == "final"
+
+
+@pytest.mark.parametrize("sign", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
+def test_csv_holds_no_formulas(sign: str) -> None:
+    check = Check("t", "t", Verdict.FAILED, message=sign)
+    row = rows(scorecard(sign, notebook_card(Item(sign, 1.0, checks=(check,)), name=sign)))[0]
+    for column in ("student", "notebook", "grade_id", "hint"):
+        assert row[column].startswith("'")
+
+
+def test_csv_quotes_commas_quotes_and_lines() -> None:
+    check = Check("t", "t", Verdict.FAILED, message='a, "b"\nc')
+    assert (
+        rows(scorecard("x,y", notebook_card(Item("g", 1.0, checks=(check,)))))[0]["hint"]
+        == 'a, "b"\nc'
+    )
+
+
+def test_json_has_each_item_and_says_whether_all_are_marked() -> None:
+    data = json.loads(to_json([BOB, ADA], {("ada", "1_data", "why"): 4.0}))
+    assert (data["format"], data["version"]) == ("autograder-marks", 1)
+    ada, bob = data["hand_ins"]
+    assert (ada["score"], ada["max_score"], ada["complete"]) == (9.0, 14.0, True)
+    assert ada["items"][0]["verdict"] == "failed"
+    assert ada["items"][0]["hint"] == "Message 1. Hint 1?"
+    assert (bob["complete"], bob["reasons"]) == (False, ["1_data: no graders"])
+    assert bob["items"][0]["score"] is None
+    assert "the hidden value" not in to_json([ADA, BOB])

@@ -1,0 +1,87 @@
+"""Imports go downhill: the rooms of DESIGN.md, and who may enter which."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import autograder
+
+ROOT = Path(autograder.__file__).parent
+LEAVES = {"errors", "scorecard", "plain_data", "clean"}
+SIBLINGS = {"course", "sandbox", "grading", "report", "data"}
+MAY_IMPORT = {
+    **{leaf: LEAVES for leaf in LEAVES},
+    **{room: LEAVES for room in SIBLINGS},
+    "graders": {"grading", "data", "plain_data"},
+    "engine": LEAVES | SIBLINGS,
+    "nbgrader_plugin": LEAVES | SIBLINGS | {"engine"},
+    "cli": LEAVES | SIBLINGS | {"engine"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+
+
+def room_of(dotted: str) -> str:
+    """The room of `autograder.room.more`; the package itself is `__init__`."""
+    return (dotted.split(".") + ["__init__"])[1]
+
+
+def is_module(dotted: str) -> bool:
+    path = ROOT.parent.joinpath(*dotted.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def imports(text: str) -> set[str]:
+    """The kit's modules that a file imports, wherever in it, by their dotted names."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            module = node.module or ""
+            inner = {alias.name for alias in node.names if is_module(f"{module}.{alias.name}")}
+            found |= {f"{module}.{name}" for name in inner}
+            found |= {module} if len(inner) < len(node.names) else set()
+    return {name for name in found if name.split(".")[0] == "autograder"}
+
+
+FILES = sorted(path for path in ROOT.rglob("*.py") if "templates" not in path.parts)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_imports_only_from_rooms_below_its_own(path: Path) -> None:
+    room = path.relative_to(ROOT).with_suffix("").parts[0]
+    used = {room_of(name) for name in imports(path.read_text())} - {room, "__init__", "__version__"}
+    assert used <= MAY_IMPORT[room], f"{room} may not import {used - MAY_IMPORT[room]}"
+
+
+def test_no_import_goes_round_in_a_circle() -> None:
+    graph = {
+        ".".join(("autograder", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(
+            ".__init__"
+        ): imports(path.read_text())
+        for path in FILES
+    }
+    done: set[str] = set()
+
+    def visit(module: str, way: tuple[str, ...]) -> None:
+        assert module not in way, " → ".join((*way, module))
+        if module in graph and module not in done:
+            for name in graph[module] - {module}:
+                visit(name, (*way, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+def test_the_check_sees_an_import_that_goes_uphill() -> None:
+    assert imports("def f():\n    from autograder.engine import judge") == {
+        "autograder.engine.judge"
+    }
+    assert imports("from autograder import plain_data") == {"autograder.plain_data"}
+    assert room_of("autograder.engine.judge") not in MAY_IMPORT["course"]
