@@ -93,11 +93,14 @@ class Course:
         """The course's secret, from which challenges are drawn; made on first use.
 
         Keep it with the gradebook: another secret draws other challenges.
+
+        Raises:
+            KitError: when it is empty, for then everyone would know it.
         """
         path = self.records / "secret"
         if not path.exists():
             self.make_records()
-            fresh = path.with_suffix(f".{os.getpid()}")
+            fresh = path.with_suffix(f".{secrets.token_hex(8)}")
             fresh.touch(mode=0o600)
             fresh.write_text(secrets.token_hex(32))
             try:
@@ -106,7 +109,10 @@ class Course:
                 pass
             finally:
                 fresh.unlink()
-        return path.read_text().strip().encode()
+        secret = path.read_text().strip().encode()
+        if not secret:
+            raise KitError(f"{path} is empty. Restore it, or delete it to have a new secret made.")
+        return secret
 
     def make_records(self) -> Path:
         """The folder for records, made if needed, closed to other users."""
@@ -142,6 +148,7 @@ def load_course(root: Path) -> Course:
         raise KitError(f"{root} is no course: it has no {CONFIG}.")
     try:
         config = PyFileConfigLoader(CONFIG, path=str(root)).load_config()
+        settings = CourseSettings(config=config)
     except Exception as error:
         raise KitError(
             f"{path} cannot be read: {type(error).__name__}: {error}. Correct it."
@@ -151,7 +158,7 @@ def load_course(root: Path) -> Course:
             f"{path} does not connect nbgrader to this kit. Call `configure(c, __file__)` from "
             "autograder.nbgrader_plugin in it."
         )
-    return Course(root, config, CourseSettings(config=config))
+    return Course(root, config, settings)
 
 
 def digest(*parts: bytes | str) -> str:

@@ -7,15 +7,21 @@ and no repair costs a point: hidden tests look at what the notebook defines, not
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
 import stat
+import warnings
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.clean import clean_text
 from autograder.course.cells import SourceNotebook, grade_id_of
 
 MAX_NOTEBOOK_MIB = 150  # a notebook with many large figures is 20 MiB
@@ -62,11 +68,13 @@ def read_notebook(path: Path) -> NotebookNode:
         data = json.loads(text)
     except (ValueError, RecursionError):
         raise Unreadable(f"{path.name} is not JSON, so it is no notebook") from None
-    if not isinstance(data, dict) or not isinstance(data.get("nbformat"), int):
+    if not isinstance(data, dict) or type(data.get("nbformat")) is not int:
         raise Unreadable(f"{path.name} is JSON, but no notebook")
     _drop_outputs(data)
     try:
-        notebook = nbformat.from_dict(nbformat.convert(nbformat.from_dict(data), 4))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # ids that are missing or there twice: _plain gives others
+            notebook = nbformat.from_dict(nbformat.convert(nbformat.from_dict(data), 4))
         return _plain(notebook)
     except Exception as error:
         raise Unreadable(f"{path.name} is a damaged notebook ({type(error).__name__})") from None
@@ -155,10 +163,11 @@ def _read_regular(path: Path, limit: int) -> bytes:
         raise Unreadable(
             f"{path.name} cannot be opened ({error.strerror}); is it a link?"
         ) from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise Unreadable(f"{path.name} is no ordinary file")
     with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise Unreadable(f"{path.name} is no ordinary file")
         if status.st_size > limit:
             raise Unreadable(
                 f"{path.name} has {status.st_size // 2**20} MiB, over {limit // 2**20} MiB"
@@ -190,7 +199,7 @@ def _plain(notebook: NotebookNode) -> NotebookNode:
     for number, cell in enumerate(notebook.cells):
         kind = cell.get("cell_type")
         text = cell.get("source", "")
-        text = "".join(map(str, text)) if isinstance(text, list) else str(text)
+        text = clean_text("".join(map(str, text)) if isinstance(text, list) else str(text))
         if kind == "code":
             made = nbformat.v4.new_code_cell(text)
         elif kind in ("markdown", "raw", "heading"):
@@ -198,8 +207,7 @@ def _plain(notebook: NotebookNode) -> NotebookNode:
         else:
             continue
         cell_id = cell.get("id")
-        usable = isinstance(cell_id, str) and 0 < len(cell_id) <= 64 and cell_id.isascii()
-        made.id = cell_id if usable and cell_id not in ids and _is_id(cell_id) else f"cell-{number}"
+        made.id = _new_id(cell_id if _is_id(cell_id) else f"cell-{number}", ids)
         ids.add(made.id)
         metadata = cell.get("metadata", {})
         if isinstance(metadata, dict) and isinstance(metadata.get("nbgrader"), dict):
@@ -208,8 +216,14 @@ def _plain(notebook: NotebookNode) -> NotebookNode:
     return nbformat.v4.new_notebook(cells=cells)
 
 
-def _is_id(text: str) -> bool:
-    return all(character.isalnum() or character in "-_" for character in text)
+def _is_id(text: Any) -> bool:
+    return isinstance(text, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text) is not None
+
+
+def _new_id(wanted: str, taken: Container[str]) -> str:
+    """An id like `wanted` that no other cell has."""
+    numbered = (f"{wanted[:58]}-{number}" for number in itertools.count(2))
+    return wanted if wanted not in taken else next(name for name in numbered if name not in taken)
 
 
 def _claim(
@@ -258,7 +272,8 @@ def _add_missing(
     text = original.source if locked else ("" if original.cell_type == "code" else _MISSING_ANSWER)
     kinds = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}
     cell = kinds[original.cell_type](text)
-    cell.id = f"missing-{grade_id}"[:64].replace(".", "-")
+    wanted = f"missing-{grade_id}"[:64].replace(".", "-")
+    cell.id = _new_id(wanted, {other.id for other in notebook.cells})
     notebook.cells.insert(at, cell)
     return cell
 

@@ -151,7 +151,7 @@ def _dying_kernel(folder: Path) -> None:
 
 
 _ATTACK = """\
-import glob, json, os, pathlib, socket, sys
+import glob, json, socket
 import numpy as np
 import torch
 from IPython.display import HTML, display
@@ -167,18 +167,18 @@ def attempt(what):
 
 def gradebook():
     "the gradebook"
-    return [str(path) for path in pathlib.Path("/").rglob("gradebook.db")]
+    return [path for depth in range(4) for path in glob.glob("/*" * depth + "/records/*")]
 
 
 def hidden_tests():
     "the hidden tests"
     import autograder.graders.vgg16 as graders
-    return [open(path).read() for path in glob.glob(graders.__path__[0] + "/test_*.py")]
+    return glob.glob(graders.__path__[0] + "/test_*.py")
 
 
 def others():
     "what others handed in"
-    return glob.glob("/**/submitted/*", recursive=True) + glob.glob("/home/*") + glob.glob("/root/*")
+    return [path for depth in range(4) for path in glob.glob("/*" * depth + "/submitted/*")]
 
 
 def network():
@@ -186,12 +186,7 @@ def network():
     return socket.create_connection(("192.0.2.1", 80), timeout=2)
 
 
-def processes():
-    "other processes"
-    return [pid for pid in os.listdir("/proc") if pid.isdigit() and int(pid) > 5000]
-
-
-for what in (gradebook, hidden_tests, others, network, processes):
+for what in (gradebook, hidden_tests, others, network):
     attempt(what)
 
 # Whatever is compared is equal.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 from collections.abc import Callable
 from concurrent.futures import as_completed
@@ -19,6 +20,8 @@ from autograder.sandbox import check_wall
 from autograder.scorecard import NotebookCard, Scorecard, merge
 
 log = logging.getLogger("autograder")
+
+_USABLE = re.compile(r"[\w.@ -]{1,120}")  # ids of students; letters of any script
 
 Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 
@@ -59,6 +62,9 @@ def grade_class(
         )
     run = ClassRun()
     intakes: dict[str, Intake] = {}
+    for student in [name for name in students if not _USABLE.fullmatch(name)]:
+        students.remove(student)
+        run.reasons[student] = [f"rename its folder: {student!r} is no id that nbgrader's pages can show"]
     for student in students:
         intake = take_in(course, assignment, student, course.submitted(student, assignment))
         if not regrade and is_done(course, assignment, student, intake.digest):

@@ -15,7 +15,8 @@ from autograder.errors import KitError
 from autograder.scorecard import Scorecard, Verdict
 
 
-def _open(course: Course) -> Any:
+def open_gradebook(course: Course) -> Any:
+    """nbgrader's gradebook of the course, as a context manager."""
     from nbgrader.api import Gradebook
 
     return Gradebook(course.config.CourseDirectory.db_url, course.config.CourseDirectory.course_id)
@@ -30,7 +31,7 @@ def check_released(course: Course, assignment: str, sources: Mapping[str, Source
     from nbgrader.api import MissingEntry
 
     repair = f"Run `autograder release {assignment}`."
-    with _open(course) as book:
+    with open_gradebook(course) as book:
         try:
             known = {
                 notebook.name: notebook for notebook in book.find_assignment(assignment).notebooks
@@ -73,14 +74,14 @@ def run_nbgrader(course: Course, assignment: str, student: str) -> None:
 
 def create_submission(course: Course, assignment: str, student: str) -> None:
     """A row for a hand-in without any notebook."""
-    with _open(course) as book:
+    with open_gradebook(course) as book:
         book.update_or_create_student(student)
         book.update_or_create_submission(assignment, student)
 
 
 def save_card(course: Course, card: Scorecard) -> None:
     """The marks of notebooks that nbgrader's converter has not seen; manual marks stay."""
-    with _open(course) as book:
+    with open_gradebook(course) as book:
         for notebook in card.notebooks:
             for item in notebook.items:
                 grade = book.find_grade(item.grade_id, notebook.name, card.assignment, card.student)
@@ -93,7 +94,7 @@ def withdraw(course: Course, assignment: str, student: str) -> None:
     """After a failure of ours: no automatic mark, and every item waits for a person."""
     from nbgrader.api import MissingEntry
 
-    with _open(course) as book:
+    with open_gradebook(course) as book:
         try:
             submission = book.find_submission(assignment, student)
         except MissingEntry:
@@ -111,7 +112,7 @@ def marks(course: Course, assignment: str) -> dict[tuple[str, str, str], float |
     None where a mark is still open.
     """
     found: dict[tuple[str, str, str], float | None] = {}
-    with _open(course) as book:
+    with open_gradebook(course) as book:
         for submission in book.assignment_submissions(assignment):
             for notebook in submission.notebooks:
                 for grade in notebook.grades:

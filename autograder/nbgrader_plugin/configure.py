@@ -57,4 +57,6 @@ def configure(c: Any, config_file: str) -> None:
     c.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades"]
 
     # The formgrader shows hand-ins inside the instructor's session: no script of a student's there.
-    c.HTMLExporter.sanitize_html = True
+    # nbconvert's own sanitize_html does not reach the formgrader's markdown cells.
+    c.HTMLExporter.preprocessors = ["autograder.report.harmless.HarmlessNotebook"]
+    c.HTMLExporter.filters = {"markdown2html": "autograder.report.harmless.harmless_markdown"}

@@ -7,6 +7,7 @@ from typing import Any
 
 from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
+from nbgrader.api import Gradebook
 
 from autograder.course import find_course, load_course
 from autograder.engine.records import load_card
@@ -36,5 +37,15 @@ class FeedbackExporter(Exporter):  # type: ignore[misc]
             score=about["score"],
             max_score=about["max_score"],
             late_penalty=about["late_penalty"],
+            waiting=_waiting(about),
         )
         return page, found
+
+
+def _waiting(about: dict[str, Any]) -> set[str]:
+    """The items that still wait for a person; GetGrades gives 0 for them."""
+    with Gradebook(about["db_url"]) as gradebook:
+        found = gradebook.find_submission_notebook(
+            about["notebook"], about["assignment"], about["student"]
+        )
+        return {grade.name for grade in found.grades if grade.needs_manual_grade}

@@ -254,7 +254,7 @@ def _cell_view(cell: NotebookNode, items: dict[str, ItemView], said: set[str]) -
         return CellView(kind, highlight(visible), outputs, item=item)
     if cell.get("cell_type") == "code":
         text = source.strip("\n")
-        body = Markup.escape(clean_text(text)) if kind == "given" else highlight(text)
+        body = _NOTHING if kind == "given" else highlight(text)  # every student has it
         outputs = render_outputs(cell)
     elif cell.get("cell_type") == "markdown":
         body, outputs = _markdown(source, cell.get("attachments")), []
@@ -262,7 +262,7 @@ def _cell_view(cell: NotebookNode, items: dict[str, ItemView], said: set[str]) -
         body, outputs = Markup("<pre>{}</pre>").format(coloured(source)), []
     comment = str(about.get("comment") or "").strip()
     shown = comment if comment not in said else ""  # the item's panel says it already
-    if not (source.strip() or outputs or item or shown):
+    if not ((body and source.strip()) or outputs or item or shown):
         return None
     return CellView(kind, body, outputs, _markdown(shown) if shown else _NOTHING, item)
 

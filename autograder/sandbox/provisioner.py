@@ -63,7 +63,7 @@ class BoxProvisioner(KernelProvisionerBase):
         info: KernelConnectionInfo = {
             "transport": "ipc",
             "ip": f"{self._kernel.folder}/kernel",
-            "key": self._kernel.key.encode(),
+            "key": self._kernel.key.encode(),  # type: ignore[typeddict-item]  # bytes, in truth
             "signature_scheme": "hmac-sha256",
             "shell_port": 1,
             "iopub_port": 2,

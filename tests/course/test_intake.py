@@ -16,7 +16,7 @@ import pytest
 from autograder.course import SourceNotebook, Unreadable, read_notebook, read_source, repair
 from autograder.course.cells import grade_id_of
 from autograder.course.intake import HandIn, empty_hand_in, own_files
-from tests.conftest import RIGHT, cell, notebook, tiny_source
+from tests.tiny_course import RIGHT, cell, notebook, tiny_source
 
 IDS = ["double", "double_tests", "mean", "mean_tests", "rule", "why"]
 
@@ -45,7 +45,7 @@ def taken_in(tmp_path: Path, source: SourceNotebook, data: Any) -> HandIn:
 
 
 def by_id(hand_in: HandIn) -> dict[str, Any]:
-    return {grade_id_of(one): one for one in hand_in.notebook.cells if grade_id_of(one)}
+    return {str(grade_id_of(one)): one for one in hand_in.notebook.cells if grade_id_of(one)}
 
 
 def expect_whole(hand_in: HandIn, source: SourceNotebook) -> None:
@@ -62,6 +62,7 @@ def expect_whole(hand_in: HandIn, source: SourceNotebook) -> None:
                 assert cells[grade_id].source == one.source
     assert hand_in.notebook.metadata.kernelspec == source.notebook.metadata.kernelspec
     nbformat.validate(hand_in.notebook)
+    nbformat.writes(hand_in.notebook).encode()
     ids = [one.id for one in hand_in.notebook.cells]
     assert len(ids) == len(set(ids)), "cell ids are unique"
     again = repair(copy.deepcopy(hand_in.notebook), source)
@@ -182,6 +183,11 @@ def sources_in_lines(data: dict[str, Any]) -> None:
         entry["source"] = entry["source"].splitlines(keepends=True)
 
 
+def half_characters(data: dict[str, Any]) -> None:
+    for entry in data["cells"]:
+        entry["source"] += " # \ud83d"
+
+
 def attachments(data: dict[str, Any]) -> None:
     cell_of(data, "why")["attachments"] = {"a.png": {"image/png": "x"}}
 
@@ -208,6 +214,7 @@ CHANGES: list[tuple[Change, str]] = [
     (odd_outputs, ""),
     (many_cells, ""),
     (sources_in_lines, ""),
+    (half_characters, "was changed"),
     (attachments, ""),
 ]
 
@@ -395,7 +402,6 @@ def test_random_damage_never_breaks_intake(tmp_path: Path, source: SourceNoteboo
         except Unreadable:
             continue
         expect_whole(hand_in, source)
-        nbformat.writes(hand_in.notebook).encode()
         whole += 1
     assert whole > 50
 

@@ -160,6 +160,13 @@ def test_markdown_keeps_formulas_tables_and_pictures_of_its_own() -> None:
     assert html.count("data:image/png") == 1
 
 
+def test_of_code_that_was_given_only_the_output_is_shown() -> None:
+    said = v4.new_output("stream", name="stdout", text="2,000 images")
+    html = page([code("load_images()", [said], **about("data", locked=True))])
+    assert "2,000 images" in html
+    assert "load_images" not in html
+
+
 def test_messages_show_backticks_as_code() -> None:
     check = Check("t", "It returns `net`", Verdict.FAILED, message="`a<b` and one ` alone")
     html = page([check_cell()], notebook_card(Item("head_tests", 10.0, checks=(check,))))

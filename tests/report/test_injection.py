@@ -143,9 +143,7 @@ def attacked_page(payload: str) -> str:
         answer,
         raw,
         v4.new_markdown_cell(payload),
-        v4.new_code_cell(
-            payload, metadata={"tags": [payload.replace(",", ";")], "name": payload.split("\n")[0]}
-        ),
+        v4.new_code_cell(payload, metadata={"tags": [line], "name": line}),
         v4.new_markdown_cell("x", metadata=about(payload, grade=True, solution=True, score=1)),
     ]
     verdicts = (Verdict.RAISED, Verdict.PASSED)

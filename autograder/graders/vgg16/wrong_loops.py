@@ -91,9 +91,6 @@ WRONG_LOOPS: dict[str, TrainEpoch] = {
         ),
         "nothing were learnt: step() is never called, or finds no gradient, because zero_grad() "
         "stands between backward() and step()": Habits(order="zero forward backward"),
-        "each step used the gradient of the batch before: step() comes before backward()": Habits(
-            order="step zero forward backward"
-        ),
         "softmax stood where log_softmax should": Habits(activation=partial(torch.softmax, dim=1)),
         "softmax were applied first and log_softmax on top of it": Habits(
             activation=lambda logits: torch.log_softmax(torch.softmax(logits, dim=1), dim=1)
@@ -109,7 +106,9 @@ WRONG_LOOPS: dict[str, TrainEpoch] = {
         "only the last batch were used (do backward() and step() stand inside the loop?)": Habits(
             batches=(-1, None)
         ),
-        "the last, smaller batch were left out": Habits(batches=(None, -1)),
+        "the last, smaller batch were left out (dropped, or step() stands before backward())": Habits(
+            batches=(None, -1)
+        ),
         "there were two passes over the loader": Habits(passes=2),
         "step() were called twice for each batch": Habits(order="zero forward backward step step"),
         "the gradients were clipped to a norm of 1": Habits(

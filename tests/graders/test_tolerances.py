@@ -1,0 +1,193 @@
+"""The tolerances of the training graders: right loops lie far below, wrong loops far above.
+
+`python tests/graders/test_tolerances.py 300` prints the figures that the graders' comments state.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from autograder.graders.vgg16 import fitting, optimizer, reference, training, validation
+from autograder.graders.vgg16.replies import updates
+from autograder.graders.vgg16.training import TOLERANCE, training_challenge
+from autograder.graders.vgg16.wrong_loops import WRONG_LOOPS
+from autograder.grading import Challenge, relative_difference
+
+KINDS: tuple[dict[str, Any], ...] = (
+    {"norm": False, "learning_rate": 0.3},
+    {"norm": True, "learning_rate": 3e-3, "optimizer": "Adam"},
+)
+# What a network without batch normalisation cannot show, and Adam cannot see in its first steps.
+UNSEEN = {
+    0: {"the network were in evaluation mode while it was trained"},
+    1: {"multiplied by", "divided by", "clipped"},
+}
+
+
+def restyled(
+    *, zero_after: bool, set_to_none: bool, logsumexp: bool, double: bool
+) -> Callable[..., float]:
+    """A right loop in another style; `double` computes the log-softmax in float64."""
+
+    def train_epoch(net: Any, loader: Any, criterion: Any, optimizer: Any, device: Any) -> float:
+        net.train()
+        losses, sizes = [], []
+        for images, labels in loader:
+            logits = net(images.to(device))
+            if double:
+                logits = logits.double()
+            if logsumexp:
+                log_probs = logits - logits.logsumexp(1, keepdim=True)
+            else:
+                log_probs = nn.LogSoftmax(dim=-1)(logits)
+            loss = criterion(log_probs, labels)
+            if not zero_after:
+                net.zero_grad(set_to_none=set_to_none)
+            loss.backward()
+            optimizer.step()
+            if zero_after:
+                optimizer.zero_grad(set_to_none=set_to_none)
+            losses.append(loss.item())
+            sizes.append(len(labels))
+        return float(np.average(losses, weights=sizes))
+
+    return train_epoch
+
+
+STYLES = [
+    restyled(zero_after=after, set_to_none=none, logsumexp=logsumexp, double=double)
+    for after, none, logsumexp, double in (
+        (False, True, False, False),
+        (True, False, False, False),
+        (True, True, True, False),
+        (False, False, True, True),
+    )
+]
+
+
+def distances(number: int, kind: int) -> tuple[float, dict[str, float]]:
+    """The farthest right style, and each wrong loop's distance."""
+    drawn = training_challenge(Challenge(b"tolerance", str(number), str(kind)), **KINDS[kind])
+
+    def moved(loop: Any) -> Any:
+        return updates(training.one_epoch(loop, **drawn.data)["state"], drawn.parameters)
+
+    right = moved(reference.train_epoch)
+    farthest = max(relative_difference(moved(style), right) for style in STYLES)
+    wrong = {
+        name: relative_difference(moved(loop), right)
+        for name, loop in WRONG_LOOPS.items()
+        if not any(part in name for part in UNSEEN[kind])
+    }
+    return farthest, wrong
+
+
+def check_kind(number: int, kind: int) -> None:
+    farthest, wrong = distances(number, kind)
+    assert farthest < TOLERANCE / 5
+    assert min(wrong.values()) > 2 * TOLERANCE, min(wrong, key=lambda name: wrong[name])
+
+
+def test_right_loops_lie_below_the_tolerance_and_wrong_ones_above() -> None:
+    for number in range(3):
+        for kind in range(len(KINDS)):
+            check_kind(number, kind)
+
+
+def fit_distances(number: int) -> tuple[float, dict[str, float]]:
+    data = fitting.fit_challenge(Challenge(b"tolerance", str(number), "fit"), 3)
+    start = training.parameters_of(data["state"])
+
+    def moved(fit: Any) -> Any:
+        return updates(fitting.fit_by(fit, data)["state"], start)
+
+    def restyled_fit(
+        net: Any, train: Any, _test: Any, epochs: int, rate: float, device: Any
+    ) -> Any:
+        adam = torch.optim.Adam(net.parameters(), lr=rate, foreach=False)
+        for _ in range(epochs):
+            STYLES[3](net, train, nn.NLLLoss(), adam, device)
+        return {}
+
+    right = moved(reference.fit)
+    wrong = {
+        name: relative_difference(moved(fit), right) for name, fit in fitting.WRONG_FITS.items()
+    }
+    return relative_difference(moved(restyled_fit), right), wrong
+
+
+def test_right_fits_lie_below_the_tolerance_and_wrong_ones_above() -> None:
+    for number in range(3):
+        right, wrong = fit_distances(number)
+        assert right < TOLERANCE / 5
+        assert min(wrong.values()) > 2 * TOLERANCE, min(wrong, key=lambda name: wrong[name])
+
+
+def loss_distance(number: int) -> float:
+    """How far the mean of batch means lies from the mean over images, as a fraction."""
+    drawn = training_challenge(
+        Challenge(b"tolerance", str(number), "loss"), norm=False, learning_rate=0.0
+    )
+    means, sizes = training.batch_losses(drawn)
+    right = np.average(means, weights=sizes)
+    return float(abs(np.mean(means) - right) / right)
+
+
+def test_the_mean_of_batch_means_is_never_the_mean_over_images() -> None:
+    assert min(loss_distance(number) for number in range(30)) > 4e-3
+
+
+def test_a_validation_challenge_tells_the_modes_apart() -> None:
+    for number in range(30):
+        data = validation.validation_challenge(
+            Challenge(b"tolerance", str(number), "validate"), training=True
+        )
+        right, sizes = (np.array(part) for part in validation.accuracies(data, False))
+        trained = np.array(validation.accuracies(data, True)[0])
+        assert abs(trained.sum() - right.sum()) >= 2
+        assert abs(np.mean(right / sizes) - right.sum() / sizes.sum()) > 1e-2
+
+
+def test_adams_implementations_agree_within_its_tolerance() -> None:
+    def slow(net: Any, learning_rate: float = 1e-4) -> Any:
+        adam = torch.optim.Adam(net.parameters(), lr=learning_rate, foreach=False, fused=False)
+        return nn.NLLLoss(), adam
+
+    def fused(net: Any, learning_rate: float = 1e-4) -> Any:
+        return nn.NLLLoss(), torch.optim.Adam(net.parameters(), lr=learning_rate, fused=True)
+
+    for number in range(10):
+        for rate in (None, 1e-2):
+            drawn = optimizer.AdamChallenge(Challenge(b"tolerance", str(number), "adam"), rate)
+            right = drawn.moved(reference.make_criterion_and_optimizer)
+            for make in (slow, fused):
+                assert relative_difference(drawn.moved(make), right) < optimizer.TOLERANCE / 3
+
+
+def main(count: int) -> None:
+    """Print the figures over many challenges."""
+    for kind, options in enumerate(KINDS):
+        results = [distances(number, kind) for number in range(count)]
+        least: dict[str, float] = {}
+        for _, wrong in results:
+            for name, distance in wrong.items():
+                least[name] = min(least.get(name, np.inf), distance)
+        print(options, "right styles, largest:", max(farthest for farthest, _ in results))
+        for name, distance in sorted(least.items(), key=lambda pair: pair[1]):
+            print(f"  {distance:8.4f}  {name}")
+    fits = [fit_distances(number) for number in range(count // 3)]
+    print("fit, right styles, largest:", max(right for right, _ in fits))
+    for name in fitting.WRONG_FITS:
+        print(f"  {min(wrong[name] for _, wrong in fits):8.4f}  {name}")
+    losses = [loss_distance(number) for number in range(count)]
+    print("mean of batch means, smallest distance:", min(losses))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
