@@ -118,7 +118,11 @@ def expect_equal(value: Any, desired: Any, what: str = "the result", hint: str =
         and isinstance(desired, int | float)
         and not isinstance(value, bool)
     )
-    if not same or value != desired:
+    try:
+        same = same and bool(value == desired)
+    except (TypeError, ValueError, RuntimeError):  # tensors or arrays where there should be numbers
+        same = False
+    if not same:
         seen = repr(value) if isinstance(value, int | float | str | tuple) else describe(value)
         raise Mismatch(_join(f"{_capital(what)} is not right; yours is {seen[:120]}.", hint))
 

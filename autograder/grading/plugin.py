@@ -12,8 +12,8 @@ nothing                                      passed
 `StudentRaised`                              raised, the message is shown
 `LimitHit`                                   limit, the message is shown
 a plain `assert` or `pytest.fail`            failed, only title and hint are shown
-anything else (also a skip or a broken       ungraded: our fault, goes to staff
-fixture)
+anything else (also a skip, an xfail or a    ungraded: our fault, goes to staff
+broken fixture)
 ===========================================  ==========================================
 
 A grade cell whose tests were not collected at all gets no checks, which is `ungraded` as well.
@@ -23,14 +23,17 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import sys
 import traceback
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from autograder.clean import clean_text
 from autograder.errors import BadReply, KitError, LimitHit, NameMissing, StudentFault, StudentRaised
 from autograder.grading.compare import Mismatch
 from autograder.grading.student import BoxLike, Challenge, Student
@@ -68,7 +71,12 @@ def judge(graders: Path, box: BoxLike, secret: bytes, hand_in: str) -> Judged:
         )
     plugin = JudgePlugin(box, secret, hand_in)
     said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    with (
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+        _nothing_but_pytest(),
+        _imported_anew(graders),
+    ):
         pytest.main(
             [
                 str(graders),
@@ -85,6 +93,34 @@ def judge(graders: Path, box: BoxLike, secret: bytes, hand_in: str) -> Judged:
         {grade_id: tuple(checks) for grade_id, checks in plugin.checks.items()},
         "\n".join(plugin.trouble) or ("" if plugin.checks else said.getvalue().strip()),
     )
+
+
+@contextlib.contextmanager
+def _nothing_but_pytest() -> Iterator[None]:
+    """Hide what a shell or an installed plugin adds to pytest: marks must not depend on it."""
+    names = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    before = {name: os.environ.pop(name) for name in names if name in os.environ}
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
+def _imported_anew(graders: Path) -> Iterator[None]:
+    """Forget the graders' module afterwards.
+
+    pytest names it after the file, so it would take the place of another assignment's file of the
+    same name, and of its own next version, in a process that judges more than once.
+    """
+    try:
+        yield
+    finally:
+        for name, module in list(sys.modules.items()):
+            if getattr(module, "__file__", None) == str(graders):
+                del sys.modules[name]
 
 
 class JudgePlugin:
@@ -142,10 +178,13 @@ class JudgePlugin:
             return report
         if call.excinfo is not None:
             verdict, message = _verdict_of(call.excinfo.value)
-            if call.when != "call" and verdict is not Verdict.LIMIT:
+            taken_out = hasattr(report, "wasxfail")
+            if taken_out or (call.when != "call" and verdict is not Verdict.LIMIT):
                 verdict, message = Verdict.UNGRADED, ""
             detail = "".join(traceback.format_exception(call.excinfo.value, limit=-6))
             self._set(item, verdict, message, "" if verdict is Verdict.PASSED else detail)
+        elif item.get_closest_marker("xfail") is not None:
+            self._set(item, Verdict.UNGRADED, staff_detail="This test is marked xfail.")
         elif call.when == "call":
             self._set(item, Verdict.PASSED)
         return report
@@ -157,13 +196,13 @@ class JudgePlugin:
         assert mark is not None
         title, hint = _title_and_hint(getattr(item, "function", None))
         check = Check(
-            name=item.name,
+            name=item.nodeid.partition("::")[2],  # with its class, for two may have the same name
             title=title,
             verdict=verdict,
             weight=mark.kwargs["weight"],
-            message=message,
+            message=clean_text(message),
             hint=hint if verdict is Verdict.FAILED else "",
-            staff_detail=staff_detail,
+            staff_detail=clean_text(staff_detail),
         )
         checks = self.checks.setdefault(mark.kwargs["grade_id"], [])
         checks[:] = [other for other in checks if other.name != check.name] + [check]
@@ -179,7 +218,7 @@ def _verdict_of(error: BaseException) -> tuple[Verdict, str]:
             return Verdict.LIMIT, str(error)
         case StudentFault():
             return Verdict.FAILED, str(error)
-        case KitError():
+        case KitError() | pytest.xfail.Exception():
             return Verdict.UNGRADED, ""
         case AssertionError() | pytest.fail.Exception():
             return Verdict.FAILED, ""

@@ -68,9 +68,8 @@ def _shippable_source(function: Callable[..., Any]) -> str:
     definition.decorator_list = []
     tree = _WithoutAnnotations().visit(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(
-            node, clean=False
-        ):
+        kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+        if isinstance(node, kinds) and ast.get_docstring(node, clean=False):
             node.body = node.body[1:] or [ast.Pass()]
     return ast.unparse(ast.fix_missing_locations(tree))
 
@@ -79,6 +78,11 @@ class _WithoutAnnotations(ast.NodeTransformer):
     """Annotations may name what the box does not have; nothing there needs them."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        node.returns = None
+        return node
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
         self.generic_visit(node)
         node.returns = None
         return node

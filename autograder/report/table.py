@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -81,17 +82,16 @@ def class_table(cards: Sequence[Scorecard], marks: Marks | None = None) -> Table
     """One row a hand-in: points per notebook, the total, what still waits, and why staff must act."""
     names = sorted({notebook.name for card in cards for notebook in card.notebooks})
     several = len({card.assignment for card in cards}) > 1
-    table = Table(header_style="bold", pad_edge=False)
+    # Made for 80 columns: names of notebooks break at their words, verdicts and reasons take the rest.
+    table = Table(header_style="bold", pad_edge=False, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("student", no_wrap=True)
     if several:
         table.add_column("assignment", no_wrap=True)
     for name in names:
-        table.add_column(Text(name), justify="right")
+        table.add_column(Text(name.replace("_", " ")), justify="right", max_width=8)
     table.add_column("points", justify="right", style="bold", no_wrap=True)
     table.add_column("waits", justify="right", no_wrap=True)
-    table.add_column("verdicts", no_wrap=True)
-    if any(card.reasons for card in cards):
-        table.add_column("staff must act")
+    table.add_column("verdicts")
     for card in sorted(cards, key=lambda card: (card.assignment, card.student)):
         rows = list(item_rows([card], marks))
         cells = [Text(_visible(card.student))]
@@ -99,9 +99,10 @@ def class_table(cards: Sequence[Scorecard], marks: Marks | None = None) -> Table
             cells.append(Text(_visible(card.assignment)))
         for name in names:
             cells.append(_total([row for row in rows if row.notebook == name]))
-        cells += [_total(rows), _waits(rows), _verdicts(card)]
-        cells.append(Text(_visible("\n".join(card.reasons)), style="red"))
-        table.add_row(*cells[: len(table.columns)])
+        verdicts = _verdicts(card)
+        if card.reasons:
+            verdicts.append(_visible(f"; staff must act: {'; '.join(card.reasons)}"), style="red")
+        table.add_row(*cells, _total(rows), _waits(rows), verdicts)
     return table
 
 

@@ -75,15 +75,14 @@ class BoxSettings(Configurable):
             "torchvision",
             "torchvision.transforms.v2",
             "matplotlib.pyplot",
-            "matplotlib_inline.backend_inline",
             "IPython",
             "ipykernel.kernelapp",
             "ipykernel.ipkernel",
             "safetensors.torch",
             "tqdm.auto",
         ],
-        help="Modules that the warm process imports once for all kernels. They must not start threads "
-        "or touch a GPU.",
+        help="Modules that the warm process imports once for all kernels. They must not start threads, "
+        "touch a GPU or look for a running IPython (as matplotlib's inline backend does).",
     ).tag(config=True)
     user_id = Integer(
         64000,

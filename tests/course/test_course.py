@@ -42,9 +42,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("text, said", BROKEN.values(), ids=BROKEN)
-def test_a_broken_configuration_is_refused_by_name(
-    text: str, said: str, tiny: TinyCourse
-) -> None:
+def test_a_broken_configuration_is_refused_by_name(text: str, said: str, tiny: TinyCourse) -> None:
     tiny.write("course_config.py", text)
     with pytest.raises(KitError, match=said) as error:
         load_course(tiny.root)
@@ -100,7 +98,9 @@ def test_a_released_cell_holds_no_solution_and_no_hidden_test(tmp_path: Path) ->
     hidden = "1\n### BEGIN HIDDEN TESTS\nassert secret == 5\n### END HIDDEN TESTS\n2"
     solved = "def f():\n    ### BEGIN SOLUTION\n    return 5\n    ### END SOLUTION\n"
     path = tmp_path / "tiny.ipynb"
-    data = notebook(cell("code", solved, "f", solution=True), cell("code", hidden, "g", locked=True))
+    data = notebook(
+        cell("code", solved, "f", solution=True), cell("code", hidden, "g", locked=True)
+    )
     path.write_text(json.dumps(data))
     cells = read_source(path).released_cells()
     assert "return 5" not in cells["f"].source

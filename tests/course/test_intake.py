@@ -136,7 +136,9 @@ def twice(data: dict[str, Any]) -> None:
 
 
 def unknown(data: dict[str, Any]) -> None:
-    data["cells"].append(cell("code", "1", "bonus", grade=True, locked=True, points=50) | {"id": "b"})
+    data["cells"].append(
+        cell("code", "1", "bonus", grade=True, locked=True, points=50) | {"id": "b"}
+    )
 
 
 def code_to_markdown(data: dict[str, Any]) -> None:
@@ -152,7 +154,9 @@ def new_schema(data: dict[str, Any]) -> None:
 
 
 def nonsense_metadata(data: dict[str, Any]) -> None:
-    for entry, odd in zip(data["cells"], [[1], "x", 5, {"grade_id": ["a"]}, {}, None, True], strict=True):
+    for entry, odd in zip(
+        data["cells"], [[1], "x", 5, {"grade_id": ["a"]}, {}, None, True], strict=True
+    ):
         entry["metadata"]["nbgrader"] = odd
 
 

@@ -286,7 +286,9 @@ def test_a_forged_message_is_refused(forged: bytes) -> None:
         loads(forged)
 
 
-@pytest.mark.parametrize("dtype", ["F8_E4M3", "F8_E5M2", "F8_E8M0", "U16", "U32", "U64", "C64", "I16"])
+@pytest.mark.parametrize(
+    "dtype", ["F8_E4M3", "F8_E5M2", "F8_E8M0", "U16", "U32", "U64", "C64", "I16"]
+)
 def test_a_rare_number_type_is_a_tensor_or_refused(dtype: str) -> None:
     size = {"C64": 8, "U64": 8, "U32": 4, "U16": 2, "I16": 2}.get(dtype, 1)
     blob = safetensors_blob({"0": entry(dtype, (1,), (0, size))}, b"\0" * size)

@@ -1,9 +1,10 @@
 """Find the thresholds of the short run: `python -m autograder.graders.vgg16.calibrate --seeds 100`.
 
-The reference is run with many seeds, each with a network, training images and hidden images of its
-own. A threshold lies six standard deviations to the failing side of the mean. Were the results normally
-distributed, a right solution would fail once in 10^9 runs. They are only nearly so: the largest and
-smallest result are written down as well, and should be less than four deviations from the mean. `--write` replaces thresholds.json.
+The reference is run with many seeds, each with a network, training images and hidden images of
+its own. A threshold lies six standard deviations to the failing side of the mean: were the results
+normally distributed, a right solution would fail once in 10^9 runs. They are only nearly so: the
+smallest and largest result are written down as well, and should lie within four deviations.
+`--write` replaces thresholds.json.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ WRONG_LOOPS: dict[str, TrainEpoch] = {
         "only the last batch were used (do backward() and step() stand inside the loop?)": Habits(
             batches=(-1, None)
         ),
-        "the last, smaller batch were left out (dropped, or step() stands before backward())": Habits(
+        "the last batch were left out (dropped, or step() stands before backward())": Habits(
             batches=(None, -1)
         ),
         "there were two passes over the loader": Habits(passes=2),

@@ -57,6 +57,7 @@ def run_kernel(options: dict[str, Any]) -> None:
     config.HistoryManager.enabled = False
     app.update_config(config)
     app.initialize([])
+    _connect_figures()
     app.start()
 
 
@@ -74,6 +75,13 @@ def _use_inherited_sockets(fds: dict[str, int]) -> None:
     IPKernelApp._try_bind_socket = lambda _self, socket, port: bind(socket, port)
     Heartbeat._try_bind_socket = lambda self: bind(self.socket, self.port)
     Heartbeat.pick_port = lambda self: self.port
+
+
+def _connect_figures() -> None:
+    """matplotlib's inline backend looks for IPython when it is imported; in a fork it was before."""
+    backend = sys.modules.get("matplotlib_inline.backend_inline")
+    if backend is not None:
+        backend._enable_matplotlib_integration()
 
 
 def _seed(seed: int) -> None:

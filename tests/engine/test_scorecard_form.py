@@ -1,0 +1,70 @@
+"""The scorecard's documented form: there and back, and no other version."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from autograder.errors import KitError
+from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict, merge
+
+
+def card(notebook: str = "tiny") -> Scorecard:
+    checks = tuple(
+        Check(f"test_{verdict}", "Title ä🙂", verdict, 1.5, "message", "hint", "Traceback: 42")
+        for verdict in Verdict
+    )
+    items = (
+        Item("a", 3.0, checks=checks),
+        Item("b", 4.0, checks=checks[:2]),
+        Item("c", 5.0, manual=True),
+        Item("d", 1.0, message="words"),
+    )
+    made = NotebookCard(notebook, items, "a reason", ("a repair",))
+    return Scorecard("assignment", "ada", (made,))
+
+
+def test_a_card_comes_back_from_json_as_it_was() -> None:
+    assert Scorecard.from_json(json.loads(card().dumps())) == card()
+
+
+def test_scores_in_json_are_null_where_no_mark_is() -> None:
+    data = card().to_json()
+    scores = {item["grade_id"]: item["score"] for item in data["notebooks"][0]["items"]}
+    assert scores == {"a": None, "b": 2.0, "c": None, "d": None}
+    assert data["score"] == 2.0
+    assert data["auto_max_score"] == 8.0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        [],
+        "card",
+        None,
+        {"format": "autograder-scorecard", "version": 2},
+        {"format": "autograder-scorecard", "version": "1"},
+        {"format": "other", "version": 1},
+    ],
+)
+def test_what_is_no_card_of_this_version_is_refused(data: Any) -> None:
+    with pytest.raises(KitError, match="--regrade"):
+        Scorecard.from_json(data)
+
+
+def test_the_students_card_has_no_word_for_staff() -> None:
+    assert "42" in card().dumps()
+    assert "42" not in card().for_student().dumps()
+
+
+def test_cards_of_notebooks_are_merged_by_name() -> None:
+    both = merge([card("b"), card("a")])
+    assert [notebook.name for notebook in both.notebooks] == ["a", "b"]
+
+
+def test_every_ungraded_item_is_named_to_staff() -> None:
+    silent = Scorecard("x", "ada", (NotebookCard("tiny", tuple(card().items)),))
+    assert silent.reasons == ["tiny: no verdict for a, d"]

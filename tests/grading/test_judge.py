@@ -1,0 +1,316 @@
+"""How each end of a hidden test becomes a verdict, and weights become points."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.errors import (
+    BadReply,
+    BoxFailed,
+    KitError,
+    LimitHit,
+    NameMissing,
+    StudentFault,
+    StudentRaised,
+)
+from autograder.grading.plugin import Judged, judge
+from autograder.scorecard import Check, Item, Verdict
+
+
+class StubBox:
+    """Answers every probe by raising, or with a value."""
+
+    def __init__(self, answer: Any = None) -> None:
+        self.answer = answer
+
+    def ask(self, source: str, function: str, names: dict[str, str], data: dict[str, Any]) -> Any:
+        del source, function, names, data
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+
+HEAD = """
+import pytest
+from autograder.grading import Mismatch, expect, expect_close, graded, probe
+"""
+
+
+def judged(tmp_path: Path, tests: str, answer: Any = None) -> Judged:
+    path = tmp_path / "test_one.py"
+    path.write_text(HEAD + textwrap.dedent(tests))
+    return judge(path, StubBox(answer), b"secret", "hand-in")
+
+
+def only(found: Judged) -> Check:
+    (checks,) = found.checks.values()
+    (check,) = checks
+    return check
+
+
+PASSED, FAILED, RAISED, LIMIT, UNGRADED = Verdict
+
+ENDS = {
+    "nothing": ("pass", PASSED),
+    "Mismatch": ("raise Mismatch('Rows should sum to 1.')", FAILED),
+    "expect": ("expect(False, 'No.')", FAILED),
+    "assert": ("assert 1 == 2", FAILED),
+    "pytest.fail": ("pytest.fail('the answer is 42')", FAILED),
+    "pytest.raises": ("with pytest.raises(ValueError): pass", FAILED),
+    "our error": ("1 / 0", UNGRADED),
+    "skip": ("pytest.skip('not today')", UNGRADED),
+    "xfail": ("pytest.xfail('known')", UNGRADED),
+    "importorskip": ("pytest.importorskip('no_such_module')", UNGRADED),
+    "SystemExit": ("raise SystemExit(0)", UNGRADED),
+    "KeyboardInterrupt": ("raise KeyboardInterrupt", UNGRADED),
+    "pytest.exit": ("pytest.exit('enough')", UNGRADED),
+    "GeneratorExit": ("raise GeneratorExit", UNGRADED),
+    "RecursionError": ("def f(): f()\n    f()", UNGRADED),
+    "MemoryError": ("raise MemoryError", UNGRADED),
+    "a group of errors": ("raise ExceptionGroup('x', [Mismatch('y')])", UNGRADED),
+}
+
+
+@pytest.mark.parametrize("body, verdict", ENDS.values(), ids=ENDS)
+def test_an_end_has_its_verdict(body: str, verdict: Verdict, tmp_path: Path) -> None:
+    tests = f'@graded("a")\ndef test_it():\n    """Row."""\n    {body}\n'
+    check = only(judged(tmp_path, tests))
+    assert check.verdict is verdict
+    assert (check.staff_detail == "") == (verdict is PASSED)
+
+
+FAULTS = {
+    "a name missing": (NameMissing("double"), FAILED, "no `double`"),
+    "a bad reply": (BadReply("No plain data."), FAILED, "No plain data."),
+    "a raise": (StudentRaised("ValueError", "bad shape"), RAISED, "ValueError: bad shape"),
+    "a stub": (StudentRaised("NotImplementedError", ""), RAISED, "still a stub"),
+    "a limit": (LimitHit("probe_wall_s", "Stopped after 60 seconds."), LIMIT, "60 seconds"),
+    "another fault": (StudentFault("Something."), FAILED, "Something."),
+    "our box": (BoxFailed("No kernel."), UNGRADED, ""),
+    "our kit": (KitError("Broken."), UNGRADED, ""),
+    "any other error": (OSError("disk"), UNGRADED, ""),
+}
+
+
+@pytest.mark.parametrize("fault, verdict, said", FAULTS.values(), ids=FAULTS)
+def test_what_the_box_raises_has_its_verdict(
+    fault: Exception, verdict: Verdict, said: str, tmp_path: Path
+) -> None:
+    tests = '@graded("a")\ndef test_it(student):\n    """Row."""\n    student.double(2)\n'
+    check = only(judged(tmp_path, tests, fault))
+    assert check.verdict is verdict
+    assert said in check.message
+    assert (check.message == "") == (said == "")
+
+
+def test_a_students_words_in_a_message_can_be_written_to_a_file(tmp_path: Path) -> None:
+    tests = '@graded("a")\ndef test_it(student):\n    """Row."""\n    student.double(2)\n'
+    check = only(judged(tmp_path, tests, StudentRaised("ValueError", "half: \ud83d")))
+    check.message.encode()
+
+
+def test_a_plain_assert_shows_no_value_to_the_student(tmp_path: Path) -> None:
+    tests = '''
+    @graded("a")
+    def test_it():
+        """The row.
+
+        The hint.
+        """
+        seen, secret_expected = 1, 987654
+        assert seen == secret_expected
+    '''
+    check = only(judged(tmp_path, tests))
+    assert (check.title, check.message, check.hint) == ("The row.", "", "The hint.")
+    assert "987654" in check.staff_detail
+
+
+def test_a_hint_is_shown_only_on_failed(tmp_path: Path) -> None:
+    tests = (
+        '@graded("a")\ndef test_it(student):\n    """Row.\n\n    Hint.\n    """\n    student.f()\n'
+    )
+    assert only(judged(tmp_path, tests, StudentRaised("ValueError", "x"))).hint == ""
+    assert only(judged(tmp_path, tests, 1)).hint == ""
+
+
+@pytest.mark.parametrize(
+    "decorator",
+    ["skip", "xfail", "xfail(strict=True)", "xfail(run=False)", "skipif(True, reason='x')"],
+)
+@pytest.mark.parametrize("body", ["pass", "assert False"])
+def test_a_test_that_its_author_took_out_judges_nobody(
+    decorator: str, body: str, tmp_path: Path
+) -> None:
+    tests = f'@pytest.mark.{decorator}\n@graded("a")\ndef test_it():\n    """Row."""\n    {body}\n'
+    assert only(judged(tmp_path, tests)).verdict is UNGRADED
+
+
+def test_a_broken_fixture_is_our_fault_before_and_after(tmp_path: Path) -> None:
+    tests = '''
+    @pytest.fixture
+    def broken():
+        raise Mismatch("not the student's")
+
+    @pytest.fixture
+    def broken_after():
+        yield
+        assert False
+
+    @graded("a")
+    def test_before(broken):
+        """Row."""
+
+    @graded("b")
+    def test_after(broken_after):
+        """Row."""
+
+    @graded("c")
+    def test_missing(no_such_fixture):
+        """Row."""
+
+    @graded("d")
+    def test_good():
+        """Row."""
+    '''
+    found = judged(tmp_path, tests).checks
+    assert [found[name][0].verdict for name in "abcd"] == [UNGRADED, UNGRADED, UNGRADED, PASSED]
+
+
+def test_what_stops_pytest_leaves_the_rest_ungraded(tmp_path: Path) -> None:
+    tests = '''
+    @graded("a")
+    def test_1():
+        """Row."""
+
+    @graded("b")
+    def test_2():
+        """Row."""
+        raise KeyboardInterrupt
+
+    @graded("c")
+    def test_3():
+        """Row."""
+    '''
+    found = judged(tmp_path, tests).checks
+    assert [found[name][0].verdict for name in "abc"] == [PASSED, UNGRADED, UNGRADED]
+
+
+@pytest.mark.parametrize(
+    "tests, said",
+    [
+        ("import no_such_module", "no_such_module"),
+        ("def broken(:", "SyntaxError"),
+        ("pytest.skip('all', allow_module_level=True)", ""),
+        ("@graded('a')\ndef test_it(): pass", "needs a docstring"),
+        ("@graded('a', weight=0)\ndef test_it():\n    '''Row.'''", "must be positive"),
+        ("@probe\ndef p(x):\n    return missing(x)", "missing"),
+        ("", ""),
+    ],
+)
+def test_graders_that_cannot_be_collected_give_no_checks(
+    tests: str, said: str, tmp_path: Path
+) -> None:
+    found = judged(tmp_path, tests)
+    assert found.checks == {}
+    assert said in found.trouble
+    assert Item("a", 3.0, checks=found.checks.get("a", ())).verdict is UNGRADED
+
+
+def test_a_missing_grader_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(KitError, match=r"no grader file .*test_none\.py"):
+        judge(tmp_path / "test_none.py", StubBox(), b"", "")
+
+
+def test_a_test_without_a_mark_counts_for_nothing_and_is_told(tmp_path: Path) -> None:
+    tests = (
+        '@graded("a")\ndef test_it():\n    """Row."""\n\ndef test_forgotten():\n    assert False\n'
+    )
+    found = judged(tmp_path, tests)
+    assert only(found).verdict is PASSED
+    assert "test_forgotten" in found.trouble
+
+
+def test_two_tests_of_one_name_are_two_checks(tmp_path: Path) -> None:
+    tests = '''
+    class TestOne:
+        @graded("a")
+        def test_it(self):
+            """Row."""
+            assert False
+
+    class TestTwo:
+        @graded("a")
+        def test_it(self):
+            """Row."""
+
+    @graded("a")
+    @pytest.mark.parametrize("x", [1, 2])
+    def test_it(x):
+        """Row."""
+        assert x == 1
+    '''
+    verdicts = [check.verdict for check in judged(tmp_path, tests).checks["a"]]
+    assert sorted(verdicts) == sorted([FAILED, PASSED, PASSED, FAILED])
+
+
+def test_graders_of_two_assignments_with_one_file_name_are_two(tmp_path: Path) -> None:
+    """nbgrader's own example calls every assignment's first notebook `problem1`."""
+    for name in ("ps1", "ps2"):
+        (tmp_path / name).mkdir()
+        tests = f'@graded("{name}")\ndef test_it():\n    """Row of {name}."""\n'
+        found = judged(tmp_path / name, tests)
+        assert list(found.checks) == [name]
+
+
+def test_graders_that_were_edited_are_read_again(tmp_path: Path) -> None:
+    tests = '@graded("a")\ndef test_it():\n    """Row."""\n    assert {}\n'
+    assert only(judged(tmp_path, tests.format(False))).verdict is FAILED
+    assert only(judged(tmp_path, tests.format("3 > 2"))).verdict is PASSED
+
+
+def test_a_shells_options_for_pytest_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-k nothing --maxfail=1 -n 2")
+    monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
+    tests = '@graded("a")\ndef test_it():\n    """Row."""\n'
+    assert only(judged(tmp_path, tests)).verdict is PASSED
+
+
+def test_what_graders_print_is_kept_off_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    judged(
+        tmp_path, '@graded("a")\ndef test_it():\n    """Row."""\n    print("the answer is 42")\n'
+    )
+    assert "42" not in "".join(capfd.readouterr())
+
+
+def item(*verdicts: tuple[Verdict, float], max_score: float = 6.0) -> Item:
+    checks = [Check(f"t{n}", "", v, weight) for n, (v, weight) in enumerate(verdicts)]
+    return Item("a", max_score, checks=tuple(checks))
+
+
+@pytest.mark.parametrize(
+    "made, verdict, score",
+    [
+        (item((PASSED, 1), (PASSED, 2)), PASSED, 6.0),
+        (item((PASSED, 1), (FAILED, 2)), FAILED, 2.0),
+        (item((FAILED, 1), (PASSED, 2)), FAILED, 4.0),
+        (item((PASSED, 1), (FAILED, 1), (RAISED, 1)), RAISED, 2.0),
+        (item((PASSED, 3), (LIMIT, 1), (RAISED, 1), (FAILED, 1)), LIMIT, 3.0),
+        (item((PASSED, 1), (PASSED, 1), (FAILED, 1), max_score=1.0), FAILED, 0.67),
+        (item((RAISED, 1)), RAISED, 0.0),
+        (item((PASSED, 99), (UNGRADED, 1)), UNGRADED, None),
+        (item(), UNGRADED, None),
+        (item((PASSED, 1), max_score=0.0), PASSED, 0.0),
+        (Item("a", 6.0, manual=True), None, None),
+    ],
+)
+def test_weights_become_points(made: Item, verdict: Verdict | None, score: float | None) -> None:
+    assert made.verdict is verdict
+    assert made.score == score
