@@ -181,14 +181,15 @@ class Scorecard:
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Scorecard:
+    def from_json(cls, data: Any) -> Scorecard:
         """Read `to_json`'s form back.
 
         Raises:
             KitError: when it is no scorecard, or one of another version.
         """
-        if data.get("format") != FORMAT or data.get("version") != VERSION:
-            found = f"{data.get('format')!r} version {data.get('version')!r}"
+        about = data if isinstance(data, dict) else {}
+        if about.get("format") != FORMAT or about.get("version") != VERSION:
+            found = f"{about.get('format')!r} version {about.get('version')!r}"
             raise KitError(
                 f"This is no scorecard that this version reads ({found}, expected version {VERSION}). "
                 "Grade the hand-in again with --regrade."

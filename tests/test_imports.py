@@ -13,8 +13,8 @@ ROOT = Path(autograder.__file__).parent
 LEAVES = {"errors", "scorecard", "plain_data", "clean"}
 SIBLINGS = {"course", "sandbox", "grading", "report", "data"}
 MAY_IMPORT = {
-    **{leaf: LEAVES for leaf in LEAVES},
-    **{room: LEAVES for room in SIBLINGS},
+    **dict.fromkeys(LEAVES, LEAVES),
+    **dict.fromkeys(SIBLINGS, LEAVES),
     "graders": {"grading", "data", "plain_data"},
     "engine": LEAVES | SIBLINGS,
     "nbgrader_plugin": LEAVES | SIBLINGS | {"engine"},
@@ -26,7 +26,7 @@ MAY_IMPORT = {
 
 def room_of(dotted: str) -> str:
     """The room of `autograder.room.more`; the package itself is `__init__`."""
-    return (dotted.split(".") + ["__init__"])[1]
+    return [*dotted.split("."), "__init__"][1]
 
 
 def is_module(dotted: str) -> bool:

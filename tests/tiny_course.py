@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -107,8 +108,14 @@ def tiny_source() -> dict[str, Any]:
 class TinyCourse:
     """A tiny course on disk, and hand-ins for it."""
 
-    def __init__(self, root: Path, config: str = "") -> None:
+    config = CONFIG
+
+    def __init__(self, root: Path, config: str = "", released: Path | None = None) -> None:
+        """Make the course, or take over a copy of one that has been released."""
         self.root = root
+        if released is not None:
+            shutil.copytree(released, root, dirs_exist_ok=True)
+            return
         self.config = CONFIG + textwrap.dedent(config)
         self.write("course_config.py", self.config)
         self.write("nbgrader_config.py", 'load_subconfig("course_config.py")\n')

@@ -73,7 +73,9 @@ def read_notebook(path: Path) -> NotebookNode:
     _drop_outputs(data)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # ids that are missing or there twice: _plain gives others
+            warnings.simplefilter(
+                "ignore"
+            )  # ids that are missing or there twice: _plain gives others
             notebook = nbformat.from_dict(nbformat.convert(nbformat.from_dict(data), 4))
         return _plain(notebook)
     except Exception as error:

@@ -46,7 +46,7 @@ def grade_class(
 
     Hand-ins are judged side by side first; then nbgrader takes them one by one and finds the
     judgements there. A hand-in that was graded before and has not changed is left alone, unless
-    `regrade`.
+    `regrade`; one that staff had to look at is tried again.
 
     Raises:
         KitError: when nothing can be graded at all (no box, no assignment, nobody handed in).
@@ -64,7 +64,9 @@ def grade_class(
     intakes: dict[str, Intake] = {}
     for student in [name for name in students if not _USABLE.fullmatch(name)]:
         students.remove(student)
-        run.reasons[student] = [f"rename its folder: {student!r} is no id that nbgrader's pages can show"]
+        run.reasons[student] = [
+            f"rename its folder: {student!r} is no id that nbgrader's pages can show"
+        ]
     for student in students:
         intake = take_in(course, assignment, student, course.submitted(student, assignment))
         if not regrade and is_done(course, assignment, student, intake.digest):
@@ -110,13 +112,18 @@ def _finish(course: Course, assignment: str, student: str, intake: Intake) -> No
             card = _card_of_missing(course, assignment, student, name, intake)
             save_card(course, card)
             gradebook.save_card(course, card)
-        mark_done(course, assignment, student, intake.digest)
+        kept = load_card(course, assignment, student)
+        if kept is not None and not kept.reasons:  # else the next run tries again
+            mark_done(course, assignment, student, intake.digest)
     except Exception as error:
         log.exception("%s: the marks could not be kept", student)
         reason = f"the marks could not be kept: {type(error).__name__}: {error}"
         gradebook.withdraw(course, assignment, student)
         for name in course.notebooks(assignment):
             save_card(course, ungraded_card(course, assignment, student, name, reason))
+    finally:
+        for job in intake.jobs.values():
+            judge_service().forget(job)
 
 
 def _card_of_missing(
@@ -165,8 +172,9 @@ def score_path(course: Course, assignment: str, path: Path, student: str) -> Sco
             f"{', '.join(f'{name}.ipynb' for name in sources)}."
         )
     service = judge_service()
-    futures = [service.submit(job) for job in intake.jobs.values()]
-    cards = [future.result().card for future in futures]
+    for job in intake.jobs.values():
+        service.submit(job)
+    cards = [service.result(job).card for job in intake.jobs.values()]
     cards += [
         _card_of_missing(course, assignment, student, name, intake) for name in intake.missing
     ]

@@ -57,19 +57,43 @@ def check_released(course: Course, assignment: str, sources: Mapping[str, Source
                 )
 
 
+class _LastError(logging.Handler):
+    """Keeps the last line of the last traceback: nbgrader logs a cause, and then raises without it."""
+
+    text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage().strip()
+        if message.startswith("Traceback"):
+            self.text = message.splitlines()[-1]
+
+
 def run_nbgrader(course: Course, assignment: str, student: str) -> None:
-    """nbgrader's autograde for one hand-in, in this process."""
+    """nbgrader's autograde for one hand-in, in this process.
+
+    Raises:
+        KitError: when it stopped, with the cause.
+    """
     from nbgrader.converters import Autograde
+    from nbgrader.converters.base import NbGraderException
     from nbgrader.coursedir import CourseDirectory
 
     directory = CourseDirectory(config=course.config)
     directory.student_id = student
     directory.assignment_id = assignment
-    directory.log = logging.getLogger("autograder.nbgrader")
+    log = logging.getLogger("autograder.nbgrader")
+    directory.log = log
     converter = Autograde(coursedir=directory, config=course.config)
-    converter.log = logging.getLogger("autograder.nbgrader")
+    converter.log = log
     converter.force = True
-    converter.start()
+    cause = _LastError()
+    log.addHandler(cause)
+    try:
+        converter.start()
+    except NbGraderException as error:
+        raise KitError(cause.text or str(error)) from error
+    finally:
+        log.removeHandler(cause)
 
 
 def create_submission(course: Course, assignment: str, student: str) -> None:
@@ -92,13 +116,9 @@ def save_card(course: Course, card: Scorecard) -> None:
 
 def withdraw(course: Course, assignment: str, student: str) -> None:
     """After a failure of ours: no automatic mark, and every item waits for a person."""
-    from nbgrader.api import MissingEntry
-
     with open_gradebook(course) as book:
-        try:
-            submission = book.find_submission(assignment, student)
-        except MissingEntry:
-            return
+        book.update_or_create_student(student)
+        submission = book.update_or_create_submission(assignment, student)
         for notebook in submission.notebooks:
             for grade in notebook.grades:
                 grade.auto_score = None

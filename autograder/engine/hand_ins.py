@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,14 +74,17 @@ def make_job(
     repairs: list[str],
     unreadable: str,
 ) -> Job:
-    """The job for a notebook that is in memory; `folder` is where the hand-in's other files are."""
+    """The job for a notebook that is in memory; `folder` is where the hand-in's other files are.
+
+    The notebook stays as it is: nbgrader's checksums in it tell answers that were not touched.
+    """
     files = {**own_files(folder), **course_files(course.source(assignment))}
     return Job(
         course=course.root,
         assignment=assignment,
         notebook=source.name,
         student=student,
-        cells=repair(notebook, source).cells,
+        cells=repair(copy.deepcopy(notebook), source).cells,
         files=tuple(sorted(files.items())),
         repairs=tuple(repairs),
         unreadable=unreadable,

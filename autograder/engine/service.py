@@ -55,9 +55,13 @@ class JudgeService:
                     "enough memory? Grade again, or look into the log."
                 ) from None
         finally:
-            with self._lock:
-                self._futures.pop(job.key, None)
+            self.forget(job)
         return judgement
+
+    def forget(self, job: Job) -> None:
+        """Drop what was judged and not asked for, so that it cannot stand in for a later judgement."""
+        with self._lock:
+            self._futures.pop(job.key, None)
 
     def close(self) -> None:
         """Stop the workers; what is not judged yet is dropped."""
@@ -73,7 +77,12 @@ class JudgeService:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self._workers, context, initializer=_prepare_worker)
-        return self._pool.submit(judge_job, job)
+        try:
+            return self._pool.submit(judge_job, job)
+        except BrokenProcessPool as error:  # a worker died before; `result` starts anew
+            broken: Future[Judgement] = Future()
+            broken.set_exception(error)
+            return broken
 
     def _replace_pool(self) -> None:
         with self._lock:

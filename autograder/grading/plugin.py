@@ -39,7 +39,16 @@ from autograder.grading.compare import Mismatch
 from autograder.grading.student import BoxLike, Challenge, Student
 from autograder.scorecard import Check, Verdict
 
-_UNWANTED = ("cacheprovider", "terminalreporter", "logging", "timeout", "xdist", "faulthandler")
+_UNWANTED = (
+    "cacheprovider",
+    "terminalreporter",
+    "logging",
+    "timeout",
+    "xdist",
+    "faulthandler",
+    "unraisableexception",
+    "threadexception",
+)
 
 
 @dataclass(frozen=True)

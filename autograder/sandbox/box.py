@@ -8,6 +8,7 @@ in all, is limited.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,10 @@ class CellRun:
     status: str
     outputs: list[dict[str, Any]] = field(default_factory=list)
     message: str = ""
+    limit: str = ""  # the setting that it ran into
+
+
+_IN_CHECK = "while a check called your code"
 
 
 class Box:
@@ -66,7 +71,7 @@ class Box:
             reply = self._driver.ask(request, data, wall_s)
         except Dead as error:
             self._drop()
-            raise self._limit(error, wall_s, "while a check called your code") from None
+            raise self._limit(error, "probe_wall_s", wall_s, _IN_CHECK) from None
         return self._value_of(reply, wall_s)
 
     def close(self) -> None:
@@ -80,17 +85,25 @@ class Box:
             case "returned" if "value" in reply:
                 return reply["value"]
             case "missing":
-                raise NameMissing(str(reply.get("name"))[:80], self._why_missing())
+                name = str(reply.get("name"))[:80]
+                raise self._limit_of(name) or NameMissing(name, self._why_missing())
             case "raised":
                 kind, text, where = (
                     str(reply.get(key, ""))[:400] for key in ("kind", "text", "where")
                 )
-                raise StudentRaised(kind, text, where)
+                raise limit_behind(kind, text) or StudentRaised(kind, text, where)
             case "interrupted":
-                raise LimitHit(
-                    "probe_wall_s", self._too_slow(wall_s, "while a check called your code")
-                )
+                raise self._too_slow("probe_wall_s", wall_s, _IN_CHECK)
         raise BadReply("Your notebook's kernel sent an answer that is no plain data.")
+
+    def _limit_of(self, name: str) -> LimitHit | None:
+        """The limit that stopped the cell which should have defined a name, if one did."""
+        for source, run in zip(self._cells, self.runs, strict=False):
+            if run.limit and re.search(rf"\b{re.escape(name)}\b", source):
+                return LimitHit(
+                    run.limit, f"The cell that defines `{name}` did not end: {run.message}"
+                )
+        return None
 
     def _why_missing(self) -> str:
         broken = [run.message for run in self.runs if run.status in ("error", "limit")]
@@ -104,29 +117,33 @@ class Box:
             try:
                 self._restart()
             except LimitHit as hit:
-                return CellRun("skipped", message=str(hit))
+                return CellRun("skipped", message=str(hit), limit=hit.limit)
         assert self._driver is not None
         try:
             wall_s = self._time_for(self._settings.cell_wall_s)
             done = self._driver.execute(source, wall_s)
         except LimitHit as hit:
-            return CellRun("skipped", message=str(hit))
+            return CellRun("skipped", message=str(hit), limit=hit.limit)
         except Dead as error:
             self._drop()
-            message = str(self._limit(error, wall_s, "in this cell"))
-            return CellRun("limit", [_note(message)], message)
+            stopped = self._limit(error, "cell_wall_s", wall_s, "in this cell")
+            return CellRun("limit", [_note(str(stopped))], str(stopped), stopped.limit)
         if done.status == "interrupted":
-            message = self._too_slow(wall_s, "in this cell")
-            return CellRun("limit", [*done.outputs, _note(message)], message)
-        return CellRun(done.status, done.outputs, done.error)
+            stopped = self._too_slow("cell_wall_s", wall_s, "in this cell")
+            return CellRun("limit", [*done.outputs, _note(str(stopped))], str(stopped), stopped.limit)
+        kind, _, text = done.error.partition(": ")
+        behind = limit_behind(kind, text)
+        return CellRun(done.status, done.outputs, done.error, behind.limit if behind else "")
 
     def _start(self) -> None:
         self._starts += 1
-        self._driver = Driver(start_kernel(self._settings, self._plan), self._settings)
+        kernel = start_kernel(self._settings, self._plan)
         try:
+            self._driver = Driver(kernel, self._settings)
             self._driver.wait_until_ready()
         except BaseException:
             self._drop()
+            kernel.kill()
             raise
 
     def _restart(self) -> None:
@@ -170,18 +187,18 @@ class Box:
             )
         return min(wall_s, left)
 
-    def _limit(self, error: Dead, wall_s: float, when: str) -> LimitHit:
+    def _limit(self, error: Dead, wall: str, wall_s: float, when: str) -> LimitHit:
         if error.limit == "time":
-            return LimitHit("cell_wall_s", self._too_slow(wall_s, when))
-        return LimitHit(
-            "kernel",
-            f"Your notebook's kernel died {when}. It may have used more than the "
-            f"{self._settings.memory_mib} MiB of memory that it has, or ended itself.",
-        )
+            return self._too_slow(wall, wall_s, when)
+        if error.limit == "kernel":
+            text = f"Your notebook's kernel died {when}. Did the code end it, or crash it?"
+            return LimitHit("kernel", text)
+        return LimitHit(error.limit, f"Stopped {when}: {error} (limit {error.limit}).")
 
-    @staticmethod
-    def _too_slow(wall_s: float, when: str) -> str:
-        return f"Stopped after {wall_s:.0f} seconds {when}. Is there a loop that does not end?"
+    def _too_slow(self, wall: str, wall_s: float, when: str) -> LimitHit:
+        limit = wall if wall_s >= getattr(self._settings, wall) else "notebook_wall_s"
+        text = f"Stopped after {wall_s:.0f} seconds {when} (limit {limit})."
+        return LimitHit(limit, f"{text} Is there a loop that does not end?")
 
 
 @contextlib.contextmanager
@@ -211,6 +228,24 @@ def open_box(
         yield box
     finally:
         box.close()
+
+
+def limit_behind(kind: str, text: str) -> LimitHit | None:
+    """The limit that shows itself to the student's code as an exception, if it is one."""
+    for limit, kinds, words in (
+        ("memory_mib", ("MemoryError",), ""),
+        ("memory_mib", ("RuntimeError", "OSError"), "allocate memory"),
+        ("disk_mib", ("OSError",), "[Errno 28]"),
+        ("disk_mib", ("OSError",), "[Errno 27]"),
+        ("open_files", ("OSError",), "[Errno 24]"),
+        ("processes", ("BlockingIOError",), "[Errno 11]"),
+        ("processes", ("RuntimeError",), "can't start new thread"),
+    ):
+        if kind in kinds and words in text:
+            return LimitHit(
+                limit, f"Your code ran into a limit of the box (limit {limit}): {kind} {text}"
+            )
+    return None
 
 
 def _note(message: str) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from autograder.sandbox.kernel import BoxedKernel
 from autograder.sandbox.outputs import OutputCollector
 from autograder.sandbox.settings import BoxSettings
 from autograder.sandbox.wall import memory_file
+from autograder.sandbox.watchdog import LOOK_EVERY_S, Excess, Watchdog
 
 _MAX_MESSAGE = 12 * 2**20  # one Jupyter message; a large figure is 2 MiB
 _INTERRUPT_GRACE_S = 3.0  # how long an interrupted cell may take to end
@@ -67,6 +68,7 @@ class Driver:
         self._iopub = self._connect("iopub", zmq.SUB)
         self._iopub.subscribe(b"")
         self._process = kernel.pidfd
+        self._watchdog = Watchdog(kernel.pidfd, settings)
         self._poller = zmq.Poller()
         for source in (self._shell, self._iopub, self._process, kernel.wire.fileno()):
             self._poller.register(source, zmq.POLLIN)
@@ -76,6 +78,7 @@ class Driver:
         """Drop the connections and end the kernel with everything in its box."""
         self._context.destroy(linger=0)
         self._kernel.kill()
+        self._watchdog.close()
 
     def wait_until_ready(self) -> None:
         """Wait for the kernel's first answer.
@@ -164,6 +167,7 @@ class Driver:
             "allow_stdin": False,
             "stop_on_error": False,
         }
+        self._watchdog.start_cell()
         number = self._send(self._shell, "execute_request", request)
         reply: list[dict[str, Any]] = []
         idle: list[bool] = []
@@ -201,11 +205,18 @@ class Driver:
         on_iopub: Callable[[_Message], None],
         on_wire: Callable[[], None] | None = None,
     ) -> bool:
-        """Handle what has arrived; False when nothing did until the deadline."""
-        timeout_ms = max(0, int((deadline - time.monotonic()) * 1000))
-        if timeout_ms == 0:
-            return False
-        ready = dict(self._poller.poll(timeout_ms))
+        """Handle what has arrived; False when nothing did until the deadline.
+
+        Raises:
+            Dead: when the kernel has ended, or the box went over a limit.
+        """
+        ready: dict[Any, int] = {}
+        while not ready:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return False
+            ready = dict(self._poller.poll(max(1, int(min(left_s, LOOK_EVERY_S) * 1000))))
+            self._bite(self._watchdog.look())
         for source, handler in ((self._iopub, on_iopub), (self._shell, on_shell)):
             if source in ready:
                 message = _receive(source)
@@ -217,8 +228,14 @@ class Driver:
             else:
                 on_wire()
         if self._process in ready:
+            self._bite(self._watchdog.after_death())
             raise Dead("kernel", "its kernel died")
-        return bool(ready)
+        return True
+
+    @staticmethod
+    def _bite(excess: Excess | None) -> None:
+        if excess is not None:
+            raise Dead(excess.limit, excess.message)
 
     def _on_wire(self, replies: list[Any]) -> None:
         packet, descriptors, _flags, _address = socket.recv_fds(

@@ -61,6 +61,7 @@ class BoxedKernel:
     pidfd: int  # readable when the kernel has ended
     log: int  # a memfd with what the box's processes wrote outside of the protocol
     process: subprocess.Popen[bytes] | None = None  # the wall, where the kernel has one of its own
+    _killed: bool = False
 
     def endpoint(self, channel: str) -> str:
         """Where a client connects to for a channel of the Jupyter protocol."""
@@ -82,6 +83,9 @@ class BoxedKernel:
     def kill(self) -> None:
         """End every process of the box at once and remove its sockets."""
         # The first process of a pid namespace takes all others with it, whatever they do.
+        if self._killed:
+            return
+        self._killed = True
         self.signal(signal.SIGKILL)
         if self.process is not None:
             self.process.wait()

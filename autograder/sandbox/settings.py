@@ -26,10 +26,22 @@ class BoxSettings(Configurable):
     notebook_wall_s = Float(
         600.0, help="All cells and probes of one notebook. The reference takes under a minute."
     ).tag(config=True)
+    cell_cpu_s = Float(
+        240.0,
+        help="Processor time of one cell or probe, all of its processes: a few workers' worth.",
+    ).tag(config=True)
+    notebook_cpu_s = Float(
+        2400.0, help="Processor time of a whole notebook, all of its processes."
+    ).tag(config=True)
     memory_mib = Integer(
         4096,
-        help="Private memory of one process beyond what an idle kernel with torch maps (1 GiB). "
+        help="Memory of a box beyond what it shares with the warm process. "
         "A VGG16 of float32 weights takes 528 MiB, with gradients and Adam four times that.",
+    ).tag(config=True)
+    control_groups = Bool(
+        True,
+        help="Hold the memory limit by a control group, where the kit may make one. Off, or elsewhere, "
+        "a watchdog holds it.",
     ).tag(config=True)
     disk_mib = Integer(
         1024,

@@ -41,7 +41,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("text, said", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize(("text", "said"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_configuration_is_refused_by_name(text: str, said: str, tiny: TinyCourse) -> None:
     tiny.write("course_config.py", text)
     with pytest.raises(KitError, match=said) as error:
@@ -86,7 +86,7 @@ BAD_SOURCES: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize("data, said", BAD_SOURCES.values(), ids=BAD_SOURCES)
+@pytest.mark.parametrize(("data", "said"), BAD_SOURCES.values(), ids=BAD_SOURCES)
 def test_a_damaged_source_is_refused_by_name(data: Any, said: str, tmp_path: Path) -> None:
     path = tmp_path / "tiny.ipynb"
     path.write_text(json.dumps(data))

@@ -223,7 +223,9 @@ CHANGES: list[tuple[Change, str]] = [
 ]
 
 
-@pytest.mark.parametrize("change, said", CHANGES, ids=[change.__name__ for change, _ in CHANGES])
+@pytest.mark.parametrize(
+    ("change", "said"), CHANGES, ids=[change.__name__ for change, _ in CHANGES]
+)
 def test_a_damaged_notebook_is_made_whole(
     change: Change, said: str, tmp_path: Path, source: SourceNotebook
 ) -> None:

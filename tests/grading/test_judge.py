@@ -75,7 +75,7 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("body, verdict", ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize(("body", "verdict"), ENDS.values(), ids=ENDS)
 def test_an_end_has_its_verdict(body: str, verdict: Verdict, tmp_path: Path) -> None:
     tests = f'@graded("a")\ndef test_it():\n    """Row."""\n    {body}\n'
     check = only(judged(tmp_path, tests))
@@ -96,7 +96,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault, verdict, said", FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize(("fault", "verdict", "said"), FAULTS.values(), ids=FAULTS)
 def test_what_the_box_raises_has_its_verdict(
     fault: Exception, verdict: Verdict, said: str, tmp_path: Path
 ) -> None:
@@ -200,7 +200,7 @@ def test_what_stops_pytest_leaves_the_rest_ungraded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "tests, said",
+    ("tests", "said"),
     [
         ("import no_such_module", "no_such_module"),
         ("def broken(:", "SyntaxError"),
@@ -296,7 +296,7 @@ def item(*verdicts: tuple[Verdict, float], max_score: float = 6.0) -> Item:
 
 
 @pytest.mark.parametrize(
-    "made, verdict, score",
+    ("made", "verdict", "score"),
     [
         (item((PASSED, 1), (PASSED, 2)), PASSED, 6.0),
         (item((PASSED, 1), (FAILED, 2)), FAILED, 2.0),

@@ -170,7 +170,7 @@ def odd_objects() -> list[tuple[Any, str]]:
     ]
 
 
-@pytest.mark.parametrize("value, name", odd_objects(), ids=lambda part: type(part).__name__)
+@pytest.mark.parametrize(("value", "name"), odd_objects(), ids=lambda part: type(part).__name__)
 def test_what_is_no_plain_data_becomes_the_name_of_its_type(value: Any, name: str) -> None:
     back = there_and_back([value, "and more"])
     assert isinstance(back[0], Opaque)

@@ -1,0 +1,234 @@
+"""Watches what a box uses, from outside: memory and processor time of all of its processes.
+
+Memory is held by a control group where the kit may make one (started by root): the system then kills
+what goes over, whatever kind of memory it is. Elsewhere the watchdog adds up what it sees a few times
+a second: anonymous memory of every process, and every memfd that one of them holds, mapped or not.
+Between two looks a box can overshoot by what it can write in that time, some hundred MiB at worst;
+the tmpfs folders have sizes of their own, and each process has its own hard limits besides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from autograder.sandbox.settings import BoxSettings
+
+LOOK_EVERY_S = 0.1
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICK = os.sysconf("SC_CLK_TCK")
+_MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Excess:
+    """A limit that a box went over: the setting's name, and a sentence for the student."""
+
+    limit: str
+    message: str
+
+
+class Watchdog:
+    """Watches one box, from before any of the student's code runs in it. Not for use by two threads."""
+
+    def __init__(self, kernel_pidfd: int, settings: BoxSettings) -> None:
+        self._settings = settings
+        self._pid = pid_of(kernel_pidfd)
+        self._group = MemoryGroup.create(self._processes(), settings)
+        # Pages that the box shares with the warm process are not its own.
+        self._baseline = self._anonymous_bytes()
+        self._next_look = 0.0
+        self._cell_started_s = 0.0
+        self._used_s = 0.0
+
+    @property
+    def by_group(self) -> bool:
+        """Whether the system itself holds the memory limit."""
+        return self._group is not None
+
+    def start_cell(self) -> None:
+        """Count the processor time of a new cell or probe from here."""
+        self._used_s = self._cpu_s()
+        self._cell_started_s = self._used_s
+
+    def look(self) -> Excess | None:
+        """What the box has gone over; looks at most every LOOK_EVERY_S."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return None
+        self._next_look = now + LOOK_EVERY_S
+        limits = self._settings
+        self._used_s = max(self._used_s, self._cpu_s())
+        if self._used_s - self._cell_started_s > limits.cell_cpu_s:
+            return Excess(
+                "cell_cpu_s", f"it used more than {limits.cell_cpu_s:g} s of processor time"
+            )
+        if self._used_s > limits.notebook_cpu_s:
+            text = f"the notebook used more than {limits.notebook_cpu_s:g} s of processor time"
+            return Excess("notebook_cpu_s", text)
+        if self._group is None and self._over_memory():
+            return self._memory_excess()
+        return None
+
+    def after_death(self) -> Excess | None:
+        """Why the box died, if it was for its memory."""
+        if self._group is not None and self._group.killed():
+            return self._memory_excess()
+        return None
+
+    def close(self) -> None:
+        """Remove the control group, once the box's processes are gone."""
+        if self._group is not None:
+            self._group.remove()
+
+    def _memory_excess(self) -> Excess:
+        return Excess("memory_mib", f"it used more than {self._settings.memory_mib} MiB of memory")
+
+    def _over_memory(self) -> bool:
+        allowed = self._settings.memory_mib * _MIB
+        memfds = self._memfd_bytes()
+        if self._anonymous_bytes() - self._baseline + memfds <= allowed:
+            return False
+        # Processes that the student forked share pages: count those once before calling it too much.
+        return self._proportional_bytes() - self._baseline + memfds > allowed
+
+    def _processes(self) -> list[int]:
+        found = [self._pid]
+        for pid in found:
+            with contextlib.suppress(OSError, ValueError):
+                for task in Path(f"/proc/{pid}/task").iterdir():
+                    found += map(int, (task / "children").read_text().split())
+        return found
+
+    def _anonymous_bytes(self) -> int:
+        total = 0
+        for pid in self._processes():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                resident, shared = Path(f"/proc/{pid}/statm").read_text().split()[1:3]
+                total += (int(resident) - int(shared)) * _PAGE
+        return total
+
+    def _proportional_bytes(self) -> int:
+        total = 0
+        for pid in self._processes():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                    if line.startswith("Pss_Anon:"):
+                        total += int(line.split()[1]) * 1024
+        return total
+
+    def _memfd_bytes(self) -> int:
+        sizes = {}
+        for pid in self._processes():
+            with contextlib.suppress(OSError):
+                for entry in Path(f"/proc/{pid}/fd").iterdir():
+                    with contextlib.suppress(OSError):
+                        if str(entry.readlink()).startswith("/memfd:"):
+                            status = entry.stat()
+                            sizes[status.st_dev, status.st_ino] = status.st_blocks * 512
+        return sum(sizes.values())
+
+    def _cpu_s(self) -> float:
+        ticks = 0
+        for pid in self._processes():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                ticks += sum(map(int, fields[11:15]))  # utime, stime, and those of waited children
+        return ticks / _TICK
+
+
+class MemoryGroup:
+    """A control group, of version 1 or 2, that limits the memory and number of a box's processes."""
+
+    def __init__(self, folders: list[Path], events: Path) -> None:
+        self._folders = folders
+        self._events = events
+
+    @classmethod
+    def create(cls, processes: list[int], settings: BoxSettings) -> MemoryGroup | None:
+        """A group with these processes in it, or None where the kit may not make one."""
+        roots = _writable_groups()
+        if not roots or not settings.control_groups:
+            return None
+        name = f"autograder-box-{os.getpid()}-{processes[0]}"
+        folders = []
+        limit = str(settings.memory_mib * _MIB)
+        wanted = {
+            "memory.limit_in_bytes": limit,
+            "memory.memsw.limit_in_bytes": limit,
+            "memory.max": limit,
+            "memory.swap.max": "0",
+            "pids.max": str(settings.processes),
+        }
+        try:
+            for root in roots:
+                folder = root / name
+                folder.mkdir()
+                folders.append(folder)
+                for file, value in wanted.items():
+                    if (folder / file).exists():
+                        (folder / file).write_text(value)
+                for pid in processes:
+                    (folder / "cgroup.procs").write_text(str(pid))
+        except OSError:
+            group = cls(folders, Path())
+            group.remove()
+            return None
+        events = [
+            folder / file for folder in folders for file in _EVENTS if (folder / file).exists()
+        ]
+        return cls(folders, events[0])
+
+    def killed(self) -> bool:
+        """Whether the system killed a process of the box for its memory."""
+        with contextlib.suppress(OSError):
+            for line in self._events.read_text().splitlines():
+                if line.startswith("oom_kill "):
+                    return line.split()[1] != "0"
+        return False
+
+    def remove(self) -> None:
+        """Remove the group; a killed process may take a moment to leave it."""
+        for folder in self._folders:
+            for _ in range(100):
+                try:
+                    folder.rmdir()
+                    break
+                except FileNotFoundError:
+                    break
+                except OSError:
+                    time.sleep(0.02)
+
+
+_EVENTS = ("memory.events", "memory.oom_control")
+
+
+@cache
+def _writable_groups() -> list[Path]:
+    """The folders in which groups for memory and processes can be made, if both can."""
+    top = Path("/sys/fs/cgroup")
+    with contextlib.suppress(OSError):
+        controllers = (top / "cgroup.subtree_control").read_text().split()
+        if {"memory", "pids"} <= set(controllers) and os.access(top, os.W_OK):
+            return [top]
+    found = []
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _number, names, path = line.split(":", 2)
+            for name in {"memory", "pids"} & set(names.split(",")):
+                folder = top / name / path.lstrip("/")
+                if os.access(folder, os.W_OK) and (folder / "cgroup.procs").exists():
+                    found.append(folder)
+    return found if any((folder / "memory.limit_in_bytes").exists() for folder in found) else []
+
+
+def pid_of(pidfd: int) -> int:
+    """The process id that a pidfd stands for, as this process sees it; -1 when it is gone."""
+    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines():
+        if line.startswith("Pid:"):
+            return int(line.split()[1])
+    return -1
