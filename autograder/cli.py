@@ -78,15 +78,24 @@ def doctor(ctx: click.Context, settings: bool) -> None:
 @main.command()
 @click.argument("assignment")
 @click.option("--solutions", is_flag=True, help="Also run the solutions into solutions/ASSIGNMENT.")
+@click.option(
+    "--unsafe-no-box",
+    is_flag=True,
+    help="With --solutions, on a machine without a box: run your own notebooks in an ordinary kernel.",
+)
 @click.pass_context
-def release(ctx: click.Context, assignment: str, solutions: bool) -> None:
+def release(ctx: click.Context, assignment: str, solutions: bool, unsafe_no_box: bool) -> None:
     """Make the students' version of ASSIGNMENT in release/, and tell the gradebook about it."""
     from autograder.engine import release as engine
 
     course = _course(ctx)
     click.echo(f"Hand out this folder: {_short(engine.release(course, assignment))}")
+    if unsafe_no_box:
+        text = "No box: the notebooks in source/ run with all of your rights. Never do so with a hand-in."
+        click.secho(text, fg="red", bold=True, err=True)
     if solutions:
-        click.echo(f"The answer key, executed: {_short(engine.solution(course, assignment))}")
+        written = engine.solution(course, assignment, unsafe_no_box)
+        click.echo(f"The answer key, executed: {_short(written)}")
 
 
 @main.command()

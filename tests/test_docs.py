@@ -93,3 +93,31 @@ def test_constraints_pin_every_direct_dependency() -> None:
     assert wanted <= names, wanted - names
     assert pins["torch"] != "2.13.0"
     assert "://" not in text
+
+
+def test_the_hidden_test_in_the_readme_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from autograder.grading.plugin import judge
+
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "graders"))
+    from fake_box import FakeBox
+
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    grader = tmp_path / "test_readme.py"
+    grader.write_text(
+        "import torch\nfrom autograder.grading import expect, expect_shape, graded, probe\n"
+        + example
+    )
+    solution = (
+        "from torch import nn\n"
+        "def swap_head(net, num_classes=10):\n"
+        "    net.classifier[-1] = nn.Linear(4096, {})\n"
+        "    return net\n"
+    )
+    for classes, verdict in (("num_classes", "passed"), ("10", "failed")):
+        box = FakeBox({"swap_head": solution.format(classes)})
+        judged = judge(grader, box, b"secret", "hand-in")
+        (check,) = judged.checks["swap_head_tests"]
+        assert check.verdict.value == verdict, check.staff_detail or judged.trouble
+    assert check.message == "Seven classes were asked for; yours has 10."

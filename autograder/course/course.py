@@ -55,6 +55,9 @@ class Course:
     def submitted(self, student: str, assignment: str) -> Path:
         return self.root / "submitted" / student / assignment
 
+    def autograded(self, student: str, assignment: str) -> Path:
+        return self.root / "autograded" / student / assignment
+
     def assignments(self) -> list[str]:
         """The assignments that have source notebooks, by name."""
         return sorted({path.parent.name for path in self.root.glob("source/*/*.ipynb")})

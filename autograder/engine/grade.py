@@ -101,7 +101,7 @@ def _judge_all(intakes: dict[str, Intake], progress: Progress) -> None:
 def _finish(course: Course, assignment: str, student: str, intake: Intake) -> None:
     """Marks into the gradebook, scorecards to the records; a failure of ours is this student's only."""
     forget(course, assignment, student)
-    autograded = course.root / "autograded" / student / assignment
+    autograded = course.autograded(student, assignment)
     try:
         if intake.jobs:
             gradebook.run_nbgrader(course, assignment, student)

@@ -12,7 +12,7 @@ from typing import Any
 
 from autograder.course import Course, SourceNotebook
 from autograder.errors import KitError
-from autograder.scorecard import Scorecard, Verdict
+from autograder.scorecard import Scorecard
 
 
 def open_gradebook(course: Course) -> Any:
@@ -110,7 +110,7 @@ def save_card(course: Course, card: Scorecard) -> None:
             for item in notebook.items:
                 grade = book.find_grade(item.grade_id, notebook.name, card.assignment, card.student)
                 grade.auto_score = item.score
-                grade.needs_manual_grade = item.verdict is Verdict.UNGRADED
+                grade.needs_manual_grade = item.score is None or grade.manual_score is not None
         book.db.commit()
 
 

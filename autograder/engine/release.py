@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import logging
 from pathlib import Path
 from typing import Any
@@ -24,11 +26,21 @@ def release(course: Course, assignment: str) -> Path:
     return course.root / "release" / assignment
 
 
-def solution(course: Course, assignment: str) -> Path:
-    """Write `solutions/<assignment>`: the source with its solutions, executed in the box."""
+def solution(course: Course, assignment: str, unsafe_no_box: bool = False) -> Path:
+    """Write `solutions/<assignment>`: the source with its solutions, executed in the box.
+
+    Args:
+        unsafe_no_box: run them in an ordinary kernel instead. These are the course's own notebooks;
+            there is no such way for a hand-in.
+    """
     from nbgrader.converters import GenerateSolution
 
     course.notebooks(assignment)
+    if unsafe_no_box:
+        config = copy.deepcopy(course.config)
+        steps = [name for name in config.GenerateSolution.preprocessors if "RunInBox" not in name]
+        config.GenerateSolution.preprocessors = [*steps, "nbgrader.preprocessors.Execute"]
+        course = dataclasses.replace(course, config=config)
     _convert(course, assignment, GenerateSolution)
     return course.root / "solutions" / assignment
 

@@ -34,9 +34,13 @@ class HandInExporter(NotebookExporter):  # type: ignore[misc]
         path = Path(filename)
         course = load_course(find_course(Path.cwd()))
         submitted = course.submitted(about["student"], about["assignment"])
-        if path.resolve().parent != submitted.resolve():  # the second pass, over our own output
+        if path.parent.resolve() != submitted.resolve():  # the second pass, over our own output
             found: tuple[str, dict[str, Any]] = super().from_filename(filename, resources, **kwargs)
             return found
+        for link in (entry for entry in submitted.rglob("*") if entry.is_symlink()):
+            # nbgrader has copied what it points to, which may be anybody's.
+            copied = course.autograded(about["student"], about["assignment"])
+            (copied / link.relative_to(submitted)).unlink(missing_ok=True)
         source = course.notebooks(about["assignment"])[about["notebook"]]
         notebook, repairs, unreadable = read_repaired(path, source)
         for repaired in repairs:

@@ -130,7 +130,9 @@ class Box:
             return CellRun("limit", [_note(str(stopped))], str(stopped), stopped.limit)
         if done.status == "interrupted":
             stopped = self._too_slow("cell_wall_s", wall_s, "in this cell")
-            return CellRun("limit", [*done.outputs, _note(str(stopped))], str(stopped), stopped.limit)
+            return CellRun(
+                "limit", [*done.outputs, _note(str(stopped))], str(stopped), stopped.limit
+            )
         kind, _, text = done.error.partition(": ")
         behind = limit_behind(kind, text)
         return CellRun(done.status, done.outputs, done.error, behind.limit if behind else "")

@@ -41,6 +41,9 @@ def hand_in_a_class(tiny: TinyCourse) -> None:
     (folder / "secret").symlink_to(tiny.root / "records" / "secret")
     (tiny.hand_in("quy").parent / "dangling").symlink_to("/nowhere")
     os.mkfifo(tiny.hand_in("rob").parent / "pipe")
+    linked = tiny.hand_in("sue")
+    linked.unlink()
+    linked.symlink_to(tiny.root / "submitted/ada/tiny/tiny.ipynb")
     tiny.hand_in("ned", {"why": "YOUR ANSWER HERE"})
     tiny.hand_in(
         "oda", extra="import sys, warnings; print('x', file=sys.stderr); warnings.warn('w')"
@@ -84,7 +87,7 @@ def auto(course: Course, student: str) -> dict[str, Any]:
 def test_the_class_is_graded_whole(run: ClassRun) -> None:
     assert [card.student for card in run.cards] == [
         "ada", "bob", "cem", "dee", "eli", "fay", "gus", "hal", "ivy", "jon", "kim", "leo", "mia",
-        "ned", "oda", "pia", "quy", "rob",
+        "ned", "oda", "pia", "quy", "rob", "sue",
     ]  # fmt: skip
     assert run.kept == []
 
@@ -107,6 +110,7 @@ def test_the_class_is_graded_whole(run: ClassRun) -> None:
         ("mia", FULL),
         ("ned", {**FULL, "why": 0.0}),
         ("oda", FULL),
+        ("sue", NONE),
     ],
 )
 @pytest.mark.usefixtures("run")
@@ -142,11 +146,11 @@ def test_the_verdict_says_how_it_ended(
 
 def test_ours_is_told_apart_from_the_students(run: ClassRun, course: Course) -> None:
     """What could not be graded is no zero; what earned nothing is one, and waits for nobody."""
-    assert sorted(set(run.reasons) - ODD_FILES) == ["hal", "jon", "kim"]
+    assert sorted(set(run.reasons) - ODD_FILES) == ["hal", "jon", "kim", "sue"]
     assert "not JSON" in run.reasons["hal"][0]
     assert "tiny (1).ipynb" in run.reasons["jon"][0]
     assert "no ordinary file" in run.reasons["kim"][0]
-    for student in ("hal", "jon", "kim"):
+    for student in ("hal", "jon", "kim", "sue"):
         assert all(waits for _, _, waits in rows(course, student).values())
     assert not any(waits for _, _, waits in rows(course, "ivy").values())
     assert rows(course, "ada")["why"] == (None, None, True)
