@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 # A shell's own options for pytest are not for the graders that the tests run.
@@ -25,10 +26,24 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_judge_is_left() -> Iterator[None]:
-    """The judge's workers end with the tests, not with the interpreter."""
-    yield
+def _one_judge() -> Iterator[None]:
+    """All tests of a process share one worker, for starting one takes long; none is left behind."""
     from autograder.engine import service
+    from autograder.sandbox import warm
+    from autograder.sandbox import warm
 
-    if service._service is not None:
-        service._service.close()
+    service._service = service.JudgeService(workers=1)
+    yield
+    service._service.close()
+    warm.close_warm_processes()
+    warm.close_warm_processes()
+    left = [child for child in psutil.Process().children(recursive=True) if _is_ours(child)]
+    assert left == [], "judges or boxes that outlived the tests"
+
+
+def _is_ours(process: psutil.Process) -> bool:
+    try:
+        command = " ".join(process.cmdline())
+    except psutil.Error:
+        return False
+    return "spawn_main" in command or "bwrap" in command or "box_" in command

@@ -7,7 +7,9 @@ Marks of judged notebooks come in through nbgrader's own converter, whose prepro
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from autograder.course import Course, SourceNotebook
@@ -20,6 +22,14 @@ def open_gradebook(course: Course) -> Any:
     from nbgrader.api import Gradebook
 
     return Gradebook(course.config.CourseDirectory.db_url, course.config.CourseDirectory.course_id)
+
+
+@contextmanager
+def _without_noise() -> Iterator[None]:
+    """nbgrader's gradebook warns on every new hand-in, of something that does no harm."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Object of type <.*> not in session")
+        yield
 
 
 def check_released(course: Course, assignment: str, sources: Mapping[str, SourceNotebook]) -> None:
@@ -89,7 +99,8 @@ def run_nbgrader(course: Course, assignment: str, student: str) -> None:
     cause = _LastError()
     log.addHandler(cause)
     try:
-        converter.start()
+        with _without_noise():
+            converter.start()
     except NbGraderException as error:
         raise KitError(cause.text or str(error)) from error
     finally:
@@ -98,7 +109,7 @@ def run_nbgrader(course: Course, assignment: str, student: str) -> None:
 
 def create_submission(course: Course, assignment: str, student: str) -> None:
     """A row for a hand-in without any notebook."""
-    with open_gradebook(course) as book:
+    with open_gradebook(course) as book, _without_noise():
         book.update_or_create_student(student)
         book.update_or_create_submission(assignment, student)
 
@@ -116,7 +127,7 @@ def save_card(course: Course, card: Scorecard) -> None:
 
 def withdraw(course: Course, assignment: str, student: str) -> None:
     """After a failure of ours: no automatic mark, and every item waits for a person."""
-    with open_gradebook(course) as book:
+    with open_gradebook(course) as book, _without_noise():
         book.update_or_create_student(student)
         submission = book.update_or_create_submission(assignment, student)
         for notebook in submission.notebooks:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -101,7 +102,8 @@ def class_table(cards: Sequence[Scorecard], marks: Marks | None = None) -> Table
             cells.append(_total([row for row in rows if row.notebook == name]))
         verdicts = _verdicts(card)
         if card.reasons:
-            verdicts.append(_visible(f"; staff must act: {'; '.join(card.reasons)}"), style="red")
+            reasons = textwrap.shorten("; ".join(card.reasons), 90, placeholder=" …")
+            verdicts.append(_visible(f"; staff must act: {reasons}"), style="red")
         table.add_row(*cells, _total(rows), _waits(rows), verdicts)
     return table
 

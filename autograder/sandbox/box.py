@@ -81,7 +81,8 @@ class Box:
     def _value_of(self, reply: Any, wall_s: float) -> Any:
         if not isinstance(reply, dict):
             raise BadReply("Your notebook's kernel sent an answer that is no answer to a check.")
-        match reply.get("ended"):
+        ended = reply.get("ended")
+        match ended if isinstance(ended, str) else "":  # an array would compare to an array
             case "returned" if "value" in reply:
                 return reply["value"]
             case "missing":

@@ -4,24 +4,23 @@ Actors: the kernel, which the student's code owns (it can send anything on its s
 signed with a key that it knows), and this driver in the trusted process. The driver sends
 `execute_request`s, collects outputs within a budget, and receives probes' replies on the wire. Nothing
 from the kernel is trusted to be there, to be complete, or to be small: messages over `_MAX_MESSAGE`
-close the connection, outputs over the budget are dropped, and every wait has a deadline that no
-message can move. A kernel that hangs is interrupted once and then reported as `Dead`.
+are skipped and none is read ahead (`zmtp`), outputs over the budget are dropped, and every wait has a
+deadline that no message can move. A kernel that hangs is interrupted once and then reported as `Dead`.
 """
 
 from __future__ import annotations
 
 import array
-import contextlib
 import fcntl
 import json
 import os
+import select
 import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import zmq
 from jupyter_client.session import Session
 
 from autograder import plain_data
@@ -31,8 +30,10 @@ from autograder.sandbox.outputs import OutputCollector
 from autograder.sandbox.settings import BoxSettings
 from autograder.sandbox.wall import memory_file
 from autograder.sandbox.watchdog import LOOK_EVERY_S, Excess, Watchdog
+from autograder.sandbox.zmtp import Channel
 
 _MAX_MESSAGE = 12 * 2**20  # one Jupyter message; a large figure is 2 MiB
+_MAX_HEADER = 2**16  # its header and its parent's, in JSON; some hundred bytes
 _INTERRUPT_GRACE_S = 3.0  # how long an interrupted cell may take to end
 _IDLE_GRACE_S = 2.0  # how long outputs may lag behind the reply that follows them
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
@@ -62,21 +63,17 @@ class Driver:
         self._kernel = kernel
         self._settings = settings
         self._session = Session(key=kernel.key.encode(), username="grader")
-        self._context = zmq.Context()
-        self._shell = self._connect("shell", zmq.DEALER)
-        self._control = self._connect("control", zmq.DEALER)
-        self._iopub = self._connect("iopub", zmq.SUB)
-        self._iopub.subscribe(b"")
-        self._process = kernel.pidfd
         self._watchdog = Watchdog(kernel.pidfd, settings)
-        self._poller = zmq.Poller()
-        for source in (self._shell, self._iopub, self._process, kernel.wire.fileno()):
-            self._poller.register(source, zmq.POLLIN)
+        self._shell = Channel(kernel.socket_path("shell"), "DEALER", _MAX_MESSAGE)
+        self._control = Channel(kernel.socket_path("control"), "DEALER", _MAX_MESSAGE)
+        self._iopub = Channel(kernel.socket_path("iopub"), "SUB", _MAX_MESSAGE)
+        self._wire_open = True
         self._asked = 0
 
     def close(self) -> None:
         """Drop the connections and end the kernel with everything in its box."""
-        self._context.destroy(linger=0)
+        for channel in (self._shell, self._control, self._iopub):
+            channel.close()
         self._kernel.kill()
         self._watchdog.close()
 
@@ -138,12 +135,9 @@ class Driver:
         replies: list[Any] = []
         collector = OutputCollector(0, 0)
         code = "__import__('box_probe').serve()"
-        content = self._run(
-            code, wall_s, collector, store_history=False, on_wire=lambda: self._on_wire(replies)
-        )
+        content = self._run(code, wall_s, collector, store_history=False, replies=replies)
         if not replies:  # the reply may have come just after the kernel's own
-            with contextlib.suppress(BlockingIOError):
-                self._on_wire(replies)
+            self._on_wire(replies)
         if replies:
             return replies[0]
         if content is None:
@@ -156,7 +150,7 @@ class Driver:
         wall_s: float,
         collector: OutputCollector,
         store_history: bool,
-        on_wire: Callable[[], None] | None = None,
+        replies: list[Any] | None = None,
     ) -> dict[str, Any] | None:
         """Execute and wait for reply and idle; the reply's content, or None after an interrupt."""
         request = {
@@ -173,7 +167,7 @@ class Driver:
         idle: list[bool] = []
 
         def on_shell(message: _Message) -> None:
-            if message.parent == number and message.kind == "execute_reply":
+            if message.parent == number and message.kind == "execute_reply" and not reply:
                 reply.append(message.content)
 
         def on_iopub(message: _Message) -> None:
@@ -187,14 +181,14 @@ class Driver:
         deadline = time.monotonic() + wall_s
         interrupted = False
         while not reply:
-            if not self._turn(deadline, on_shell, on_iopub, on_wire):
+            if not self._turn(deadline, on_shell, on_iopub, replies):
                 if interrupted:
                     raise Dead("time", "it did not stop when it was interrupted")
                 interrupted = True
                 self._send(self._control, "interrupt_request", {})
                 deadline = time.monotonic() + _INTERRUPT_GRACE_S
         deadline = time.monotonic() + _IDLE_GRACE_S
-        while not idle and self._turn(deadline, on_shell, on_iopub, on_wire):
+        while not idle and self._turn(deadline, on_shell, on_iopub, replies):
             pass
         return None if interrupted else reply[0]
 
@@ -203,53 +197,81 @@ class Driver:
         deadline: float,
         on_shell: Callable[[_Message], None],
         on_iopub: Callable[[_Message], None],
-        on_wire: Callable[[], None] | None = None,
+        replies: list[Any] | None = None,
     ) -> bool:
         """Handle what has arrived; False when nothing did until the deadline.
 
         Raises:
             Dead: when the kernel has ended, or the box went over a limit.
         """
-        ready: dict[Any, int] = {}
-        while not ready:
+        ready: set[int] = set()
+        mail = False
+        while not ready and not mail:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 return False
-            ready = dict(self._poller.poll(max(1, int(min(left_s, LOOK_EVERY_S) * 1000))))
+            mail = self._shell.has_mail or self._iopub.has_mail
+            ready = self._wait(0 if mail else min(left_s, LOOK_EVERY_S))
             self._bite(self._watchdog.look())
-        for source, handler in ((self._iopub, on_iopub), (self._shell, on_shell)):
-            if source in ready:
-                message = _receive(source)
-                if message is not None:
-                    handler(message)
-        if self._kernel.wire.fileno() in ready and self._process not in ready:
-            if on_wire is None:
-                self._on_wire([])  # nobody asked: receive and forget
-            else:
-                on_wire()
-        if self._process in ready:
+        for channel, handler in ((self._iopub, on_iopub), (self._shell, on_shell)):
+            if channel.fileno() in ready and not channel.has_mail:
+                channel.read()
+            message = _message_of(channel.take() or [])
+            if message is not None:
+                handler(message)
+        if self._kernel.wire.fileno() in ready:
+            self._on_wire(replies)
+        if self._kernel.pidfd in ready or self._shell.broken:
+            select.select([self._kernel.pidfd], [], [], 1.0)  # its sockets close before it is gone
             self._bite(self._watchdog.after_death())
-            raise Dead("kernel", "its kernel died")
+            raise Dead("kernel", "its kernel died or closed its connection")
         return True
+
+    def _wait(self, wall_s: float) -> set[int]:
+        """The descriptors that have something to read; sends what could not be sent before."""
+        poller = select.poll()
+        poller.register(self._kernel.pidfd, select.POLLIN)
+        if self._wire_open:
+            poller.register(self._kernel.wire.fileno(), select.POLLIN)
+        for channel in (self._shell, self._iopub, self._control):
+            if not channel.broken:
+                reads = 0 if channel is self._control else select.POLLIN
+                writes = select.POLLOUT if channel.wants_to_write else 0
+                poller.register(channel.fileno(), reads | writes)
+        ready = dict(poller.poll(max(0, round(wall_s * 1000 + 0.5))))
+        for channel in (self._shell, self._iopub, self._control):
+            if channel.wants_to_write and channel.fileno() in ready:
+                channel.flush()
+        if not self._control.broken and self._control.fileno() in ready:
+            self._control.read()  # replies to an interrupt, and its end
+            while self._control.take():
+                pass
+        return {descriptor for descriptor, event in ready.items() if event & ~select.POLLOUT}
 
     @staticmethod
     def _bite(excess: Excess | None) -> None:
         if excess is not None:
             raise Dead(excess.limit, excess.message)
 
-    def _on_wire(self, replies: list[Any]) -> None:
-        packet, descriptors, _flags, _address = socket.recv_fds(
-            self._kernel.wire, 4096, 8, socket.MSG_DONTWAIT
-        )
+    def _on_wire(self, replies: list[Any] | None) -> None:
+        """Take a packet from the wire: the first answer to the question counts, all else is dropped."""
+        descriptors: list[int] = []
         try:
-            if not packet:  # the kernel closed its end of the wire
-                self._poller.unregister(self._kernel.wire.fileno())
+            packet, descriptors, _flags, _address = socket.recv_fds(
+                self._kernel.wire, 4096, 8, socket.MSG_DONTWAIT
+            )
+            if not packet:  # the kernel closed its end of the wire, or says so
+                self._wire_open = False
                 return
-            header = json.loads(packet)
-            if len(descriptors) != 1 or header.get("id") != self._asked:
+            if replies is None or replies or len(descriptors) != 1:
                 return
-            replies.append(plain_data.loads(self._read_sealed(descriptors[0])))
-        except (ValueError, AttributeError, OSError):
+            if json.loads(packet).get("id") == self._asked:
+                replies.append(plain_data.loads(self._read_sealed(descriptors[0])))
+        except BlockingIOError:
+            return
+        except ConnectionResetError:  # closed, with a question in it that nobody read
+            self._wire_open = False
+        except (ValueError, AttributeError, RecursionError, OSError):
             return
         finally:
             for descriptor in descriptors:
@@ -283,19 +305,9 @@ class Driver:
                     "kernel", f"its kernel takes no more questions ({error.strerror})"
                 ) from None
 
-    def _connect(self, channel: str, kind: int) -> zmq.Socket[bytes]:
-        connection: zmq.Socket[bytes] = self._context.socket(kind)
-        connection.setsockopt(zmq.MAXMSGSIZE, _MAX_MESSAGE)
-        connection.setsockopt(zmq.RCVHWM, 64)
-        connection.setsockopt(zmq.LINGER, 0)
-        connection.setsockopt(zmq.RECONNECT_IVL, -1)
-        connection.connect(self._kernel.endpoint(channel))
-        return connection
-
-    def _send(self, connection: zmq.Socket[bytes], kind: str, content: dict[str, Any]) -> str:
+    def _send(self, channel: Channel, kind: str, content: dict[str, Any]) -> str:
         message = self._session.msg(kind, content)
-        with contextlib.suppress(zmq.Again):
-            connection.send_multipart(self._session.serialize(message), zmq.DONTWAIT)
+        channel.send(self._session.serialize(message))
         return str(message["header"]["msg_id"])
 
 
@@ -306,16 +318,18 @@ class _Message:
     content: dict[str, Any]
 
 
-def _receive(connection: zmq.Socket[bytes]) -> _Message | None:
-    """One message, or None for anything that is none."""
+def _message_of(frames: list[bytes]) -> _Message | None:
+    """A message from its parts, or None for anything that is none."""
     try:
-        frames = connection.recv_multipart(zmq.DONTWAIT)
         start = frames.index(b"<IDS|MSG>")
-        header, parent, _metadata, content = (
-            json.loads(part) for part in frames[start + 2 : start + 6]
-        )
-        if isinstance(content, dict) and isinstance(parent, dict):
-            return _Message(str(header["msg_type"]), str(parent.get("msg_id", "")), content)
-    except (zmq.Again, ValueError, KeyError, TypeError, RecursionError, AttributeError):
+        header, parent, _metadata, content = frames[start + 2 : start + 6]
+        if max(len(header), len(parent)) > _MAX_HEADER:
+            return None
+        kind = json.loads(header)["msg_type"]
+        above = json.loads(parent)
+        said = json.loads(content)
+        if isinstance(said, dict) and isinstance(above, dict):
+            return _Message(str(kind), str(above.get("msg_id", "")), said)
+    except (ValueError, KeyError, TypeError, RecursionError, AttributeError):
         pass
     return None

@@ -63,9 +63,9 @@ class BoxedKernel:
     process: subprocess.Popen[bytes] | None = None  # the wall, where the kernel has one of its own
     _killed: bool = False
 
-    def endpoint(self, channel: str) -> str:
+    def socket_path(self, channel: str) -> str:
         """Where a client connects to for a channel of the Jupyter protocol."""
-        return f"ipc://{self.folder}/kernel-{CHANNELS.index(channel) + 1}"
+        return f"{self.folder}/kernel-{CHANNELS.index(channel) + 1}"
 
     @property
     def alive(self) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograder.clean import clean_bundle
+from autograder.clean import clean_bundle, clean_text
+
+_MAX_LINES = 1000  # of a traceback; a recursion that never ends has some sixty
 
 
 class OutputCollector:
@@ -22,6 +24,9 @@ class OutputCollector:
         if kind == "clear_output":
             self._clear_next = True
             return
+        if self._cut or self._left_bytes <= 0:  # nothing more is kept, so nothing more is cleaned
+            self._cut = True
+            return
         output = _output_from(kind, content)
         if output is None:
             return
@@ -29,7 +34,7 @@ class OutputCollector:
             self._outputs.clear()
             self._clear_next = False
         size = _size(output)
-        if self._cut or size > self._left_bytes:
+        if size > self._left_bytes:
             self._cut = True
             return
         last = self._outputs[-1] if self._outputs else {}
@@ -52,7 +57,7 @@ class OutputCollector:
 def _output_from(kind: str, content: dict[str, Any]) -> dict[str, Any] | None:
     if kind == "stream":
         name = "stderr" if content.get("name") == "stderr" else "stdout"
-        return {"output_type": "stream", "name": name, "text": str(content.get("text", ""))}
+        return {"output_type": "stream", "name": name, "text": _text(content, "text")}
     if kind in ("display_data", "execute_result"):
         data = clean_bundle(content.get("data"))
         if not data:
@@ -60,15 +65,16 @@ def _output_from(kind: str, content: dict[str, Any]) -> dict[str, Any] | None:
         output: dict[str, Any] = {"output_type": kind, "data": data, "metadata": {}}
         if kind == "execute_result":
             count = content.get("execution_count")
-            output["execution_count"] = count if isinstance(count, int) else None
+            known = type(count) is int and 0 <= count < 2**31
+            output["execution_count"] = count if known else None
         return output
     if kind == "error":
         lines = content.get("traceback")
         return {
             "output_type": "error",
-            "ename": str(content.get("ename", "")),
-            "evalue": str(content.get("evalue", "")),
-            "traceback": [str(line) for line in lines] if isinstance(lines, list) else [],
+            "ename": _text(content, "ename"),
+            "evalue": _text(content, "evalue"),
+            "traceback": [clean_text(line) for line in _lines(lines)],
         }
     return None
 
@@ -78,7 +84,17 @@ def _size(output: dict[str, Any]) -> int:
         return sum(len(value) for value in output["data"].values())
     if "text" in output:
         return len(output["text"])
-    return len(output["evalue"]) + sum(len(line) for line in output["traceback"])
+    return len(output["ename"]) + len(output["evalue"]) + sum(map(len, output["traceback"]))
+
+
+def _text(content: dict[str, Any], name: str) -> str:
+    text = content.get(name, "")
+    return clean_text(text) if isinstance(text, str) else ""
+
+
+def _lines(lines: Any) -> list[str]:
+    found = lines[:_MAX_LINES] if isinstance(lines, list) else []
+    return [line for line in found if isinstance(line, str)]
 
 
 def _overwrite_lines(text: str) -> str:

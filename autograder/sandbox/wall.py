@@ -93,9 +93,7 @@ class WallLayout:
             command += ["--ro-bind", str(file), f"/box/{file.name}"]
         if self._data is not None:
             command += ["--ro-bind", str(self._data), DATA]
-        command += [*self._files, "--remount-ro", "/"]
-        if self._warm:
-            command += ["--remount-ro", "/dev"]
+        command += [*self._files, "--remount-ro", "/", "--remount-ro", "/dev"]
         command += ["--chdir", WORK, "--clearenv"]
         for name, value in _environment(self._settings, self._data).items():
             command += ["--setenv", name, value]

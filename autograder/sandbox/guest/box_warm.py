@@ -191,7 +191,9 @@ def _unpack(fd: int) -> None:
         content = stream.read()
     if content:
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            archive.extractall("/work", filter="data")
+            # Not by an argument: Python 3.11.2, which is Debian 12's, has none.
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)
+            archive.extractall("/work")
 
 
 def _redirect_standard_streams(log: int) -> None:

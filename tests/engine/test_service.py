@@ -1,0 +1,98 @@
+"""The judge's workers: each job is judged once, and a worker that dies costs nobody a mark."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from autograder.course import Course, load_course
+from autograder.engine.hand_ins import take_in
+from autograder.engine.job import Job
+from autograder.engine.service import JudgeService, judge_service
+from autograder.errors import KitError
+from autograder.scorecard import Verdict
+from tests.tiny_course import GRADERS, TinyCourse
+
+KILLS_ITS_WORKER = (
+    GRADERS
+    + """
+
+@graded("mean_tests")
+def test_that_kills_the_judge(student):
+    \"\"\"Row.\"\"\"
+    import os, pathlib, signal
+
+    marker = pathlib.Path(__file__).with_name("killed")
+    if not marker.exists() or ALWAYS:
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, released: Path) -> TinyCourse:
+    made = TinyCourse(tmp_path, released=released)
+    made.hand_in("ada")
+    return made
+
+
+def job_of(course: Course, student: str = "ada") -> Job:
+    return take_in(course, "tiny", student, course.submitted(student, "tiny")).jobs["tiny"]
+
+
+def verdicts(service: JudgeService, job: Job) -> list[Verdict | None]:
+    return [item.verdict for item in service.result(job).card.items]
+
+
+RIGHT = [Verdict.PASSED, Verdict.PASSED, None]
+
+
+def test_a_worker_that_is_killed_is_replaced(tiny: TinyCourse) -> None:
+    tiny.write("graders/tiny/test_tiny.py", KILLS_ITS_WORKER.replace("ALWAYS", "False"))
+    assert verdicts(judge_service(), job_of(load_course(tiny.root))) == RIGHT
+
+
+def test_a_job_that_always_kills_its_worker_is_ours_and_the_next_is_judged(
+    tiny: TinyCourse,
+) -> None:
+    tiny.write("graders/tiny/test_tiny.py", KILLS_ITS_WORKER.replace("ALWAYS", "True"))
+    course = load_course(tiny.root)
+    with pytest.raises(KitError, match="tiny of ada died twice"):
+        judge_service().result(job_of(course))
+    tiny.write("graders/tiny/test_tiny.py", GRADERS)
+    assert verdicts(judge_service(), job_of(course)) == RIGHT
+
+
+def test_workers_killed_while_idle_do_not_stop_the_next_class(tiny: TinyCourse) -> None:
+    service, course = judge_service(), load_course(tiny.root)
+    assert verdicts(service, job_of(course)) == RIGHT
+    assert service._pool is not None
+    for process in list(service._pool._processes.values()):
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+    service.submit(job_of(course))
+    assert verdicts(service, job_of(course)) == RIGHT
+
+
+def test_a_job_is_judged_once_however_often_it_is_handed_in(tiny: TinyCourse) -> None:
+    job = job_of(load_course(tiny.root))
+    service = judge_service()
+    first = service.submit(job)
+    assert service.submit(job) is first
+    assert service.result(job) is first.result()
+    assert service.submit(job) is not first
+    service.result(job)
+
+
+def test_the_name_of_the_student_changes_no_challenge(tiny: TinyCourse) -> None:
+    tiny.hand_in("bob")
+    course = load_course(tiny.root)
+    assert job_of(course, "ada").hand_in == job_of(course, "bob").hand_in
+    tiny.hand_in("bob", {"why": "other words"})
+    assert job_of(course, "ada").hand_in == job_of(course, "bob").hand_in, "only code counts"
+    tiny.hand_in("bob", extra="x = 1")
+    assert job_of(course, "ada").hand_in != job_of(course, "bob").hand_in

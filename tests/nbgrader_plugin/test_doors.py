@@ -1,0 +1,199 @@
+"""Every door gives the same marks, and without the kit's configuration no door opens."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder.course import load_course
+from autograder.engine import gradebook
+from tests.tiny_course import TinyCourse
+
+STUDENTS = ("ada", "bob", "cem", "dan")
+MARKS = {
+    "ada": {"double_tests": 3.0, "mean_tests": 4.0, "why": None},
+    "bob": {"double_tests": 1.0, "mean_tests": 4.0, "why": 0.0},
+    "cem": {"double_tests": None, "mean_tests": None, "why": None},
+    "dan": {"double_tests": 0.0, "mean_tests": 0.0, "why": None},
+}
+
+
+def class_of(root: Path, released: Path) -> TinyCourse:
+    tiny = TinyCourse(root, released=released)
+    tiny.hand_in("ada")
+    tiny.hand_in(
+        "bob", {"double": "def double(x):\n    return 2 * abs(x)", "why": "YOUR ANSWER HERE"}
+    )
+    tiny.write("submitted/cem/tiny/tiny.ipynb", "[]")
+    tiny.hand_in("dan", {"double": "", "mean": ""}, extra="import os; os._exit(1)")
+    return tiny
+
+
+def marks_in(root: Path) -> dict[str, dict[str, float | None]]:
+    with gradebook.open_gradebook(load_course(root)) as book:
+        return {
+            student: {
+                grade.name: grade.auto_score
+                for notebook in book.find_submission("tiny", student).notebooks
+                for grade in notebook.grades
+            }
+            for student in STUDENTS
+        }
+
+
+def run(command: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    one_core = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]  # so one worker
+    return subprocess.run(
+        [*one_core, *command],
+        cwd=cwd,
+        env={**os.environ, "JUPYTER_CONFIG_DIR": str(cwd / "no-config"), **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+NBGRADER = [sys.executable, "-m", "nbgrader"]
+AUTOGRADE = [*NBGRADER, "autograde", "tiny"]
+
+
+def test_nbgrader_autograde_gives_the_same_marks(tmp_path: Path, released: Path) -> None:
+    class_of(tmp_path, released)
+    done = run(AUTOGRADE, tmp_path)
+    assert marks_in(tmp_path) == MARKS, done.stderr
+    assert "cem: not graded" in done.stderr
+
+
+API = """
+import json, sys
+from nbgrader.apps import NbGraderAPI
+from traitlets.config import PyFileConfigLoader
+config = PyFileConfigLoader("nbgrader_config.py", path=sys.argv[1]).load_config()
+api = NbGraderAPI(config=config)
+for student in sys.argv[2:]:
+    print(json.dumps(api.autograde("tiny", student, force=True, create=True)))
+"""
+
+
+def test_the_formgraders_button_gives_the_same_marks_from_another_folder(
+    tmp_path: Path, released: Path
+) -> None:
+    course, elsewhere = tmp_path / "course", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    class_of(course, released)
+    done = run([sys.executable, "-c", API, str(course), *STUDENTS], elsewhere)
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [entry["success"] for entry in said] == [True] * 4, done.stderr
+    assert marks_in(course) == MARKS
+
+
+def test_autograder_grade_gives_these_marks_and_ends_with_3_where_staff_must_act(tmp_path: Path, released: Path) -> None:
+    class_of(tmp_path, released)
+    done = run([sys.executable, "-m", "autograder", "grade", "tiny"], tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert marks_in(tmp_path) == MARKS
+    assert "cem needs staff: tiny: tiny.ipynb is JSON, but no notebook" in done.stderr
+    (tmp_path / "submitted/cem/tiny/tiny.ipynb").unlink()
+    done = run([sys.executable, "-m", "autograder", "grade", "tiny"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "3 hand-ins were graded before" in done.stdout
+
+
+def break_syntax(tiny: TinyCourse) -> Path:
+    tiny.write("course_config.py", tiny.config + "\nc.BoxSettings.memory_mib = (\n")
+    return tiny.root
+
+
+def break_the_name(tiny: TinyCourse) -> Path:
+    tiny.write("nbgrader_config.py", 'load_subconfig("course_confg.py")\n')
+    return tiny.root
+
+
+def break_the_import(tiny: TinyCourse) -> Path:
+    tiny.write("course_config.py", "import no_such_module\n" + tiny.config)
+    return tiny.root
+
+
+def break_the_file(tiny: TinyCourse) -> Path:
+    (tiny.root / "nbgrader_config.py").unlink()
+    return tiny.root
+
+
+BREAKS = (break_syntax, break_the_name, break_the_import, break_the_file)
+
+
+@pytest.mark.parametrize("breaks", BREAKS)
+def test_without_the_configuration_stock_nbgrader_runs_no_code_of_a_students(
+    breaks: object, tmp_path: Path, released: Path
+) -> None:
+    tiny = TinyCourse(tmp_path / "course", released=released)
+    marker = tmp_path / "the-students-code-ran-here"
+    tiny.hand_in("eve", extra=f"open({str(marker)!r}, 'w').close()")
+    cwd = breaks(tiny)  # type: ignore[operator]
+    done = run([*AUTOGRADE, f"--course-dir={tiny.root}"], cwd)
+    assert not marker.exists()
+    assert done.returncode != 0
+    assert not (tiny.root / "autograded" / "eve" / "tiny" / "tiny.ipynb").exists()
+
+
+def test_an_api_that_was_not_configured_runs_no_code_of_a_students(
+    tmp_path: Path, released: Path
+) -> None:
+    """A notebook server that was started elsewhere, and told only where the course is."""
+    tiny = TinyCourse(tmp_path / "course", released=released)
+    marker = tmp_path / "the-students-code-ran-here"
+    tiny.hand_in("eve", extra=f"open({str(marker)!r}, 'w').close()")
+    tiny.write("only_the_root.py", f"c = get_config()\nc.CourseDirectory.root = {str(tiny.root)!r}\n")
+    code = API.replace("nbgrader_config.py", "only_the_root.py")
+    done = run([sys.executable, "-c", code, str(tiny.root), "eve"], tmp_path)
+    assert json.loads(done.stdout)["success"] is False, done.stderr
+    assert not marker.exists()
+
+
+WITHOUT_A_WALL = """
+import sys
+from autograder.errors import BoxUnavailable
+from autograder.sandbox import wall
+
+def missing(name):
+    raise BoxUnavailable("Install it: sudo apt-get install bubblewrap")
+
+wall._tool = missing
+from {module} import {main}
+sys.exit({main}())
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "main", "arguments"),
+    [
+        ("nbgrader.apps.nbgraderapp", "main", ["autograde", "tiny"]),
+        ("autograder.cli", "main", ["grade", "tiny"]),
+    ],
+)
+def test_without_bubblewrap_nothing_is_graded_and_the_repair_is_named(
+    module: str, main: str, arguments: list[str], tmp_path: Path, released: Path
+) -> None:
+    tiny = TinyCourse(tmp_path, released=released)
+    tiny.hand_in("ada")
+    code = WITHOUT_A_WALL.format(module=module, main=main)
+    done = run([sys.executable, "-c", code, *arguments], tmp_path)
+    assert done.returncode != 0
+    assert "apt-get install bubblewrap" in done.stderr
+    with gradebook.open_gradebook(load_course(tmp_path)) as book:
+        assert book.students == []
+    assert not (tmp_path / "autograded").exists()
+
+
+def test_the_kit_is_connected_without_heavy_imports() -> None:
+    """Every nbgrader command and every notebook server reads the configuration."""
+    code = "import sys, autograder.nbgrader_plugin; print('torch' in sys.modules, 'pytest' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]

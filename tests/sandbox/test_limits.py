@@ -1,0 +1,294 @@
+"""Limits: what a cell or a probe does to its kernel costs only itself, and the grader nothing."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.errors import BadReply, LimitHit, NameMissing, StudentFault, StudentRaised
+from autograder.grading import Student
+from autograder.sandbox import BoxSettings, open_box
+from autograder.sandbox.box import Box, CellRun
+
+STUBBORN = """
+while True:
+    try:
+        while True: pass
+    except KeyboardInterrupt:
+        pass
+"""
+HOG = """
+held = []
+while True:
+    held.append(bytearray(64 * 2**20))
+    held[-1][::4096] = b'x' * len(held[-1][::4096])
+"""
+FLOOD = """
+import sys
+for _ in range(200):
+    print('x' * 2**20)
+"""
+DISPLAYS = """
+from IPython.display import display
+for n in range(100_000):
+    display(n)
+"""
+CELLS = {
+    "first": "x = [1]",
+    "endless": "while True: pass",
+    "second": "x.append(2)",
+    "stubborn": STUBBORN,
+    "third": "x.append(3)",
+    "exit": "x.append('lost'); import os; os._exit(0)",
+    "fourth": "x.append(4)",
+    "crash": "import ctypes; ctypes.string_at(0)",
+    "killed": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    "fifth": "x.append(5)",
+    "hog": HOG,
+    "sixth": "x.append(6)",
+    "error": "x.append(7); raise ValueError('half: \\ud83d')",
+    "sys.exit": "import sys; sys.exit('bye')",
+    "stderr": "import sys, warnings; print('w', file=sys.stderr); warnings.warn('w'); x.append(8)",
+    "flood": FLOOD,
+    "displays": DISPLAYS,
+    "half": "print('half a character: \\ud83d')",
+    "input": "input('your name? ')",
+    "syntax": "def broken(:",
+    "nothing": "",
+    "big line": "print('y' * (30 * 2**20))",
+    "functions": (
+        "def endless():\n    while True: pass\n"
+        "def stubborn():\n" + "\n".join("    " + line for line in STUBBORN.strip().splitlines()) + "\n"
+        "def die():\n    import os; os._exit(1)\n"
+        "def leave():\n    raise SystemExit(3)\n"
+        "def hog():\n" + "\n".join("    " + line for line in HOG.strip().splitlines()) + "\n"
+        "def large():\n    import torch; return torch.zeros(40 * 2**20)\n"
+        "def deep():\n    r = []\n    for _ in range(100): r = [r]\n    return r\n"
+        "def odd():\n    return object()\n"
+        "def state():\n    return x\n"
+        "def loud():\n    print('x' * 2**22); import sys; sys.stderr.write('e' * 2**20); return 1"
+    ),
+    "last": "x.append(9)",
+}  # fmt: skip
+
+
+def settings_of(**changes: Any) -> BoxSettings:
+    usual = {
+        "cell_wall_s": 8.0,
+        "probe_wall_s": 8.0,
+        "memory_mib": 700,
+        "output_mib": 1,
+        "outputs": 50,
+    }
+    return BoxSettings(
+        **{**usual, "restarts": 50, "notebook_wall_s": 600.0, "reply_mib": 64, **changes}
+    )
+
+
+class PeakMemory:
+    """The most memory that this process held at once, over what it had at the start, in MiB."""
+
+    def __enter__(self) -> PeakMemory:
+        gc.collect()
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from now
+        self._before = self._read("VmRSS")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.mib = self._read("VmHWM") - self._before
+
+    @staticmethod
+    def _read(key: str) -> float:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
+
+
+@pytest.fixture(scope="module")
+def box_and_peak() -> Iterator[tuple[Box, float]]:
+    with open_box(settings_of(), list(CELLS.values())) as box:
+        with PeakMemory() as peak:
+            box.run_cells()
+        yield box, peak.mib
+
+
+@pytest.fixture(scope="module")
+def box(box_and_peak: tuple[Box, float]) -> Box:
+    return box_and_peak[0]
+
+
+@pytest.fixture(scope="module")
+def runs(box: Box) -> dict[str, CellRun]:
+    return dict(zip(CELLS, box.runs, strict=True))
+
+
+@pytest.fixture(scope="module")
+def student(box: Box) -> Student:
+    return Student(box)
+
+
+def text_of(run: CellRun) -> str:
+    return "".join(str(output.get("text", "")) for output in run.outputs)
+
+
+STATUSES = {
+    "first": "ok",
+    "endless": "limit",
+    "second": "ok",
+    "stubborn": "limit",
+    "third": "ok",
+    "exit": "limit",
+    "fourth": "ok",
+    "crash": "limit",
+    "killed": "limit",
+    "fifth": "ok",
+    "sixth": "ok",
+    "error": "error",
+    "sys.exit": "error",
+    "stderr": "ok",
+    "half": "ok",
+    "input": "error",
+    "syntax": "error",
+    "nothing": "ok",
+    "functions": "ok",
+    "last": "ok",
+}
+
+
+@pytest.mark.parametrize("name", STATUSES)
+def test_a_cell_ends_as_it_should(name: str, runs: dict[str, CellRun]) -> None:
+    assert runs[name].status == STATUSES[name], runs[name].message
+
+
+def test_a_memory_hog_is_stopped(runs: dict[str, CellRun]) -> None:
+    assert runs["hog"].status in ("error", "limit")
+    assert "emory" in runs["hog"].message
+
+
+def test_a_loop_without_end_is_named_in_the_cells_output(runs: dict[str, CellRun]) -> None:
+    assert "loop that does not end" in text_of(runs["endless"])
+    assert "loop that does not end" in text_of(runs["stubborn"])
+
+
+def test_every_cell_that_ended_by_itself_left_its_state(student: Student) -> None:
+    assert student.state() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize("name", ["flood", "displays", "big line"])
+def test_too_much_output_is_cut_and_said_so(name: str, runs: dict[str, CellRun]) -> None:
+    run = runs[name]
+    assert run.status in ("ok", "limit")
+    assert len(run.outputs) <= 53
+    assert sum(len(str(output)) for output in run.outputs) < 2 * 2**20
+    assert run.outputs[-1]["name"] == "stderr"
+
+
+def test_what_is_printed_can_be_written_to_a_file(runs: dict[str, CellRun]) -> None:
+    for run in runs.values():
+        repr(run.outputs).encode()
+        for output in run.outputs:
+            str(output.get("text", "")).encode()
+            "".join(output.get("traceback", [])).encode()
+        run.message.encode()
+
+
+def test_the_graders_memory_stays_flat(box_and_peak: tuple[Box, float]) -> None:
+    assert box_and_peak[1] < 120
+
+
+ODD_ENDS: list[tuple[str, type[StudentFault], str]] = [
+    ("endless", LimitHit, "loop that does not end"),
+    ("stubborn", LimitHit, "loop that does not end"),
+    ("die", LimitHit, "died"),
+    ("leave", StudentRaised, "SystemExit"),
+    ("hog", StudentFault, "emory"),
+    ("large", BadReply, ""),
+    ("deep", BadReply, ""),
+    ("nothing_of_this_name", NameMissing, "nothing_of_this_name"),
+]
+
+
+@pytest.mark.parametrize(("name", "fault", "said"), ODD_ENDS)
+def test_a_probe_that_ends_oddly_costs_only_itself(
+    name: str, fault: type[StudentFault], said: str, student: Student
+) -> None:
+    with pytest.raises(fault, match=said):
+        getattr(student, name)()
+    assert student.state() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
+def test_what_a_probe_prints_is_dropped(student: Student) -> None:
+    with PeakMemory() as peak:
+        assert student.loud() == 1
+    assert peak.mib < 60
+
+
+def test_a_missing_name_is_explained_by_the_cell_that_broke(student: Student) -> None:
+    with pytest.raises(NameMissing, match="SyntaxError"):
+        student.broken()
+
+
+def test_a_notebook_that_kills_its_kernel_too_often_is_not_started_again() -> None:
+    die = "import os; os._exit(0)"
+    with open_box(settings_of(restarts=2), ["x = 1", die, die, die, "x = 2", "x"]) as box:
+        runs = box.run_cells()
+        assert [run.status for run in runs] == [
+            "ok",
+            "limit",
+            "limit",
+            "limit",
+            "skipped",
+            "skipped",
+        ]
+        assert "more than 2 times" in runs[-1].message
+        with pytest.raises(LimitHit, match="more than 2 times"):
+            Student(box).anything()
+
+
+def test_a_notebook_has_one_time_for_all_its_cells_and_probes() -> None:
+    nap = "import time; time.sleep(1.5)"
+    with open_box(settings_of(notebook_wall_s=4.0), [nap] * 5) as box:
+        runs = box.run_cells()
+        assert runs[0].status == "ok"
+        assert runs[-1].status == "skipped"
+        assert "used up its 4 seconds" in runs[-1].message
+        for _ in range(2):
+            with pytest.raises(LimitHit, match="used up its 4 seconds"):
+                Student(box).anything()
+
+
+def test_a_cell_that_dies_when_it_is_replayed_ends_in_a_limit() -> None:
+    """The state that it leaves outside of the kernel is gone, so it may end otherwise the next time."""
+    die_later = "import os\nif os.environ.get('AUTOGRADER_BOX'):\n    def die(): os._exit(1)\n"
+    cells = [die_later, "import threading; threading.Timer(0.3, die).start()", "while True: pass"]
+    with open_box(settings_of(restarts=3), cells) as box:
+        statuses = {run.status for run in box.run_cells()}
+        assert statuses <= {"ok", "limit", "skipped"}
+        for _, __ in itertools.product(range(2), range(2)):
+            with pytest.raises(StudentFault):
+                Student(box).anything()
+
+
+def test_a_fork_bomb_fills_its_own_box_only() -> None:
+    bomb = (
+        "import os, time\nmade = 0\ntry:\n    while made < 2000:\n"
+        "        if os.fork() == 0:\n            time.sleep(60); os._exit(0)\n        made += 1\n"
+        "except OSError as error:\n    print('stopped at', made)"
+    )
+    with open_box(settings_of(processes=100, cell_wall_s=30.0), [bomb, "1"]) as box:
+        runs = box.run_cells()
+        assert "stopped at" in text_of(runs[0]) or runs[0].status == "limit"
+
+
+def test_a_work_folder_has_an_end() -> None:
+    fill = (
+        "try:\n    with open('big', 'wb') as f:\n        for _ in range(100): f.write(b'x' * 2**20)\n"
+        "except OSError as error:\n    print('full', error.errno)"
+    )
+    with open_box(settings_of(disk_mib=20), [fill]) as box:
+        (run,) = box.run_cells()
+        assert "full" in text_of(run) or "XFSZ" in run.message or run.status == "limit"
