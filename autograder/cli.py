@@ -190,8 +190,12 @@ def score(ctx: click.Context, path: Path, assignment: str | None, json_file: Pat
     type=click.Path(file_okay=False, path_type=Path),
     help="Where to make the demo course; by default a new scratch folder.",
 )
-def demo(into: Path | None) -> None:
-    """Make a demo course with a small class, grade it, and show the marks."""
+@click.pass_context
+def demo(ctx: click.Context, into: Path | None) -> None:
+    """Make a demo course with a small class, grade it, and show the marks.
+
+    Exit code 1 if a hand-in did not get the marks that it should.
+    """
     from autograder.engine.demo import run_demo
 
     with _Bar() as bar:
@@ -202,6 +206,9 @@ def demo(into: Path | None) -> None:
     click.echo("")
     for what, path in done.places.items():
         click.echo(f"{what:<28} {path}")
+    for student, items in done.unexpected.items():
+        click.secho(f"{student} did not get what was expected: {items}", fg="red", err=True)
+    ctx.exit(1 if done.unexpected else 0)
 
 
 @main.group()

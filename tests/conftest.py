@@ -30,7 +30,6 @@ def _one_judge() -> Iterator[None]:
     """All tests of a process share one worker, for starting one takes long; none is left behind."""
     from autograder.engine import service
     from autograder.sandbox import warm
-    from autograder.sandbox import warm
 
     service._service = service.JudgeService(workers=1)
     yield

@@ -101,7 +101,7 @@ def test_the_hidden_test_in_the_readme_works(
     from autograder.grading.plugin import judge
 
     monkeypatch.syspath_prepend(str(ROOT / "tests" / "graders"))
-    from fake_box import FakeBox
+    from tests.graders.fake_box import FakeBox
 
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     grader = tmp_path / "test_readme.py"

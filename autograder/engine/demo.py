@@ -34,6 +34,7 @@ class DemoRun:
     marks: dict[tuple[str, str, str], float | None]  # by student, notebook, grade_id
     places: dict[str, Path]  # what there is to look at
     course: Path
+    unexpected: dict[str, str]  # by student: how the marks differ from what they should be
 
 
 def run_demo(into: Path | None = None, progress: Progress = lambda *_: None) -> DemoRun:
@@ -68,7 +69,21 @@ def run_demo(into: Path | None = None, progress: Progress = lambda *_: None) -> 
         "gradebook": course.records / "gradebook.db",
         "log": log_file,
     }
-    return DemoRun(run, marks, places, root)
+    return DemoRun(run, marks, places, root, _unexpected(run, expected_marks()))
+
+
+def _unexpected(
+    run: ClassRun, expected: Mapping[str, Mapping[str, float | None]]
+) -> dict[str, str]:
+    """Where the class did not get the marks that its cases say."""
+    seen = {card.student: {item.grade_id: item.score for item in card.items} for card in run.cards}
+    found = {}
+    for student, items in expected.items():
+        marks = seen.get(student, {})
+        wrong = [name for name, score in items.items() if marks.get(name) != score]
+        if wrong:
+            found[student] = ", ".join(f"{name}: {marks.get(name)}" for name in wrong)
+    return found
 
 
 def plans() -> tuple[HandInPlan, ...]:

@@ -20,7 +20,7 @@ from autograder.scorecard import Verdict
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fake_box import FakeBox
+from tests.graders.fake_box import FakeBox
 
 GRADERS = Path(__file__).parents[2] / "autograder" / "graders" / "vgg16"
 LIES: tuple[Any, ...] = (

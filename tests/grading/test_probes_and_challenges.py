@@ -21,7 +21,7 @@ def helper(x: int) -> int:
 
 
 @probe(uses=(helper,))
-def with_much_to_hide(double: Any, x: "np.ndarray[Any, Any]" = None) -> dict[str, Any]:  # type: ignore[assignment]
+def with_much_to_hide(double: Any, x: np.ndarray[Any, Any] = None) -> dict[str, Any]:  # type: ignore[assignment]
     """Says the answer: 42."""
     # a comment with the answer: 42
     import math
@@ -30,17 +30,17 @@ def with_much_to_hide(double: Any, x: "np.ndarray[Any, Any]" = None) -> dict[str
         """A docstring with the answer: 42."""
 
         value: int = 5
-        declared: "NoSuchType"  # type: ignore[name-defined]  # noqa: F821
+        declared: NoSuchType  # type: ignore[name-defined]  # noqa: F821
 
-        def method(self) -> "NoSuchType":  # type: ignore[name-defined]  # noqa: F821
+        def method(self) -> NoSuchType:  # type: ignore[name-defined]  # noqa: F821
             """The answer: 42."""
             return self.value
 
-    async def inner(y: "NoSuchType") -> "NoSuchType":  # type: ignore[name-defined]  # noqa: F821
+    async def inner(y: NoSuchType) -> NoSuchType:  # type: ignore[name-defined]  # noqa: F821
         """The answer: 42."""
         return y
 
-    local: "NoSuchType" = [part for part in (1, 2)]  # type: ignore[name-defined]  # noqa: F821
+    local: NoSuchType = [part for part in (1, 2)]  # type: ignore[name-defined]  # noqa: F821
     return {"seen": double(helper(math.floor(2.5))), "local": local, "inner": Inner().method()}
 
 

@@ -94,7 +94,9 @@ def test_the_formgraders_button_gives_the_same_marks_from_another_folder(
     assert marks_in(course) == MARKS
 
 
-def test_autograder_grade_gives_these_marks_and_ends_with_3_where_staff_must_act(tmp_path: Path, released: Path) -> None:
+def test_autograder_grade_gives_these_marks_and_ends_with_3_where_staff_must_act(
+    tmp_path: Path, released: Path
+) -> None:
     class_of(tmp_path, released)
     done = run([sys.executable, "-m", "autograder", "grade", "tiny"], tmp_path)
     assert done.returncode == 3, done.stderr
@@ -150,7 +152,9 @@ def test_an_api_that_was_not_configured_runs_no_code_of_a_students(
     tiny = TinyCourse(tmp_path / "course", released=released)
     marker = tmp_path / "the-students-code-ran-here"
     tiny.hand_in("eve", extra=f"open({str(marker)!r}, 'w').close()")
-    tiny.write("only_the_root.py", f"c = get_config()\nc.CourseDirectory.root = {str(tiny.root)!r}\n")
+    tiny.write(
+        "only_the_root.py", f"c = get_config()\nc.CourseDirectory.root = {str(tiny.root)!r}\n"
+    )
     code = API.replace("nbgrader_config.py", "only_the_root.py")
     done = run([sys.executable, "-c", code, str(tiny.root), "eve"], tmp_path)
     assert json.loads(done.stdout)["success"] is False, done.stderr

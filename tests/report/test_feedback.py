@@ -8,7 +8,7 @@ from nbformat import NotebookNode, v4
 
 from autograder.report.feedback import NOT_GRADED, render_feedback
 from autograder.scorecard import Check, Item, NotebookCard, Verdict
-from report.samples import (
+from tests.report.samples import (
     WRITTEN,
     about,
     check_cell,

@@ -8,14 +8,14 @@ from typing import Any
 
 import nbgrader.server_extensions.formgrader.handlers as formgrader
 import pytest
-from browser import missing_browser, open_browser
 from nbconvert.exporters import HTMLExporter
 from nbformat import v4
 from selenium.webdriver import Chrome
 from traitlets.config import Config
 
-from report.samples import check_cell, essay, picture, solution
-from report.test_injection import PAYLOADS, outputs, what_ran
+from tests.browser import missing_browser, open_browser
+from tests.report.samples import check_cell, essay, picture, solution
+from tests.report.test_injection import PAYLOADS, outputs, what_ran
 
 OURS = Config(
     {

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import missing_browser, open_browser
 from nbformat import NotebookNode, v4
 from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver import Chrome
 
 from autograder.report.feedback import render_feedback
 from autograder.scorecard import Check, Item, NotebookCard, Verdict
-from report.samples import about, check_cell, essay, picture, solution
+from tests.browser import missing_browser, open_browser
+from tests.report.samples import about, check_cell, essay, picture, solution
 
 pytestmark = pytest.mark.skipif(bool(missing_browser()), reason=missing_browser())
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from autograder.report.table import COLUMNS, Marks, class_table, to_csv, to_json
 from autograder.scorecard import Check, Item, Scorecard, Verdict
-from report.samples import WRITTEN, item, notebook_card, scorecard
+from tests.report.samples import WRITTEN, item, notebook_card, scorecard
 
 
 def shown(*cards: Scorecard, marks: Marks | None = None) -> str:

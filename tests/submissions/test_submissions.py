@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -46,13 +45,12 @@ POINTS: dict[str, dict[str, float]] = {
     },
 }
 
-sys.path.insert(0, str(ROOT / "tests" / "graders"))
 matplotlib.use("agg")
 
 
 def open_box(cells: dict[str, str]) -> BoxLike:
     """The box in which a case's cells run: the one place to choose it."""
-    from fake_box import FakeBox
+    from tests.graders.fake_box import FakeBox
 
     return Remembering(FakeBox(cells), cells)
 

@@ -1,9 +1,11 @@
-"""Find the thresholds of the short run: `python -m autograder.graders.vgg16.calibrate --seeds 100`.
+"""Find the thresholds of the short run: `python -m autograder.graders.vgg16.calibrate --seeds 250`.
 
 The reference is run with many seeds, each with a network, training images and hidden images of
-its own. A threshold lies six standard deviations to the failing side of the mean: were the results
-normally distributed, a right solution would fail once in 10^9 runs. They are only nearly so: the
-smallest and largest result are written down as well, and should lie within four deviations.
+its own. A threshold lies six standard deviations to the failing side of the mean. The loss ratio is
+taken as its logarithm, for it is positive and its right tail is heavy: one of 150 seeds lay 4.7
+deviations above the mean before, 3.8 after. Were the results normally distributed, a right solution
+would fail once in 10^9 runs; they are only nearly so, and no number of seeds that one can afford
+shows such a rate. The smallest and largest results are written down, so that the room can be seen.
 `--write` replaces thresholds.json.
 """
 
@@ -36,8 +38,9 @@ def one_seed(seed: int) -> tuple[float, float]:
 def summary(results: Sequence[tuple[float, float]]) -> dict[str, Any]:
     """The thresholds with the figures that they come from."""
     ratios, accuracies = np.array(results).T
+    logs = np.log(ratios)
     return {
-        "loss_ratio": round(float(ratios.mean() + DEVIATIONS * ratios.std(ddof=1)), 2),
+        "loss_ratio": round(float(np.exp(logs.mean() + DEVIATIONS * logs.std(ddof=1))), 2),
         "accuracy": round(float(accuracies.mean() - DEVIATIONS * accuracies.std(ddof=1)), 2),
         "found": {
             "date": datetime.date.today().isoformat(),
@@ -48,6 +51,7 @@ def summary(results: Sequence[tuple[float, float]]) -> dict[str, Any]:
             "seeds": len(results),
             "first_seed": FIRST_SEED,
             "deviations": DEVIATIONS,
+            "log_loss_ratio": _figures(logs),
             "loss_ratio": _figures(ratios),
             "accuracy": _figures(accuracies),
         },
@@ -63,7 +67,7 @@ def _figures(values: Any) -> dict[str, float]:
 def main() -> None:
     """Run the reference and print, or write, the thresholds."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=100)
+    parser.add_argument("--seeds", type=int, default=250)
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     results = [one_seed(FIRST_SEED + number) for number in range(arguments.seeds)]
