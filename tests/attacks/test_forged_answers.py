@@ -443,6 +443,7 @@ def test_lie_on_the_wire_arrives_as_data_only_and_earns_nothing(
     with open_box(settings, [WRONG, textwrap.dedent(lie.cell)]) as box:
         runs = box.run_cells()
         assert [run.status for run in runs] == ["ok", "ok"], runs
+        ask: tuple[str, str, dict[str, str], dict[str, Any]]
         ask = ("def call(double):\n    return double(1)", "call", {"double": "double"}, {})
         if lie.arrives is StudentFault:
             with pytest.raises(StudentFault):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -72,7 +70,7 @@ def test_workers_killed_while_idle_do_not_stop_the_next_class(tiny: TinyCourse) 
     assert verdicts(service, job_of(course)) == RIGHT
     assert service._pool is not None
     for process in list(service._pool._processes.values()):
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.join()
     service.submit(job_of(course))
     assert verdicts(service, job_of(course)) == RIGHT
