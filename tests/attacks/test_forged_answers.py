@@ -26,11 +26,13 @@ from autograder.grading import expect_close, graded, probe
 
 @graded("double")
 def test_double(student, challenge):
+    """Doubles."""
     number = int(challenge.rng.integers(10, 10**6))
     expect_close(student.double(number), 2 * number)
 
 @graded("plain")
 def test_double_by_a_plain_assert(student, challenge):
+    """Doubles, said plainly."""
     number = int(challenge.rng.integers(10, 10**6))
     assert student.double(number) == 2 * number
 
@@ -40,6 +42,7 @@ def product_of(multiply, a, b):
 
 @graded("product")
 def test_product(student, challenge):
+    """Multiplies."""
     a, b = torch.rand(2, 3, 3, generator=torch.Generator().manual_seed(challenge.seed))
     expect_close(student.run(product_of, a=a, b=b)["product"], a @ b)
 '''
