@@ -148,8 +148,9 @@ IN_THE_INTERPRETER = [
         class Drop(ast.NodeTransformer):
             def visit_Assert(self, node): return ast.Pass()
         def compiled(source, *a, _compile=builtins.compile, **k):
-            tree = source if isinstance(source, ast.AST) else ast.parse(source)
-            return _compile(ast.fix_missing_locations(Drop().visit(tree)), *a[:2])
+            if isinstance(source, str) and "assert" in source:
+                source = ast.fix_missing_locations(Drop().visit(ast.parse(source)))
+            return _compile(source, *a, **k)
         builtins.compile = compiled
         """,
         "exec(compile('assert double(21) == 42', 'x', 'exec'))\nprint('FOOLED')",
@@ -169,8 +170,7 @@ IN_THE_INTERPRETER = [
         """
         import builtins
         builtins.abs = lambda x: 0
-        builtins.all = builtins.isinstance = lambda *a: True
-        builtins.float = lambda x: 0.0
+        builtins.max = lambda *a: 0
         """,
         "assert abs(double(21) - 42) < 1e-6\nprint('FOOLED')",
     ),
@@ -186,9 +186,10 @@ IN_THE_INTERPRETER = [
     Forgery(
         "pickle_patched",
         """
-        import json, pickle
+        import pickle, plain_data
         pickle.dumps = lambda *a, **k: b"full marks"
-        json.dumps = lambda *a, **k: '{"score": 100}'
+        plain_data.dumps = lambda value, real=plain_data.dumps: real(
+            {"ended": "returned", "value": {"score": 100}} if "ended" in value else value)
         """,
         "import pickle\nassert pickle.dumps({'score': 0}) == b'full marks'\nprint('FOOLED')",
     ),
@@ -390,7 +391,7 @@ ODD_ENDS = {
 @pytest.fixture(scope="module")
 def settings() -> BoxSettings:
     made = BoxSettings()
-    made.cell_wall_s, made.probe_wall_s = 20.0, 20.0
+    made.cell_wall_s, made.probe_wall_s = 10.0, 6.0
     made.memory_mib, made.disk_mib, made.reply_mib = 1024, 256, 64
     return made
 
