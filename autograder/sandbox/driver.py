@@ -68,6 +68,7 @@ class Driver:
         self._control = Channel(kernel.socket_path("control"), "DEALER", _MAX_MESSAGE)
         self._iopub = Channel(kernel.socket_path("iopub"), "SUB", _MAX_MESSAGE)
         self._wire_open = True
+        kernel.wire.setblocking(False)  # not by a flag: Python's recv_fds takes it and ignores it
         self._asked = 0
 
     def close(self) -> None:
@@ -257,9 +258,7 @@ class Driver:
         """Take a packet from the wire: the first answer to the question counts, all else is dropped."""
         descriptors: list[int] = []
         try:
-            packet, descriptors, _flags, _address = socket.recv_fds(
-                self._kernel.wire, 4096, 8, socket.MSG_DONTWAIT
-            )
+            packet, descriptors, _flags, _address = socket.recv_fds(self._kernel.wire, 4096, 8)
             if not packet:  # the kernel closed its end of the wire, or says so
                 self._wire_open = False
                 return

@@ -63,8 +63,13 @@ def reply(**parts):
 
 
 def end():
-    """Leave without the honest reply."""
-    probe._send = lambda *_: None
+    """Leave this once without the honest reply."""
+    honest = probe._send
+
+    def once(*_):
+        probe._send = honest
+
+    probe._send = once
 
 
 def good():
@@ -164,6 +169,11 @@ def student() -> Iterator[Student]:
         yield Student(box)
 
 
+# What stays broken in a kernel that lives on: the liar loses his own points, and only his.
+LASTING = {"patched_probe", "patched_codec", "empty_packet", "empty_packets_and_a_reply"}
+LASTING |= {"reads_ahead", "floods_the_wire", "fills_the_wire"}
+
+
 def peak_mib() -> float:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
@@ -181,7 +191,7 @@ FORGED = {
 }
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", sorted(ATTACKS, key=lambda name: name in LASTING))
 def test_an_attack_ends_as_the_students_own_fault(name: str, student: Student) -> None:
     before, descriptors = peak_mib(), len(list(Path("/proc/self/fd").iterdir()))
     try:
@@ -205,9 +215,3 @@ def test_an_attack_ends_as_the_students_own_fault(name: str, student: Student) -
     if name not in LASTING:
         assert answers[-1] == 42, answers
     assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors + 4
-
-
-# What stays broken in a kernel that lives on: the liar loses his own points, and only his.
-LASTING = {
-    "patched_probe", "patched_codec", "says_nothing", "reads_ahead", "floods_the_wire",
-}  # fmt: skip

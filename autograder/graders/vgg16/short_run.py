@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from autograder.data import draw_images
+from autograder.data import draw_images, load_images
 from autograder.graders.vgg16.networks import drawn_state, short_vgg
 from autograder.graders.vgg16.replies import vector
 from autograder.graders.vgg16.training import DEVICE
@@ -53,10 +53,22 @@ class Result:
         return self.last_loss / self.first_loss
 
 
-def load_thresholds() -> Thresholds:
-    """Read the thresholds beside this file."""
-    data = json.loads(Path(__file__).with_name("thresholds.json").read_text())["short_run"]
+def load_thresholds(images: str = "drawn") -> Thresholds:
+    """Read the thresholds for a kind of images, `drawn` or `cifar10`, beside this file."""
+    data = json.loads(Path(__file__).with_name("thresholds.json").read_text())["short_run"][images]
     return Thresholds(data["loss_ratio"], data["accuracy"])
+
+
+def images_of(folder: str) -> Callable[[int, int], tuple[Pixels, Labels]]:
+    """A source of images for `ShortRun`: training images of a folder in CIFAR-10's format."""
+    images = load_images(folder, train=True)
+    labels = np.array(images.targets, dtype=np.int64)
+
+    def source(count: int, seed: int) -> tuple[Pixels, Labels]:
+        chosen = np.random.default_rng(seed).choice(len(labels), count, replace=False)
+        return images.data[chosen], labels[chosen]
+
+    return source
 
 
 @probe(uses=(short_vgg,))
