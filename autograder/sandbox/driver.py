@@ -236,15 +236,14 @@ class Driver:
             poller.register(self._kernel.wire.fileno(), select.POLLIN)
         for channel in (self._shell, self._iopub, self._control):
             if not channel.broken:
-                reads = 0 if channel is self._control else select.POLLIN
                 writes = select.POLLOUT if channel.wants_to_write else 0
-                poller.register(channel.fileno(), reads | writes)
+                poller.register(channel.fileno(), select.POLLIN | writes)
         ready = dict(poller.poll(max(0, round(wall_s * 1000 + 0.5))))
         for channel in (self._shell, self._iopub, self._control):
             if channel.wants_to_write and channel.fileno() in ready:
                 channel.flush()
         if not self._control.broken and self._control.fileno() in ready:
-            self._control.read()  # replies to an interrupt, and its end
+            self._control.read()  # its READY, without which it is sent nothing; replies; its end
             while self._control.take():
                 pass
         return {descriptor for descriptor, event in ready.items() if event & ~select.POLLOUT}

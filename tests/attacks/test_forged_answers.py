@@ -6,7 +6,6 @@ tools is, runs in the same kernel and prints FOOLED; or the forged reply is show
 
 from __future__ import annotations
 
-import html
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from autograder.scorecard import Verdict
 GRADERS = '''
 """Hidden tests."""
 import torch
-from autograder.grading import expect_close, graded, probe
+from autograder.grading import expect_close, expect_type, graded, probe
 
 @graded("double")
 def test_double(student, challenge):
@@ -44,7 +43,8 @@ def product_of(multiply, a, b):
 def test_product(student, challenge):
     """Multiplies."""
     a, b = torch.rand(2, 3, 3, generator=torch.Generator().manual_seed(challenge.seed))
-    expect_close(student.run(product_of, a=a, b=b)["product"], a @ b)
+    seen = expect_type(student.run(product_of, a=a, b=b), dict)
+    expect_close(seen.get("product"), a @ b)
 '''
 RIGHT = "import torch\ndef double(x): return 2 * x\ndef multiply(a, b): return a @ b"
 WRONG = "import torch\ndef double(x): return 0\ndef multiply(a, b): return a * 0"
@@ -148,7 +148,7 @@ IN_THE_INTERPRETER = [
         class Drop(ast.NodeTransformer):
             def visit_Assert(self, node): return ast.Pass()
         def compiled(source, *a, _compile=builtins.compile, **k):
-            if isinstance(source, str) and "assert" in source:
+            if isinstance(source, str) and a[0] == "x":
                 source = ast.fix_missing_locations(Drop().visit(ast.parse(source)))
             return _compile(source, *a, **k)
         builtins.compile = compiled
@@ -170,7 +170,6 @@ IN_THE_INTERPRETER = [
         """
         import builtins
         builtins.abs = lambda x: 0
-        builtins.max = lambda *a: 0
         """,
         "assert abs(double(21) - 42) < 1e-6\nprint('FOOLED')",
     ),
@@ -216,7 +215,7 @@ IN_THE_INTERPRETER = [
                 if type(found) is dict and "expected" in found and type(found["expected"]) is int:
                     return found["expected"]
         """,
-        "keep = {'expected': 42}\nassert double(21) == 42\nprint('FOOLED')",
+        "keep = {'expected': 42, 'tracked': []}\nassert double(21) == 42\nprint('FOOLED')",
     ),
     Forgery("answers_known_by_heart", "def double(x): return {21: 42, 2: 4, 3: 6}.get(x)"),
     Forgery(
@@ -281,7 +280,9 @@ def shout():
             except OSError: pass
         time.sleep(0.01)
 threading.Thread(target=shout, daemon=True).start()
-time.sleep(0.3)""",
+def double(x):
+    time.sleep(0.3)
+    return 0""",
         4711,
     ),
     Lie(
@@ -476,5 +477,13 @@ def test_last_expression_of_a_grade_cell_is_no_score(settings: BoxSettings, grad
         assert_earns_nothing(judged(graders, box))
 
 
-def test_markup_in_a_message_is_escaped_by_the_page() -> None:
-    assert "<script>" not in html.escape("<script>")  # what the feedback's templates do to messages
+def test_reply_of_another_form_than_the_grader_expects_earns_nothing(
+    settings: BoxSettings, tmp_path: Path
+) -> None:
+    """A grader that takes a reply's form for granted breaks on a lie: a case for staff, no points."""
+    careless = tmp_path / "test_careless.py"
+    careless.write_text(GRADERS.replace('expect_type(student.run(product_of, a=a, b=b), dict)',
+        'student.run(product_of, a=a, b=b)').replace('seen.get("product")', 'seen["product"]'))
+    with open_box(settings, [WRONG, "import box_probe\nbox_probe._answer = lambda *a: {'ended': 'returned', 'value': 5}"]) as box:
+        box.run_cells()
+        assert verdicts(judged(careless, box))["product"] in (Verdict.UNGRADED, Verdict.FAILED)

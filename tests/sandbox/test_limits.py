@@ -233,6 +233,20 @@ def test_a_missing_name_is_explained_by_the_cell_that_broke(box: Box) -> None:
         Student(box).broken()
 
 
+def test_a_cell_or_probe_that_can_be_interrupted_costs_no_kernel() -> None:
+    """What the cells before it computed need not be computed again."""
+    token = "import os; token = os.urandom(8).hex(); print(token)"
+    cells = [token, "while True: pass", "print(token)", "def show(): return token"]
+    cells.append("def endless():\n    while True: pass")
+    with open_box(settings_of(cell_wall_s=1.0, probe_wall_s=1.0), cells) as box:
+        runs = box.run_cells()
+        assert [run.status for run in runs] == ["ok", "limit", "ok", "ok", "ok"]
+        assert text_of(runs[0]) == text_of(runs[2])
+        with pytest.raises(LimitHit, match="Stopped after 1 second"):
+            Student(box).endless()
+        assert Student(box).show() == text_of(runs[0]).strip()
+
+
 def test_a_notebook_that_kills_its_kernel_too_often_is_not_started_again() -> None:
     die = "import os; os._exit(0)"
     with open_box(settings_of(restarts=2), ["x = 1", die, die, die, "x = 2", "x"]) as box:

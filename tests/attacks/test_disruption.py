@@ -1,0 +1,432 @@
+"""Hand-ins that eat, hang, flood or kill: each costs only itself, and nothing of it is left.
+
+`seen` is what must be found in the attack's run, so that it is known to have been tried: a status, a
+limit or a word that it printed. There is no limit on time here but a generous guard against hanging.
+"""
+
+from __future__ import annotations
+
+import os
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from autograder.errors import StudentFault
+from autograder.sandbox import Box, BoxSettings, CellRun, open_box
+
+HONEST = "import torch\ndef double(x): return 2 * x\nprint('honest')"
+MOST_GROWTH = 300 * 2**20
+QUESTION = ("def call(double):\n    return double(21)", "call", {"double": "double"}, {})
+
+
+@dataclass(frozen=True)
+class Disruption:
+    name: str
+    cell: str
+    seen: tuple[str, ...]  # one of these is in the run
+
+
+def _in_probe(body: str) -> str:
+    return "def double(x):\n" + textwrap.indent(textwrap.dedent(body).strip(), "    ")
+
+
+_FORGE = """
+kernel = get_ipython().kernel
+def say(kind, content):
+    kernel.session.send(kernel.iopub_socket, kind, content, parent=kernel.get_parent())
+"""
+
+IN_A_CELL = [
+    Disruption(
+        "fork_bomb",
+        """
+        import os, time
+        made = 0
+        try:
+            for made in range(5000):
+                if os.fork() == 0:
+                    time.sleep(60)
+                    os._exit(0)
+        except OSError as error:
+            print("refused", made, error.errno)
+        """,
+        ("refused", "limit"),
+    ),
+    Disruption(
+        "thread_bomb",
+        """
+        import threading, time
+        threads = []
+        try:
+            for _ in range(5000):
+                threads.append(threading.Thread(target=time.sleep, args=(60,), daemon=True))
+                threads[-1].start()
+        except (RuntimeError, MemoryError) as error:
+            print("refused", len(threads))
+        """,
+        ("refused", "limit"),
+    ),
+    Disruption(
+        "doubly_forked_daemon",
+        """
+        import os, subprocess, sys
+        subprocess.Popen([sys.executable, "-c", "import os, time\\nos.fork() and os._exit(0)\\nos.setsid()\\ntime.sleep(1000)"]).wait()
+        print("daemon")
+        """,
+        ("daemon",),
+    ),
+    Disruption("heap", "kept = []\nwhile True: kept.append(bytearray(2**24))", ("memory", "MemoryError")),
+    Disruption("tensors", "import torch\nkept = [torch.ones(2**22) for _ in range(10**4)]", ("memory",)),
+    Disruption(
+        "memfds",
+        """
+        import os
+        kept = []
+        try:
+            while len(kept) < 200:
+                kept.append(os.memfd_create("x"))
+                for _ in range(16): os.write(kept[-1], bytes(2**20))
+        finally:
+            print("filled", len(kept))
+        """,
+        ("memory", "filled"),
+    ),
+    Disruption(
+        "shared_mappings",
+        """
+        import mmap, time
+        kept = []
+        while len(kept) < 200:
+            kept.append(mmap.mmap(-1, 2**24))
+            kept[-1].write(b"x" * 2**24)
+            time.sleep(0.01)
+        """,
+        ("memory",),
+    ),
+    Disruption(
+        "memory_of_many_processes",
+        """
+        import os, time
+        for _ in range(20):
+            if os.fork() == 0:
+                kept = bytearray(b"x") * (100 * 2**20)
+                time.sleep(30)
+                os._exit(0)
+        time.sleep(30)
+        """,
+        ("memory", "limit"),
+    ),
+    Disruption(
+        "fills_folders",
+        """
+        import os
+        for folder in ("/work", "/tmp", "/dev/shm"):
+            try:
+                for number in range(100):
+                    with open(f"{folder}/{number}", "wb") as file: file.write(bytes(2**22))
+            except OSError as error:
+                print("refused", folder, error.errno)
+        """,
+        ("refused", "memory"),
+    ),
+    Disruption(
+        "many_files",
+        """
+        try:
+            for number in range(10**5): open(f"/work/{number}", "w").close()
+        except OSError as error:
+            print("refused", number, error.errno)
+        """,
+        ("refused",),
+    ),
+    Disruption("prints_200_mb", "for _ in range(200): print('x' * 2**20)", ("cut off",)),
+    Disruption("prints_200_mb_at_once", "print('x' * 200 * 2**20)", ("cut off", "ok", "memory")),
+    Disruption(
+        "writes_200_mb_past_the_protocol",
+        "import os\nfor _ in range(200):\n    try: os.write(1, bytes(2**20))\n    except OSError: print('refused'); break",
+        ("refused", "ok"),
+    ),
+    Disruption(
+        "displays_64_mb",
+        "from IPython.display import display\ndisplay({'text/plain': 'x' * 2**26}, raw=True)\nprint('after')",
+        ("after", "cut off"),
+    ),
+    Disruption(
+        "displays_100_000_times",
+        "from IPython.display import display\nfor _ in range(10**5): display({'text/plain': 'x'}, raw=True)",
+        ("cut off", "limit"),
+    ),
+    Disruption("clears_100_000_times", "from IPython.display import clear_output\nfor i in range(10**5): clear_output(); print(i)", ("ok", "limit", "cut off")),
+    Disruption(
+        "message_of_many_parts",
+        """
+        import threading, time
+        thread = get_ipython().kernel.iopub_thread
+        done = threading.Event()
+        def send():
+            thread.socket.send_multipart([b"x"] + [b"x" * 2**23] * 60, copy=False)
+            done.set()
+        thread.schedule(send)
+        print("sent", done.wait(5))
+        """,
+        ("sent",),
+    ),
+    Disruption(
+        "error_of_a_long_name",
+        _FORGE + "for _ in range(60): say('error', {'ename': 'E' * 10**7, 'evalue': '', 'traceback': []})",
+        ("cut off", "limit"),
+    ),
+    Disruption(
+        "error_of_many_lines",
+        _FORGE + "for _ in range(40): say('error', {'ename': '', 'evalue': '', 'traceback': [''] * 2 * 10**6})",
+        ("ok", "limit", "cut off", "error"),
+    ),
+    Disruption(
+        "header_of_ten_mb",
+        _FORGE
+        + """
+for _ in range(20):
+    kernel.session.send(kernel.iopub_socket, "stream", {"text": "x"}, parent={"msg_id": ["x" * 10] * 10**6})
+print("sent")
+""",
+        ("sent", "limit"),
+    ),
+    Disruption(
+        "html_of_a_hundred_thousand_levels",
+        "from IPython.display import HTML, display\ndisplay(HTML('<div>' * 10**5))\nprint('shown')",
+        ("shown",),
+    ),
+    Disruption(
+        "html_that_grows_a_thousandfold",
+        "from IPython.display import HTML, display\n"
+        "display(HTML('<p>' + ''.join(f'<b title={i}>' for i in range(5000)) + '</p>' + '<p>x</p>' * 5000))\nprint('shown')",
+        ("shown",),
+    ),
+    Disruption(
+        "garbage_frames",
+        """
+        import os, socket
+        sent = 0
+        for name in os.listdir("/proc/self/fd"):
+            try:
+                with socket.socket(fileno=os.dup(int(name))) as s:
+                    if s.type == socket.SOCK_STREAM and s.getsockname() and not s.getsockopt(1, 30):
+                        s.setblocking(False)
+                        for flags in (b"\\x00\\xff", b"\\x02" + b"\\xff" * 8, os.urandom(65536)):
+                            s.send(flags)
+                        sent += 1
+            except OSError:
+                pass
+        print("sent", sent)
+        """,
+        ("sent", "limit"),
+    ),
+    Disruption(
+        "huge_execute_reply",
+        """
+        kernel = get_ipython().kernel
+        def reply(self, stream, ident, parent, *a, real=kernel.session.send, **k): return None
+        real = kernel.session.send
+        def send(stream, kind, content=None, **k):
+            if kind == "execute_reply": content = {**content, "payload": ["x" * 2**26]}
+            return real(stream, kind, content, **k)
+        kernel.session.send = send
+        """,
+        ("ok", "limit"),
+    ),
+    Disruption("closes_descriptors", "import os\nos.closerange(3, 1000)", ("limit", "ok", "error")),
+    Disruption("stops_itself", "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", ("limit", "ok")),
+    Disruption(
+        "ignores_interrupts",
+        "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass",
+        ("cell_wall_s",),
+    ),
+    Disruption("catches_interrupts", "while True:\n    try:\n        while True: pass\n    except BaseException: pass", ("cell_wall_s",)),
+    Disruption("kills_all", "import os, signal\nos.kill(-1, signal.SIGKILL)\nos.kill(os.getpid(), signal.SIGKILL)\nprint('alive')", ("limit", "alive", "error")),
+    Disruption("exits", "import os\nos._exit(0)", ("limit",)),
+    Disruption("crashes", "import ctypes\nctypes.string_at(0)", ("limit",)),
+    Disruption(
+        "overflows_the_stack",
+        "import sys\nsys.setrecursionlimit(10**9)\ndef f(n): return f(n + 1) + 1\nf(0)",
+        ("limit", "memory", "RecursionError"),
+    ),
+    Disruption("recurses", "def f(n): return f(n + 1)\nf(0)", ("RecursionError",)),
+    Disruption(
+        "leaves_hooks",
+        "import atexit, os, time\natexit.register(time.sleep, 1000)\nos.register_at_fork(before=lambda: time.sleep(1000))\nprint('hooked')",
+        ("hooked",),
+    ),
+    Disruption(
+        "catches_every_signal",
+        """
+        import ctypes, signal
+        ctypes.CDLL(None).prctl(1, 0, 0, 0, 0)  # PR_SET_PDEATHSIG, none
+        for number in range(1, 65):
+            try: signal.signal(number, signal.SIG_IGN)
+            except (OSError, ValueError): pass
+        print("deaf")
+        """,
+        ("deaf",),
+    ),
+    Disruption(
+        "hides_from_the_watchdog",
+        """
+        import ctypes, os
+        ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
+        kept = []
+        while len(kept) < 100:
+            kept.append(os.memfd_create("x"))
+            for _ in range(16): os.write(kept[-1], bytes(2**20))
+        import time
+        time.sleep(1)
+        """,
+        ("memory",),
+    ),
+]  # fmt: skip
+
+IN_A_PROBE = [
+    Disruption("prints_while_asked", _in_probe("for _ in range(100): print('x' * 2**20)\nreturn 42"), ("42",)),
+    Disruption("hangs_when_asked", _in_probe("while True: pass"), ("probe_wall_s",)),
+    Disruption("exits_when_asked", _in_probe("import os; os._exit(1)"), ("kernel",)),
+    Disruption("crashes_when_asked", _in_probe("import ctypes; ctypes.string_at(0)"), ("kernel",)),
+    Disruption("eats_when_asked", _in_probe("return [bytearray(2**28) for _ in range(100)]"), ("memory",)),
+    Disruption("stops_when_asked", _in_probe("import os; os.kill(os.getpid(), 19)\nreturn 42"), ("probe_wall_s", "42")),
+    Disruption(
+        "spins_in_threads_while_asked",
+        "import threading\ndef spin():\n    while True: pass\n"
+        "for _ in range(4): threading.Thread(target=spin, daemon=True).start()\ndef double(x): return 2 * x",
+        ("42",),
+    ),
+    Disruption(
+        "answers_with_sparse_gigabytes",
+        """
+        import array, box_probe, fcntl, json, os, socket
+        def serve():
+            number = json.loads(box_probe._wire.recvmsg(65536, 1000)[0])["id"]
+            for size in (2**30, 2**26 - 4096, 2**26 - 4096):
+                fd = os.memfd_create("x", os.MFD_ALLOW_SEALING)
+                try: os.ftruncate(fd, size)
+                except OSError: continue
+                fcntl.fcntl(fd, fcntl.F_ADD_SEALS, 15)
+                rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
+                box_probe._wire.sendmsg([json.dumps({"id": number}).encode()], rights)
+        box_probe.serve = serve
+        """,
+        ("BadReply",),
+    ),
+    Disruption(
+        "answers_a_hundred_times",
+        """
+        import box_probe, plain_data, torch
+        def serve(real=box_probe.serve):
+            message = plain_data.dumps({"ended": "returned", "value": torch.zeros(10 * 2**20)})
+            for _ in range(10): box_probe._send(1, message)
+        box_probe.serve = serve
+        """,
+        ("tensor", "memory", "BadReply"),
+    ),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["groups", "watchdog"])
+def settings(request: pytest.FixtureRequest) -> BoxSettings:
+    made = BoxSettings()
+    made.cell_wall_s, made.probe_wall_s, made.notebook_wall_s = 4.0, 3.0, 40.0
+    made.memory_mib, made.disk_mib, made.disk_files = 600, 64, 5000
+    made.reply_mib, made.restarts = 64, 2
+    made.control_groups = request.param
+    return made
+
+
+@contextmanager
+def nothing_is_left() -> Iterator[None]:
+    """The grader did not swell, and no process, mount, folder or control group outlives the box."""
+    before = _traces()
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak
+    resident = _peak_kib()
+    yield
+    assert (_peak_kib() - resident) * 1024 < MOST_GROWTH
+    deadline = time.monotonic() + 10
+    while (left := _traces() - before) and time.monotonic() < deadline:
+        time.sleep(0.05)  # the attendant leaves a moment after its box
+    assert not left
+
+
+def _peak_kib() -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+def _traces() -> set[str]:
+    me = psutil.Process()
+    children = {f"process {child.pid}" for child in me.children(recursive=True)}
+    mounts = set(Path("/proc/self/mountinfo").read_text().splitlines())
+    descriptors = {f"descriptors {len(os.listdir('/proc/self/fd'))}"}
+    groups = {str(path) for path in Path("/sys/fs/cgroup").rglob(f"autograder-box-{os.getpid()}-*")}
+    folders = {str(path) for path in Path(os.environ.get("TMPDIR", "/tmp")).glob("box-*") if _is_ours(path)}
+    return children | mounts | groups | folders | descriptors
+
+
+def _is_ours(folder: Path) -> bool:
+    """Other graders of this machine have folders of the same name."""
+    users = [entry for entry in Path("/proc/net/unix").read_text().splitlines() if str(folder) in entry]
+    return not users
+
+
+@pytest.fixture(scope="module")
+def warmed(settings: BoxSettings) -> BoxSettings:
+    with open_box(settings, [HONEST]) as box:  # what it starts stays for the others
+        assert_honest(box)
+    return settings
+
+
+def assert_honest(box: Box) -> None:
+    runs = box.run_cells()
+    assert [(run.status, run.message) for run in runs] == [("ok", "")]
+    assert box.ask(*QUESTION) == 42
+
+
+def said(run: CellRun) -> str:
+    return f"{run.status} {run.limit} {run.message} {run.outputs}"[-4000:]
+
+
+@pytest.mark.parametrize("attack", IN_A_CELL, ids=lambda attack: attack.name)
+def test_cell_costs_only_itself(attack: Disruption, warmed: BoxSettings) -> None:
+    with nothing_is_left():
+        with open_box(warmed, [HONEST]) as neighbour:
+            neighbour.run_cells()
+            cells = [HONEST, textwrap.dedent(attack.cell), "print('later')"]
+            with open_box(warmed, cells) as box:
+                honest, attacking, _later = box.run_cells()
+                assert honest.status == "ok"
+                assert any(word in said(attacking) for word in attack.seen), said(attacking)
+                _ask_anything(box)
+            assert neighbour.ask(*QUESTION) == 42
+        with open_box(warmed, [HONEST]) as box:
+            assert_honest(box)
+
+
+@pytest.mark.parametrize("attack", IN_A_PROBE, ids=lambda attack: attack.name)
+def test_probe_costs_only_itself(attack: Disruption, warmed: BoxSettings) -> None:
+    with nothing_is_left():
+        with open_box(warmed, [HONEST, textwrap.dedent(attack.cell)]) as box:
+            runs = box.run_cells()
+            assert [run.status for run in runs] == ["ok", "ok"], runs
+            answer = _ask_anything(box)
+            assert any(word in answer for word in attack.seen), answer
+            _ask_anything(box)
+        with open_box(warmed, [HONEST]) as box:
+            assert_honest(box)
+
+
+def _ask_anything(box: Box) -> str:
+    try:
+        return repr(box.ask(*QUESTION))[:1000]
+    except StudentFault as fault:
+        return f"{type(fault).__name__} {getattr(fault, 'limit', '')} {fault}"
