@@ -116,7 +116,10 @@ class Driver:
             Dead: when the kernel ended, or did not stop when it was interrupted.
         """
         collector = OutputCollector(self._settings.output_mib * 2**20, self._settings.outputs)
+        skipped = self._iopub.skipped
         content = self._run(code, wall_s, collector, store_history=True)
+        if self._iopub.skipped > skipped:
+            collector.cut()
         if content is None:
             return Executed("interrupted", collector.outputs())
         if content.get("status") == "ok":

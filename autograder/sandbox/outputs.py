@@ -47,6 +47,10 @@ class OutputCollector:
             self._cut = True
         self._left_bytes -= size
 
+    def cut(self) -> None:
+        """Say that something is missing, and take no more."""
+        self._cut = True
+
     def outputs(self) -> list[dict[str, Any]]:
         """The outputs in nbformat's form."""
         note = "[The rest of this cell's output was cut off: it is over the limit.]\n"

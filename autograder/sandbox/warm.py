@@ -41,7 +41,9 @@ def start_kernel(settings: BoxSettings, plan: KernelPlan) -> BoxedKernel:
     if settings.warm and warm_trouble() is None:
         with contextlib.suppress(BoxFailed):
             return _warm_process(settings, plan.data).fork(settings, plan)
-        _warm_processes.pop(_key(settings, plan.data)).close()  # it died: a fresh one, once
+        dead = _warm_processes.pop(_key(settings, plan.data), None)  # a fresh one, once
+        if dead is not None:
+            dead.close()
         return _warm_process(settings, plan.data).fork(settings, plan)
     return start_cold(settings, plan)
 

@@ -2,7 +2,9 @@
 
 Memory is held by a control group where the kit may make one (started by root): the system then kills
 what goes over, whatever kind of memory it is. Elsewhere the watchdog adds up what it sees a few times
-a second: anonymous memory of every process, and every memfd that one of them holds, mapped or not.
+a second: private and shared memory of every process, and every memfd that one of them holds, mapped
+or not. A process that hides its descriptors (a system's own programs can, by being unreadable) counts
+as too much. What is neither mapped nor held (a memfd on its way through a socket) it cannot see.
 Between two looks a box can overshoot by what it can write in that time, some hundred MiB at worst;
 the tmpfs folders have sizes of their own, and each process has its own hard limits besides.
 """
@@ -19,7 +21,6 @@ from pathlib import Path
 from autograder.sandbox.settings import BoxSettings
 
 LOOK_EVERY_S = 0.1
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
 _MIB = 2**20
 
@@ -40,7 +41,7 @@ class Watchdog:
         self._pid = pid_of(kernel_pidfd)
         self._group = MemoryGroup.create(self._processes(), settings)
         # Pages that the box shares with the warm process are not its own.
-        self._baseline = self._anonymous_bytes()
+        self._baseline = self._resident_bytes()
         self._next_look = 0.0
         self._cell_started_s = 0.0
         self._used_s = 0.0
@@ -91,7 +92,7 @@ class Watchdog:
     def _over_memory(self) -> bool:
         allowed = self._settings.memory_mib * _MIB
         memfds = self._memfd_bytes()
-        if self._anonymous_bytes() - self._baseline + memfds <= allowed:
+        if self._resident_bytes() - self._baseline + memfds <= allowed:
             return False
         # Processes that the student forked share pages: count those once before calling it too much.
         return self._proportional_bytes() - self._baseline + memfds > allowed
@@ -104,28 +105,29 @@ class Watchdog:
                     found += map(int, (task / "children").read_text().split())
         return found
 
-    def _anonymous_bytes(self) -> int:
+    def _resident_bytes(self) -> int:
         total = 0
         for pid in self._processes():
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                resident, shared = Path(f"/proc/{pid}/statm").read_text().split()[1:3]
-                total += (int(resident) - int(shared)) * _PAGE
+            total += _kib_of(f"/proc/{pid}/status", ("RssAnon:", "RssShmem:")) * 1024
         return total
 
     def _proportional_bytes(self) -> int:
         total = 0
         for pid in self._processes():
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                    if line.startswith("Pss_Anon:"):
-                        total += int(line.split()[1]) * 1024
+            total += _kib_of(f"/proc/{pid}/smaps_rollup", ("Pss_Anon:", "Pss_Shmem:")) * 1024
         return total
 
     def _memfd_bytes(self) -> int:
         sizes = {}
         for pid in self._processes():
-            with contextlib.suppress(OSError):
-                for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                try:
+                    entries = list(Path(f"/proc/{pid}/fd").iterdir())
+                except PermissionError:
+                    if _runs(pid):
+                        sizes[pid, 0] = 2**62
+                    continue
+                for entry in entries:
                     with contextlib.suppress(OSError):
                         if str(entry.readlink()).startswith("/memfd:"):
                             status = entry.stat()
@@ -139,6 +141,22 @@ class Watchdog:
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 ticks += sum(map(int, fields[11:15]))  # utime, stime, and those of waited children
         return ticks / _TICK
+
+
+def _kib_of(path: str, names: tuple[str, ...]) -> int:
+    total = 0
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path(path).read_text().splitlines():
+            if line.startswith(names):
+                total += int(line.split()[1])
+    return total
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there, and no zombie, which hides everything."""
+    with contextlib.suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
 
 
 class MemoryGroup:

@@ -41,6 +41,7 @@ class Channel:
         self._oversize = False
         self._messages: deque[list[bytes]] = deque()
         self.broken = False
+        self.skipped = 0  # messages that were too large
         try:
             self._socket.connect(path)
         except OSError:  # nobody is there any more
@@ -145,7 +146,9 @@ class Channel:
         else:
             self._parts.clear()
         if not flags & _MORE:
-            if not self._oversize:
+            if self._oversize:
+                self.skipped += 1
+            else:
                 self._messages.append(self._parts)
             self._parts, self._size, self._oversize = [], 0, False
 

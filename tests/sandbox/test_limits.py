@@ -16,10 +16,12 @@ from autograder.sandbox import BoxSettings, open_box
 from autograder.sandbox.box import Box, CellRun
 
 STUBBORN = """
+import signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 while True:
     try:
         while True: pass
-    except KeyboardInterrupt:
+    except BaseException:
         pass
 """
 HOG = """
@@ -78,8 +80,8 @@ CELLS = {
 
 def settings_of(**changes: Any) -> BoxSettings:
     usual = {
-        "cell_wall_s": 8.0,
-        "probe_wall_s": 8.0,
+        "cell_wall_s": 4.0,
+        "probe_wall_s": 4.0,
         "memory_mib": 700,
         "output_mib": 1,
         "outputs": 50,
@@ -245,6 +247,17 @@ def test_a_cell_or_probe_that_can_be_interrupted_costs_no_kernel() -> None:
         with pytest.raises(LimitHit, match="Stopped after 1 second"):
             Student(box).endless()
         assert Student(box).show() == text_of(runs[0]).strip()
+
+
+def test_a_probe_that_cannot_be_interrupted_costs_the_kernel() -> None:
+    function = "def stubborn():\n" + "\n".join("    " + line for line in STUBBORN.splitlines())
+    cells = ["import os; token = os.urandom(8).hex()", function, "def show(): return token"]
+    with open_box(settings_of(probe_wall_s=1.0), cells) as box:
+        box.run_cells()
+        before = Student(box).show()
+        with pytest.raises(LimitHit, match="Stopped after 1 second"):
+            Student(box).stubborn()
+        assert Student(box).show() != before
 
 
 def test_a_notebook_that_kills_its_kernel_too_often_is_not_started_again() -> None:

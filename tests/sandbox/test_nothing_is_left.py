@@ -1,0 +1,181 @@
+"""When a box is closed, or its grader is killed, nothing of it is left."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from autograder.errors import BoxFailed, BoxUnavailable
+from autograder.sandbox import BoxSettings, check_wall, open_box, wall
+
+LIGHT = ["ipykernel.kernelapp", "ipykernel.ipkernel", "IPython"]
+BUSY = "import subprocess, sys\n" + "\n".join(
+    "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])" for _ in range(3)
+)
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def descendants() -> set[int]:
+    return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["warm", "cold"])
+def test_a_closed_box_leaves_no_process_and_no_folder(
+    warm: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    settings = BoxSettings(warm=warm, warm_imports=LIGHT)
+    with open_box(settings, ["1"]) as box:  # the warm process stays for the next box
+        box.run_cells()
+    before, descriptors = descendants(), open_descriptors()
+    with open_box(settings, [BUSY]) as box:
+        assert box.run_cells()[0].status == "ok"
+        assert len(descendants() - before) >= 4
+        assert list(tmp_path.glob("box-*"))
+    gone_by = time.monotonic() + 20
+    while descendants() - before and time.monotonic() < gone_by:
+        time.sleep(0.05)
+    assert descendants() - before == set()
+    assert list(tmp_path.glob("box-*")) == []
+    assert open_descriptors() <= descriptors
+
+
+GRADER = """
+import sys
+from autograder.sandbox import BoxSettings, open_box
+
+settings = BoxSettings(warm=sys.argv[1] == "warm", warm_imports={light!r})
+with open_box(settings, [{busy!r}]) as box:
+    box.run_cells()
+    print("running", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("form", ["warm", "cold"])
+def test_a_killed_grader_takes_its_boxes_with_it(form: str, tmp_path: Path) -> None:
+    code = GRADER.format(light=LIGHT, busy=BUSY)
+    grader = subprocess.Popen(
+        [sys.executable, "-c", code, form],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert grader.stdout is not None
+    assert grader.stdin is not None
+    assert grader.stdout.readline() == b"running\n"
+    family = psutil.Process(grader.pid).children(recursive=True)
+    assert len(family) >= 5
+    grader.send_signal(signal.SIGKILL)
+    grader.wait()
+    _gone, alive = psutil.wait_procs(family, timeout=20)
+    grader.stdin.close()
+    grader.stdout.close()
+    assert alive == []
+
+
+def test_a_box_that_was_never_run_leaves_nothing(tmp_path: Path) -> None:
+    before = descendants()
+    with open_box(BoxSettings(warm=False), ["1"]):
+        pass
+    assert descendants() == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_ours_closes_the_box() -> None:
+    settings = BoxSettings(warm=True, warm_imports=LIGHT)
+    with open_box(settings, ["1"]) as box:
+        box.run_cells()
+    before = descendants()
+    with contextlib.suppress(ZeroDivisionError), open_box(settings, ["1"]) as box:
+        box.run_cells()
+        raise ZeroDivisionError
+    gone_by = time.monotonic() + 20
+    while descendants() - before and time.monotonic() < gone_by:
+        time.sleep(0.05)
+    assert descendants() - before == set()
+
+
+@pytest.fixture
+def anew(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """`check_wall` without what it remembers from before."""
+    monkeypatch.setattr(wall, "check_wall", wall.check_wall.__wrapped__)
+    return monkeypatch
+
+
+def broken_tool(folder: Path, script: str) -> str:
+    tool = folder / "bwrap"
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    return str(tool)
+
+
+def test_without_bubblewrap_there_is_no_box(anew: pytest.MonkeyPatch) -> None:
+    anew.setattr(shutil, "which", lambda *_args, **_kwargs: None)
+    with pytest.raises(BoxUnavailable, match="sudo apt-get install bubblewrap"):
+        wall.check_wall()
+    settings = BoxSettings(warm=False)
+    with (
+        pytest.raises(BoxUnavailable, match="sudo apt-get install"),
+        open_box(settings, ["1"]) as box,
+    ):
+        box.run_cells()
+
+
+BROKEN = {
+    "it refuses": ("echo 'No permissions to create new namespace' >&2; exit 1", "No permissions"),
+    "it does nothing": ("exit 0", "cannot be built"),
+    "it builds no wall": ('exec echo "0 True"', "cannot be built"),
+    "it runs the program outside": (
+        'while [ "$1" != "--" ]; do shift; done; shift; exec "$@"', "cannot be built"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("script", "said"), BROKEN.values(), ids=BROKEN)
+def test_a_bubblewrap_that_fails_makes_no_box(
+    script: str, said: str, tmp_path: Path, anew: pytest.MonkeyPatch
+) -> None:
+    tool = broken_tool(tmp_path, script)
+    real = wall._tool
+    anew.setattr(wall, "_tool", lambda name: tool if name == "bwrap" else real(name))
+    with pytest.raises(BoxUnavailable, match=said) as error:
+        wall.check_wall()
+    assert "nothing is graded" in str(error.value)
+
+
+def test_a_warm_process_that_cannot_import_is_our_failure_by_name() -> None:
+    settings = BoxSettings(warm_imports=["no_such_module"])
+    with pytest.raises(BoxFailed, match="no_such_module"), open_box(settings, ["1"]) as box:
+        box.run_cells()
+
+
+def test_a_warm_process_that_was_killed_is_replaced() -> None:
+    settings = BoxSettings(warm_imports=[*LIGHT, "json"])
+    before = descendants()
+    with open_box(settings, ["1"]) as box:
+        box.run_cells()
+    for pid in descendants() - before:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    with open_box(settings, ["1"]) as box:
+        assert box.run_cells()[0].status == "ok"
+
+
+def test_this_machine_says_which_wall_it_has() -> None:
+    assert "bubblewrap" in check_wall()
