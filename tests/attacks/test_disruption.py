@@ -22,7 +22,12 @@ from autograder.sandbox import Box, BoxSettings, CellRun, open_box
 
 HONEST = "import torch\ndef double(x): return 2 * x\nprint('honest')"
 MOST_GROWTH = 300 * 2**20
-QUESTION = ("def call(double):\n    return double(21)", "call", {"double": "double"}, {})
+QUESTION: tuple[str, str, dict[str, str], dict[str, int]] = (
+    "def call(double):\n    return double(21)",
+    "call",
+    {"double": "double"},
+    {},
+)
 
 
 @dataclass(frozen=True)
@@ -367,15 +372,19 @@ def _traces() -> set[str]:
     me = psutil.Process()
     children = {f"process {child.pid}" for child in me.children(recursive=True)}
     mounts = set(Path("/proc/self/mountinfo").read_text().splitlines())
-    descriptors = {f"descriptors {len(os.listdir('/proc/self/fd'))}"}
+    descriptors = {f"descriptors {len(list(Path('/proc/self/fd').iterdir()))}"}
     groups = {str(path) for path in Path("/sys/fs/cgroup").rglob(f"autograder-box-{os.getpid()}-*")}
-    folders = {str(path) for path in Path(os.environ.get("TMPDIR", "/tmp")).glob("box-*") if _is_ours(path)}
+    folders = {
+        str(path) for path in Path(os.environ.get("TMPDIR", "/tmp")).glob("box-*") if _is_ours(path)
+    }
     return children | mounts | groups | folders | descriptors
 
 
 def _is_ours(folder: Path) -> bool:
     """Other graders of this machine have folders of the same name."""
-    users = [entry for entry in Path("/proc/net/unix").read_text().splitlines() if str(folder) in entry]
+    users = [
+        entry for entry in Path("/proc/net/unix").read_text().splitlines() if str(folder) in entry
+    ]
     return not users
 
 

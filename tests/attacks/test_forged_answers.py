@@ -482,8 +482,18 @@ def test_reply_of_another_form_than_the_grader_expects_earns_nothing(
 ) -> None:
     """A grader that takes a reply's form for granted breaks on a lie: a case for staff, no points."""
     careless = tmp_path / "test_careless.py"
-    careless.write_text(GRADERS.replace('expect_type(student.run(product_of, a=a, b=b), dict)',
-        'student.run(product_of, a=a, b=b)').replace('seen.get("product")', 'seen["product"]'))
-    with open_box(settings, [WRONG, "import box_probe\nbox_probe._answer = lambda *a: {'ended': 'returned', 'value': 5}"]) as box:
+    careless.write_text(
+        GRADERS.replace(
+            "expect_type(student.run(product_of, a=a, b=b), dict)",
+            "student.run(product_of, a=a, b=b)",
+        ).replace('seen.get("product")', 'seen["product"]')
+    )
+    with open_box(
+        settings,
+        [
+            WRONG,
+            "import box_probe\nbox_probe._answer = lambda *a: {'ended': 'returned', 'value': 5}",
+        ],
+    ) as box:
         box.run_cells()
         assert verdicts(judged(careless, box))["product"] in (Verdict.UNGRADED, Verdict.FAILED)
