@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -53,6 +54,7 @@ class WallLayout:
         self._data = data
         self._warm = warm
         self._texts: dict[str, int] = {}
+        self._filter = -1
         self._files: list[str] = []
 
     def open_files(self, stack: contextlib.ExitStack) -> list[int]:
@@ -62,7 +64,12 @@ class WallLayout:
         if _in_venv():
             texts[f"{ENVIRONMENT}/pyvenv.cfg"] = _pyvenv_text()
         self._texts = {path: stack.enter_context(memory_file(text)) for path, text in texts.items()}
-        return list(self._texts.values())
+        inherited = list(self._texts.values())
+        if not self._warm:
+            # bubblewrap's own process in the box, which a student's code could write into, gets it too.
+            self._filter = stack.enter_context(memory_file(_system_call_filter()))
+            inherited.append(self._filter)
+        return inherited
 
     def add_file(self, fd: int, name: str) -> None:
         """Put a copy of what can be read from `fd` into the work folder."""
@@ -94,6 +101,8 @@ class WallLayout:
         if self._data is not None:
             command += ["--ro-bind", str(self._data), DATA]
         command += [*self._files, "--remount-ro", "/", "--remount-ro", "/dev"]
+        if self._filter >= 0:
+            command += ["--seccomp", str(self._filter)]
         command += ["--chdir", WORK, "--clearenv"]
         for name, value in _environment(self._settings, self._data).items():
             command += ["--setenv", name, value]
@@ -174,6 +183,15 @@ class memory_file:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._fd)
+
+
+def _system_call_filter() -> bytes:
+    """The filter that `box_seccomp` puts on a kernel; the guest's files are no part of a package."""
+    found = runpy.run_path(str(GUEST / "box_seccomp.py"))
+    try:
+        return bytes(found["filter_bytes"]())
+    except OSError as error:
+        raise BoxUnavailable(_why_not(str(error))) from None
 
 
 def _why_not(said: str) -> str:

@@ -42,6 +42,7 @@ class Watchdog:
         self._group = MemoryGroup.create(self._processes(), settings)
         # Pages that the box shares with the warm process are not its own.
         self._baseline = self._resident_bytes()
+        self._own_baseline = 0 if self._group else self._proportional_bytes()
         self._next_look = 0.0
         self._cell_started_s = 0.0
         self._used_s = 0.0
@@ -95,7 +96,7 @@ class Watchdog:
         if self._resident_bytes() - self._baseline + memfds <= allowed:
             return False
         # Processes that the student forked share pages: count those once before calling it too much.
-        return self._proportional_bytes() - self._baseline + memfds > allowed
+        return self._proportional_bytes() - self._own_baseline + memfds > allowed
 
     def _processes(self) -> list[int]:
         found = [self._pid]

@@ -162,7 +162,7 @@ ESCAPING = [
         "return in_child(lambda: os.setuid(0) or os.getuid() == 0)",
         NO_RIGHTS,
         "root",
-        refused="EPERM",
+        refused="E",
     ),
     Attack(
         "setuid_programs",
@@ -398,7 +398,7 @@ ESCAPING = [
         """,
         f"{NO_RIGHTS}; mounts are nosuid",
         "root",
-        refused="EPERM",
+        refused="E",
     ),
 ]
 

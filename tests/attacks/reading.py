@@ -265,15 +265,15 @@ return has(os.pread(stolen, 100, 0))
         OWN_PIDS,
     ),
     Attack(
-        "read_memory_of_the_process_above",
+        "write_into_an_unfiltered_process_above",
         """
         above = os.getppid()
-        with open(f"/proc/{above}/maps") as maps, open(f"/proc/{above}/mem", "rb", 0) as memory:
+        filtered = "Seccomp:\\t0" not in Path(f"/proc/{above}/status").read_text()
+        with open(f"/proc/{above}/maps") as maps, open(f"/proc/{above}/mem", "r+b", 0) as memory:
             memory.seek(int(maps.readline().split("-")[0], 16))
-            return len(memory.read(16))
+            return len(memory.read(16)) if not filtered else 0
         """,
-        f"{OWN_PIDS}: the warm process is no process here",
-        refused="E",
+        f"{OWN_PIDS}: the warm process is no process here; a cold box's first process has the filter",
         may_fail=True,
     ),
     Attack(

@@ -38,7 +38,9 @@ def course() -> Iterator[Path]:
     (folder / "course_config.py").write_text("SECRET = 5")
     (folder / "data").mkdir()
     (folder / "data" / "train.bin").write_text("images")
+    os.environ["AUTOGRADER_TEST_COURSE"] = str(folder)  # the host's environment names it
     yield folder
+    del os.environ["AUTOGRADER_TEST_COURSE"]
     shutil.rmtree(folder)
 
 
@@ -82,7 +84,9 @@ def open_the_way(paths: list[Path]) -> str:
 def as_ordinary_user(arguments: list[str]) -> subprocess.CompletedProcess[str]:
     program = Path(__file__).with_name("spy.py")
     command = [sys.executable, str(program), *arguments]
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), "TMPDIR": "/tmp"}
+    names = ("PATH", "AUTOGRADER_TEST_COURSE")
+    environment = {name: os.environ[name] for name in names}
+    environment |= {"PYTHONPATH": str(REPOSITORY), "TMPDIR": "/tmp"}
     if as_root():
         paths = [REPOSITORY, Path(sys.prefix), Path(sys.base_prefix), program.parent]
         script = open_the_way(list(dict.fromkeys(paths)))

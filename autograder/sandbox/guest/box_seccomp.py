@@ -73,10 +73,7 @@ def install_filter() -> None:
     Raises:
         OSError: when the kernel refuses the filter, or this processor is not known.
     """
-    machine = platform.machine()
-    if machine not in _ARCH:
-        raise OSError(errno.ENOSYS, f"no system-call filter for {machine}")
-    program = b"".join(struct.pack("HBBI", *part) for part in _program(machine))
+    program = filter_bytes()
     libc = ctypes.CDLL(None, use_errno=True)
     buffer = ctypes.create_string_buffer(program, len(program))
 
@@ -88,6 +85,18 @@ def install_filter() -> None:
         raise OSError(ctypes.get_errno(), "no_new_privs was refused")
     if libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(filter_), 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "the system-call filter was refused")
+
+
+def filter_bytes() -> bytes:
+    """The filter as the system takes it: an array of struct sock_filter.
+
+    Raises:
+        OSError: when this processor is not known.
+    """
+    machine = platform.machine()
+    if machine not in _ARCH:
+        raise OSError(errno.ENOSYS, f"no system-call filter for {machine}")
+    return b"".join(struct.pack("HBBI", *part) for part in _program(machine))
 
 
 def _program(machine: str) -> list[tuple[int, int, int, int]]:
