@@ -153,6 +153,15 @@ class Scorecard:
                 found.append(f"{notebook.name}: no verdict for {names}")
         return found
 
+    def with_repairs(self, said: Iterable[str]) -> Scorecard:
+        """The same card with more that was repaired."""
+        more = tuple(said)
+        notebooks = tuple(
+            dataclasses.replace(notebook, repairs=notebook.repairs + more)
+            for notebook in self.notebooks
+        )
+        return dataclasses.replace(self, notebooks=notebooks)
+
     def for_student(self) -> Scorecard:
         """The same card without what is for staff only."""
 

@@ -2,7 +2,8 @@
 
 from autograder.course.cells import GradeCell, SourceNotebook, read_source
 from autograder.course.course import Course, find_course, load_course
-from autograder.course.intake import HandIn, Unreadable, read_notebook, repair
+from autograder.course.reading import Unreadable, read_notebook
+from autograder.course.repairing import HandIn, repair
 
 __all__ = [
     "Course",

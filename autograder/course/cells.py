@@ -15,6 +15,9 @@ from autograder.errors import KitError
 _HIDDEN = re.compile(r"[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*\n?", re.DOTALL)
 _SOLUTION = re.compile(r"([^\S\n]*)### BEGIN SOLUTION.*?### END SOLUTION[^\n]*", re.DOTALL)
 
+_CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError()"  # nbgrader's
+_TEXT_STUB = "YOUR ANSWER HERE"
+
 
 @dataclass(frozen=True)
 class GradeCell:
@@ -42,7 +45,7 @@ class SourceNotebook:
             if grade_id:
                 copy = NotebookNode(cell)
                 copy.metadata = NotebookNode(nbgrader=NotebookNode(cell.metadata.nbgrader))
-                copy.source = _SOLUTION.sub(_stub, _HIDDEN.sub("", cell.source))
+                copy.source = _released(cell)
                 released[grade_id] = copy
         return released
 
@@ -94,6 +97,14 @@ def _points(path: Path, grade_id: str, metadata: dict[str, Any]) -> float:
     return float(points)
 
 
+def _released(cell: NotebookNode) -> str:
+    """What nbgrader leaves of a cell's source in the release."""
+    text, replaced = _SOLUTION.subn(_stub, _HIDDEN.sub("", cell.source))
+    if replaced or not cell.metadata.nbgrader.get("solution"):
+        return text
+    return _CODE_STUB if cell.cell_type == "code" else _TEXT_STUB
+
+
 def _stub(match: re.Match[str]) -> str:
     indent = match.group(1)
-    return f"{indent}# YOUR CODE HERE\n{indent}raise NotImplementedError()"
+    return "\n".join(indent + line for line in _CODE_STUB.splitlines())

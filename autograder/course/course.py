@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from traitlets import Unicode
+from traitlets import Int, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -33,6 +33,12 @@ class CourseSettings(Configurable):
         "",
         help="Folder in CIFAR-10's own format. The box gets a small part of its training images; the "
         "test images stay with the graders. By default images drawn by code are used.",
+    ).tag(config=True)
+    max_notebook_mib = Int(
+        150,
+        min=1,
+        help="A handed-in notebook that is larger, nearly always by its outputs, is not opened: it is "
+        "`ungraded` and staff are told. Reading one takes about four times its size in memory.",
     ).tag(config=True)
 
 

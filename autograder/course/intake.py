@@ -1,132 +1,112 @@
-"""Takes in a handed-in notebook: reads it whatever it is, and puts back what the course owns.
+"""What a hand-in's folder holds: which of its files is which notebook, and the files beside them.
 
-Every byte of a hand-in is untrusted. Points, ids, kinds and locked cells come from the course's
-source notebook; from the hand-in come only the sources of the other cells. What is repaired is said,
-and no repair costs a point: hidden tests look at what the notebook defines, not at its cells.
+A notebook is known by its name, or where that was lost (`x (1).ipynb`, `Copy of x.ipynb`, a subfolder)
+by its content: enough of the cells that the course released, and of no other notebook of the
+assignment. Where two files could be meant, nobody guesses: staff read both names.
 """
 
 from __future__ import annotations
 
-import itertools
-import json
 import os
 import re
-import stat
-import warnings
-from collections.abc import Container
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
 
 from autograder.clean import clean_text
 from autograder.course.cells import SourceNotebook, grade_id_of
+from autograder.course.claims import essence
+from autograder.course.reading import Unreadable, read_notebook, read_regular
 
-MAX_NOTEBOOK_MIB = 150  # a notebook with many large figures is 20 MiB
 MAX_FILE_MIB = 64  # the other files of a hand-in, together
 MAX_FILES = 200
+MAX_CANDIDATES = 40  # files that could be a notebook
+_ENOUGH = 0.5  # of a notebook's released cells: fewer, and it may be anything
+
+_NOTEBOOK = re.compile(r".\.ipynb(\.txt|\.json)?$", re.IGNORECASE)
+_ARCHIVE = re.compile(r"\.(zip|tar|tgz|gz|xz|bz2|7z|rar)$", re.IGNORECASE)
+_JUNK = {".ipynb_checkpoints", "__MACOSX", "__pycache__", "timestamp.txt"}
 
 
-class Unreadable(Exception):
-    """A handed-in file that is no notebook; the text says why, for staff and student."""
+@dataclass(frozen=True)
+class Found:
+    """One notebook of an assignment in a hand-in, or what stands in its way."""
+
+    path: Path
+    notebook: NotebookNode | None  # None where `why` says what staff must look at
+    why: str = ""
+    said: tuple[str, ...] = ()  # how it was known, and what beside it was not
 
 
-@dataclass
-class HandIn:
-    """A handed-in notebook that is ready for the box."""
-
-    notebook: NotebookNode
-    repairs: list[str] = field(default_factory=list)
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """The sources of the code cells, in order."""
-        return tuple(cell.source for cell in self.notebook.cells if cell.cell_type == "code")
+@dataclass(frozen=True)
+class _Candidate:
+    path: Path
+    label: str  # the path as a person reads it
+    notebook: NotebookNode | None
+    why: str
+    kin: str | None  # whose cells these are
+    work: tuple[object, ...]  # what is not the course's in it
 
 
-def read_notebook(path: Path) -> NotebookNode:
-    """Read a handed-in notebook as nbformat 4, without its outputs.
+def find_notebooks(
+    folder: Path, sources: Mapping[str, SourceNotebook], limit_mib: int = 150
+) -> dict[str, Found]:
+    """The notebooks of an assignment in a hand-in's folder, by name.
 
-    Raises:
-        Unreadable: when it is no notebook; the message says why.
+    A notebook that may be there, but that nobody can tell, is in it with a reason; one that is surely
+    not there is not. Nothing in the folder can make this raise.
     """
-    content = _read_regular(path, MAX_NOTEBOOK_MIB * 2**20)
-    text = None
-    for encoding in _encodings(content):
-        try:
-            text = content.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    if text is None or not text.strip():
-        raise Unreadable(
-            f"{path.name} is empty" if not content.strip() else f"{path.name} is no text"
-        )
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        raise Unreadable(f"{path.name} is not JSON, so it is no notebook") from None
-    if not isinstance(data, dict) or type(data.get("nbformat")) is not int:
-        raise Unreadable(f"{path.name} is JSON, but no notebook")
-    _drop_outputs(data)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # ids that are missing or there twice: _plain gives others
-            notebook = nbformat.from_dict(nbformat.convert(nbformat.from_dict(data), 4))
-        return _plain(notebook)
-    except Exception as error:
-        raise Unreadable(f"{path.name} is a damaged notebook ({type(error).__name__})") from None
+    candidates = [_look_at(path, folder, sources, limit_mib) for path in _candidates(folder)]
+    found = {}
+    for name in sources:
+        named = [one for one in candidates if one.label == f"{name}.ipynb"]
+        named = [one for one in named if one.kin in (name, None)]
+        others = [one for one in candidates if one.kin == name and one not in named]
+        choice = _choose(name, named[0] if named else None, others)
+        if choice is not None:
+            found[name] = choice
+    names = {f"{name}.ipynb" for name in sources}
+    unknown = [one.label for one in candidates if one.kin is None and one.label not in names]
+    unknown += [_label(path, folder) for path in _files(folder) if _ARCHIVE.search(path.name)]
+    for name in sources.keys() - found.keys():
+        why = _why_missing(name, candidates, unknown)
+        if why:
+            found[name] = Found(folder / f"{name}.ipynb", None, why)
+    return found
 
 
-def repair(notebook: NotebookNode, source: SourceNotebook) -> HandIn:
-    """Put back what the course owns, and say what was not as released.
-
-    Idempotent: a repaired notebook is left as it is.
-    """
-    released = source.released_cells()
-    result = HandIn(notebook)
-    holders = _claim(notebook, released, result.repairs)
-    for grade_id, original in released.items():
-        metadata = NotebookNode(original.metadata.nbgrader)
-        cell = holders.get(grade_id)
-        if cell is None:
-            cell = _add_missing(notebook, holders, released, grade_id)
-            holders[grade_id] = cell
-            result.repairs.append(f"the cell `{grade_id}` was missing and was put back")
-        for key in ("deletable", "editable"):
-            cell.metadata.pop(key, None)
-        cell.metadata["nbgrader"] = metadata
-        if cell.cell_type != original.cell_type:
-            _change_type(cell, original.cell_type)
-            result.repairs.append(f"the cell `{grade_id}` had another type")
-        if metadata.get("locked") and cell.source != original.source:
-            if cell.source.strip() != original.source.strip():
-                result.repairs.append(f"the locked cell `{grade_id}` was changed and was put back")
-            cell.source = original.source
-    kernelspec = source.notebook.metadata.get("kernelspec")
-    if kernelspec:
-        notebook.metadata["kernelspec"] = NotebookNode(kernelspec)
-    return result
+def name_of(notebook: NotebookNode, sources: Mapping[str, SourceNotebook]) -> str | None:
+    """Whose released cells a notebook has: enough of one's, and far fewer of any other's."""
+    shares = sorted(((_share(notebook, source), name) for name, source in sources.items()))
+    best, name = shares[-1]
+    second = shares[-2][0] if len(shares) > 1 else 0.0
+    return name if best >= _ENOUGH and second <= best / 2 else None
 
 
 def own_files(folder: Path) -> dict[str, bytes]:
     """The other files of a hand-in, for the box's work folder: regular ones, up to a total size."""
     found: dict[str, bytes] = {}
     left = MAX_FILE_MIB * 2**20
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
-        if path.suffix == ".ipynb" or path.name == "timestamp.txt" or len(found) >= MAX_FILES:
+    for path in _files(folder):
+        name = str(path.relative_to(folder))
+        if path.suffix == ".ipynb" or len(found) >= MAX_FILES or name != clean_text(name):
             continue
         try:
-            content = _read_regular(path, left)
+            content = read_regular(path, left)
         except (Unreadable, OSError):
             continue
         left -= len(content)
-        found[str(path.relative_to(folder))] = content
+        found[name] = content
     return found
+
+
+def odd_files(folder: Path) -> Iterator[Path]:
+    """Links, pipes and devices in a hand-in, which nobody may open."""
+    for path in _walk(folder):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            yield path
 
 
 def course_files(folder: Path) -> dict[str, bytes]:
@@ -141,152 +121,122 @@ def course_files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def empty_hand_in(source: SourceNotebook) -> NotebookNode:
-    """A notebook with the course's cells and nothing in them, to stand for one that is unreadable."""
-    cells = []
-    for original in source.released_cells().values():
-        cell = NotebookNode(original)
-        if not cell.metadata.nbgrader.get("locked"):
-            cell.source = ""
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-        cells.append(cell)
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    if source.notebook.metadata.get("kernelspec"):
-        notebook.metadata["kernelspec"] = NotebookNode(source.notebook.metadata.kernelspec)
-    return notebook
+def _choose(name: str, named: _Candidate | None, others: list[_Candidate]) -> Found | None:
+    """The file that is the notebook: the one of its name, unless the work is in one other alone."""
+    if named is not None and named.notebook is not None and (named.work or not others):
+        differ = [one.label for one in others if one.work and one.work != named.work]
+        said = tuple(f"{label} lies beside {name}.ipynb and was not graded" for label in differ)
+        return Found(named.path, named.notebook, said=said)
+    works = {one.work: one for one in reversed(others) if one.work}
+    if len(works) > 1:
+        labels = " and ".join(sorted(one.label for one in works.values()))
+        state = "not there" if named is None else "unreadable" if named.why else "as released"
+        why = (
+            f"{name}.ipynb is {state}, but {labels} differ and could each be it. Ask which one counts, "
+            f"rename it {name}.ipynb, and grade again"
+        )
+        return Found((named or others[0]).path, None, why)
+    if works or (named is None and others):
+        (one,) = works.values() or others[:1]
+        state = (
+            "" if named is None else f", for {named.why or f'{name}.ipynb is as it was released'}"
+        )
+        return Found(
+            one.path, one.notebook, said=(f"{one.label} was taken for {name}.ipynb{state}",)
+        )
+    return Found(named.path, named.notebook, named.why) if named else None
 
 
-def _read_regular(path: Path, limit: int) -> bytes:
-    """A regular file's bytes; never through a symbolic link, a pipe or a device."""
+def _why_missing(name: str, candidates: list[_Candidate], unknown: list[str]) -> str:
+    """Why staff must look before a notebook that was not found may be called missing."""
+    if any(one.label == f"{name}.ipynb" for one in candidates):
+        return f"{name}.ipynb holds the cells of another notebook. Ask for the right file"
+    if not unknown:
+        return ""
+    files = ", ".join(sorted(unknown)[:5])
+    return (
+        f"{name}.ipynb is not there, but {files} is. If that is it, rename it (or unpack it) and grade "
+        "again"
+    )
+
+
+def _look_at(
+    path: Path, folder: Path, sources: Mapping[str, SourceNotebook], limit_mib: int
+) -> _Candidate:
+    label = _label(path, folder)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        raise Unreadable(
-            f"{path.name} cannot be opened ({error.strerror}); is it a link?"
-        ) from None
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        raise Unreadable(f"{path.name} is no ordinary file")
-    with os.fdopen(descriptor, "rb") as stream:
-        if status.st_size > limit:
-            raise Unreadable(
-                f"{path.name} has {status.st_size // 2**20} MiB, over {limit // 2**20} MiB"
-            )
-        return stream.read(limit + 1)
+        notebook = read_notebook(path, limit_mib)
+    except Unreadable as error:
+        return _Candidate(path, label, None, str(error), None, ())
+    kin = name_of(notebook, sources)
+    given: set[tuple[str, ...]] = set()
+    for source in sources.values():
+        given |= _texts(source)
+    work = tuple(
+        text
+        for cell in notebook.cells
+        if (text := essence(cell.cell_type, cell.source)) and text not in given
+    )
+    return _Candidate(path, label, notebook, "", kin, work)
 
 
-def _encodings(content: bytes) -> tuple[str, ...]:
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return ("utf-16",)
-    return ("utf-8-sig", "latin-1") if b"\0" not in content else ("utf-8-sig",)
+def _label(path: Path, folder: Path) -> str:
+    """The path as a person reads it; names of files need not be text."""
+    return clean_text(str(path.relative_to(folder)))
 
 
-def _drop_outputs(data: dict[str, object]) -> None:
-    """Outputs of a hand-in are not looked at; dropping them early keeps a huge one cheap."""
-    sheets = data.get("worksheets")
-    holders = [data, *(sheets if isinstance(sheets, list) else [])]
-    for holder in holders:
-        cells = holder.get("cells") if isinstance(holder, dict) else None
-        for cell in cells if isinstance(cells, list) else []:
-            if isinstance(cell, dict) and "outputs" in cell:
-                cell["outputs"] = []
+def _share(notebook: NotebookNode, source: SourceNotebook) -> float:
+    """How much of a source's cells a notebook has, by their ids or their text: 0 to 1."""
+    ids = {grade_id_of(cell) for cell in notebook.cells}
+    texts = {essence(cell.cell_type, cell.source) for cell in notebook.cells}
+    released = source.released_cells()
+    cells = [released.get(grade_id_of(cell) or "", cell) for cell in source.notebook.cells]
+    known = [
+        grade_id_of(cell) in ids - {None} or essence(cell.cell_type, cell.source) in texts
+        for cell in cells
+    ]
+    return sum(known) / max(len(known), 1)
 
 
-def _plain(notebook: NotebookNode) -> NotebookNode:
-    """Rebuild the notebook from the parts that matter, so that odd ones cannot break a later step."""
-    cells = []
-    ids: set[str] = set()
-    for number, cell in enumerate(notebook.cells):
-        kind = cell.get("cell_type")
-        text = cell.get("source", "")
-        text = clean_text("".join(map(str, text)) if isinstance(text, list) else str(text))
-        if kind == "code":
-            made = nbformat.v4.new_code_cell(text)
-        elif kind in ("markdown", "raw", "heading"):
-            made = nbformat.v4.new_markdown_cell(text)
-        else:
-            continue
-        cell_id = cell.get("id")
-        made.id = _new_id(cell_id if _is_id(cell_id) else f"cell-{number}", ids)
-        ids.add(made.id)
-        metadata = cell.get("metadata", {})
-        if isinstance(metadata, dict) and isinstance(metadata.get("nbgrader"), dict):
-            made.metadata["nbgrader"] = metadata["nbgrader"]
-        cells.append(made)
-    return nbformat.v4.new_notebook(cells=cells)
+def _texts(source: SourceNotebook) -> set[tuple[str, ...]]:
+    cells: Iterable[NotebookNode] = (*source.released_cells().values(), *source.notebook.cells)
+    return {essence(cell.cell_type, cell.source) for cell in cells}
 
 
-def _is_id(text: Any) -> bool:
-    return isinstance(text, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text) is not None
+def _candidates(folder: Path) -> list[Path]:
+    """The files that could be notebooks, those at the top first."""
+    at_top = sorted(path for path in _files_here(folder) if _NOTEBOOK.search(path.name))
+    below = [
+        path for path in _files(folder) if path.parent != folder and _NOTEBOOK.search(path.name)
+    ]
+    return [*at_top, *below][:MAX_CANDIDATES]
 
 
-def _new_id(wanted: str, taken: Container[str]) -> str:
-    """An id like `wanted` that no other cell has."""
-    numbered = (f"{wanted[:58]}-{number}" for number in itertools.count(2))
-    return wanted if wanted not in taken else next(name for name in numbered if name not in taken)
+def _files_here(folder: Path) -> list[Path]:
+    """What is at the top, whatever it is: a notebook's name may be a link's or a folder's."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return []
+    return [folder / entry.name for entry in entries if not _is_junk(entry.name)]
 
 
-def _claim(
-    notebook: NotebookNode, released: dict[str, NotebookNode], repairs: list[str]
-) -> dict[str, NotebookNode]:
-    """Which cell of the hand-in is which cell of the course; all other claims are removed.
-
-    Of several cells with one id the last one counts, as in nbgrader; the others still run.
-    """
-    holders: dict[str, NotebookNode] = {}
-    unclaimed = []
-    for cell in notebook.cells:
-        grade_id = grade_id_of(cell)
-        if grade_id in released:
-            if grade_id in holders:
-                holders[grade_id].metadata.pop("nbgrader", None)
-                repairs.append(f"the cell `{grade_id}` is there more than once")
-            holders[grade_id] = cell
-        else:
-            if cell.metadata.pop("nbgrader", None) and grade_id:
-                repairs.append(f"the cell `{grade_id}` is none of the assignment's")
-            unclaimed.append(cell)
-    by_cell_id = {
-        original.id: grade_id for grade_id, original in released.items() if "id" in original
-    }
-    for cell in unclaimed:
-        grade_id = by_cell_id.get(cell.id)
-        if grade_id and grade_id not in holders:
-            holders[grade_id] = cell
-            repairs.append(f"the cell `{grade_id}` had lost its id")
-    return holders
+def _files(folder: Path) -> list[Path]:
+    """The ordinary files of a folder, sorted, without junk that computers add."""
+    return [path for path in _walk(folder) if path.is_file() and not path.is_symlink()]
 
 
-def _add_missing(
-    notebook: NotebookNode,
-    holders: dict[str, NotebookNode],
-    released: dict[str, NotebookNode],
-    grade_id: str,
-) -> NotebookNode:
-    """Put a missing cell behind the course's cell that comes before it."""
-    order = list(released)
-    before = [holders[name] for name in order[: order.index(grade_id)] if name in holders]
-    at = next((i for i, cell in enumerate(notebook.cells) if before and cell is before[-1]), -1) + 1
-    original = released[grade_id]
-    locked = original.metadata.nbgrader.get("locked")
-    text = original.source if locked else ("" if original.cell_type == "code" else _MISSING_ANSWER)
-    kinds = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}
-    cell = kinds[original.cell_type](text)
-    wanted = f"missing-{grade_id}"[:64].replace(".", "-")
-    cell.id = _new_id(wanted, {other.id for other in notebook.cells})
-    notebook.cells.insert(at, cell)
-    return cell
+def _walk(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for where, folders, names in os.walk(folder):
+        below = [Path(where, name) for name in folders if not _is_junk(name)]
+        linked = [path for path in below if path.is_symlink()]
+        folders[:] = sorted(path.name for path in below if path not in linked)
+        found += [*linked, *(Path(where, name) for name in names if not _is_junk(name))]
+        if len(found) > 50 * MAX_FILES:
+            break
+    return sorted(found)
 
 
-_MISSING_ANSWER = "*This answer's cell is missing from the hand-in.*"
-
-
-def _change_type(cell: NotebookNode, kind: str) -> None:
-    cell.cell_type = kind
-    if kind == "code":
-        cell.outputs, cell.execution_count = [], None
-    else:
-        cell.pop("outputs", None)
-        cell.pop("execution_count", None)
+def _is_junk(name: str) -> bool:
+    return name in _JUNK or name.startswith("._")

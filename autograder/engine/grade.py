@@ -12,8 +12,16 @@ from pathlib import Path
 
 from autograder.course import Course
 from autograder.engine import gradebook
-from autograder.engine.hand_ins import Intake, read_job, take_in
-from autograder.engine.records import forget, is_done, load_card, mark_done, save_card
+from autograder.engine.hand_ins import Intake, make_job, take_file, take_in
+from autograder.engine.records import (
+    changed_answers,
+    forget,
+    is_done,
+    keep_answers,
+    load_card,
+    mark_done,
+    save_card,
+)
 from autograder.engine.service import judge_service
 from autograder.errors import KitError
 from autograder.sandbox import check_wall
@@ -68,7 +76,13 @@ def grade_class(
             f"rename its folder: {student!r} is no id that nbgrader's pages can show"
         ]
     for student in students:
-        intake = take_in(course, assignment, student, course.submitted(student, assignment))
+        try:
+            intake = take_in(course, assignment, student, course.submitted(student, assignment))
+        except Exception as error:
+            log.exception("%s: the hand-in could not be read", student)
+            reason = f"the hand-in could not be read: {type(error).__name__}: {error}"
+            _withdraw(course, assignment, student, reason)
+            continue
         if not regrade and is_done(course, assignment, student, intake.digest):
             run.kept.append(student)
         else:
@@ -104,50 +118,43 @@ def _finish(course: Course, assignment: str, student: str, intake: Intake) -> No
     autograded = course.autograded(student, assignment)
     try:
         if intake.jobs:
-            gradebook.run_nbgrader(course, assignment, student)
+            gradebook.run_nbgrader(course, assignment, student, list(intake.jobs))
         else:
             shutil.rmtree(autograded, ignore_errors=True)
             gradebook.create_submission(course, assignment, student)
         for name in intake.missing:
-            card = _card_of_missing(course, assignment, student, name, intake)
-            save_card(course, card)
-            gradebook.save_card(course, card)
+            _save_missing(course, assignment, student, name)
         kept = load_card(course, assignment, student)
         if kept is not None and not kept.reasons:  # else the next run tries again
             mark_done(course, assignment, student, intake.digest)
     except Exception as error:
         log.exception("%s: the marks could not be kept", student)
         reason = f"the marks could not be kept: {type(error).__name__}: {error}"
-        gradebook.withdraw(course, assignment, student)
-        for name in course.notebooks(assignment):
-            save_card(course, ungraded_card(course, assignment, student, name, reason))
+        _withdraw(course, assignment, student, reason)
     finally:
         for job in intake.jobs.values():
             judge_service().forget(job)
 
 
-def _card_of_missing(
-    course: Course, assignment: str, student: str, name: str, intake: Intake
-) -> Scorecard:
+def _save_missing(course: Course, assignment: str, student: str, name: str) -> None:
+    """The card and the marks of a notebook that is not there; also marks by hand of an older one go."""
     from autograder.engine.judge import not_handed_in
 
-    if intake.unknown:
-        reason = (
-            f"{name}.ipynb is not there, but {', '.join(intake.unknown)} is. If that is it, rename it "
-            "and grade again"
-        )
-        return ungraded_card(course, assignment, student, name, reason)
-    return not_handed_in(course, assignment, name, student)
+    card = not_handed_in(course, assignment, name, student)
+    stale = changed_answers(course, assignment, student, name, {})
+    card = gradebook.save_card(course, card, stale)
+    save_card(course, card)
+    keep_answers(course, assignment, student, name, {})
 
 
-def ungraded_card(
-    course: Course, assignment: str, student: str, name: str, reason: str
-) -> Scorecard:
-    """A card on which nothing is graded, with the reason for staff."""
+def _withdraw(course: Course, assignment: str, student: str, reason: str) -> None:
+    """After a failure of ours: nothing is graded, and staff read why."""
     from autograder.engine.judge import ungraded_items
 
-    items = ungraded_items(course.notebooks(assignment)[name], reason)
-    return Scorecard(assignment, student, (NotebookCard(name, items, reason),))
+    gradebook.withdraw(course, assignment, student)
+    for name, source in course.notebooks(assignment).items():
+        card = NotebookCard(name, ungraded_items(source, reason), reason)
+        save_card(course, Scorecard(assignment, student, (card,)))
 
 
 def score_path(course: Course, assignment: str, path: Path, student: str) -> Scorecard:
@@ -160,22 +167,24 @@ def score_path(course: Course, assignment: str, path: Path, student: str) -> Sco
         KitError: when the path does not exist or the notebook is none of the assignment's.
     """
     check_wall()
+    from autograder.engine.judge import not_handed_in
+
     sources = course.notebooks(assignment)
     if path.is_dir():
         intake = take_in(course, assignment, student, path)
-    elif path.is_file() and path.stem in sources:
-        job = read_job(course, assignment, student, sources[path.stem], path.parent)
-        intake = Intake({path.stem: job}, (), ())
     else:
-        raise KitError(
-            f"{path} is no hand-in of `{assignment}`: name a folder, or one of the notebooks "
-            f"{', '.join(f'{name}.ipynb' for name in sources)}."
-        )
+        found = take_file(course, assignment, path) if path.is_file() else None
+        if found is None:
+            raise KitError(
+                f"{path} is no hand-in of `{assignment}`: name a folder, or one of the notebooks "
+                f"{', '.join(f'{name}.ipynb' for name in sources)}."
+            )
+        name, taken = found
+        job = make_job(course, assignment, student, sources[name], taken, path.parent)
+        intake = Intake({name: job}, ())
     service = judge_service()
     for job in intake.jobs.values():
         service.submit(job)
     cards = [service.result(job).card for job in intake.jobs.values()]
-    cards += [
-        _card_of_missing(course, assignment, student, name, intake) for name in intake.missing
-    ]
+    cards += [not_handed_in(course, assignment, name, student) for name in intake.missing]
     return merge(cards)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -78,8 +78,11 @@ class _LastError(logging.Handler):
             self.text = message.splitlines()[-1]
 
 
-def run_nbgrader(course: Course, assignment: str, student: str) -> None:
+def run_nbgrader(course: Course, assignment: str, student: str, notebooks: list[str]) -> None:
     """nbgrader's autograde for one hand-in, in this process.
+
+    Args:
+        notebooks: those to convert. Their files may have other names: the exporter finds them.
 
     Raises:
         KitError: when it stopped, with the cause.
@@ -88,12 +91,17 @@ def run_nbgrader(course: Course, assignment: str, student: str) -> None:
     from nbgrader.converters.base import NbGraderException
     from nbgrader.coursedir import CourseDirectory
 
+    class AutogradeThese(Autograde):  # type: ignore[misc]
+        def init_notebooks(self) -> None:
+            folder = str(course.submitted(student, assignment))
+            self.assignments = {folder: [f"{folder}/{name}.ipynb" for name in notebooks]}
+
     directory = CourseDirectory(config=course.config)
     directory.student_id = student
     directory.assignment_id = assignment
     log = logging.getLogger("autograder.nbgrader")
     directory.log = log
-    converter = Autograde(coursedir=directory, config=course.config)
+    converter = AutogradeThese(coursedir=directory, config=course.config)
     converter.log = log
     converter.force = True
     cause = _LastError()
@@ -114,15 +122,35 @@ def create_submission(course: Course, assignment: str, student: str) -> None:
         book.update_or_create_submission(assignment, student)
 
 
-def save_card(course: Course, card: Scorecard) -> None:
-    """The marks of notebooks that nbgrader's converter has not seen; manual marks stay."""
+def save_card(course: Course, card: Scorecard, stale: Collection[str]) -> Scorecard:
+    """The marks of notebooks that nbgrader's converter has not seen; manual marks stay.
+
+    Args:
+        stale: the items whose manual marks were for an older hand-in; these go.
+
+    Returns:
+        the card, on which it is said which marks went.
+    """
+    said = []
     with open_gradebook(course) as book:
         for notebook in card.notebooks:
             for item in notebook.items:
                 grade = book.find_grade(item.grade_id, notebook.name, card.assignment, card.student)
+                said += take_back(grade, stale)
                 grade.auto_score = item.score
                 grade.needs_manual_grade = item.score is None or grade.manual_score is not None
         book.db.commit()
+    return card.with_repairs(said)
+
+
+def take_back(grade: Any, stale: Collection[str]) -> list[str]:
+    """Drop a mark that a person gave to an older hand-in, and say so."""
+    if grade.manual_score is None or grade.name not in stale:
+        return []
+    mark, grade.manual_score = grade.manual_score, None
+    return [
+        f"`{grade.name}` had {mark:g} points by hand, for an older hand-in; they were taken back"
+    ]
 
 
 def withdraw(course: Course, assignment: str, student: str) -> None:

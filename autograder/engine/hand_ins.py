@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nbformat import NotebookNode
 
 from autograder.course import Course, SourceNotebook, Unreadable, read_notebook, repair
 from autograder.course.course import digest
-from autograder.course.intake import course_files, empty_hand_in, own_files
+from autograder.course.intake import Found, course_files, find_notebooks, name_of, own_files
+from autograder.course.repairing import empty_hand_in
 from autograder.engine.job import Job
 
 
@@ -18,50 +19,73 @@ from autograder.engine.job import Job
 class Intake:
     """What a folder holds for an assignment."""
 
-    jobs: dict[str, Job]  # by notebook
+    jobs: dict[str, Job]  # by notebook; also of one that staff must look at before it can be graded
     missing: tuple[str, ...]  # notebooks of the assignment that are not there
-    unknown: tuple[str, ...]  # notebooks that are none of the assignment's
 
     @property
     def digest(self) -> str:
         """The same for the same hand-in."""
-        return digest(*(job.hand_in for job in self.jobs.values()), *self.missing, *self.unknown)
+        return digest(*(job.hand_in for job in self.jobs.values()), *self.missing)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One notebook of a hand-in as the box will run it."""
+
+    notebook: NotebookNode  # an empty one with the course's cells where `unreadable` says why
+    repairs: list[str] = field(default_factory=list)
+    unreadable: str = ""
+    beside: str = ""  # the folder within the hand-in in which it lay
 
 
 def take_in(course: Course, assignment: str, student: str, folder: Path) -> Intake:
     """Read a hand-in's folder; nothing in it can make this raise."""
     sources = course.notebooks(assignment)
-    found = {path.name for path in folder.glob("*.ipynb")} if folder.is_dir() else set()
+    taken = take_notebooks(course, assignment, folder)
     jobs = {
-        name: read_job(course, assignment, student, source, folder)
-        for name, source in sources.items()
-        if f"{name}.ipynb" in found
+        name: make_job(course, assignment, student, sources[name], one, folder)
+        for name, one in taken.items()
     }
-    return Intake(
-        jobs=jobs,
-        missing=tuple(name for name in sources if name not in jobs),
-        unknown=tuple(sorted(name for name in found if name.removesuffix(".ipynb") not in sources)),
-    )
+    return Intake(jobs, tuple(name for name in sources if name not in jobs))
 
 
-def read_job(
-    course: Course, assignment: str, student: str, source: SourceNotebook, folder: Path
-) -> Job:
-    """The job for one notebook of a hand-in's folder."""
-    notebook, repairs, unreadable = read_repaired(folder / f"{source.name}.ipynb", source)
-    return make_job(course, assignment, student, source, notebook, folder, repairs, unreadable)
+def take_notebooks(course: Course, assignment: str, folder: Path) -> dict[str, Taken]:
+    """The notebooks of a hand-in's folder by name, repaired."""
+    sources = course.notebooks(assignment)
+    found = find_notebooks(folder, sources, course.settings.max_notebook_mib)
+    return {
+        name: _take(found[name], source, folder)
+        for name, source in sources.items()
+        if name in found
+    }
 
 
-def read_repaired(path: Path, source: SourceNotebook) -> tuple[NotebookNode, list[str], str]:
-    """The notebook in a file as the box will run it, what was repaired, and why it is unreadable.
+def names_of_notebooks(course: Course, assignment: str, folder: Path) -> list[str]:
+    """The notebooks of an assignment that `take_notebooks` would find in a folder."""
+    sources = course.notebooks(assignment)
+    if all(Path(folder, f"{name}.ipynb").is_file() for name in sources):
+        return list(sources)  # without reading any: found in the folder, whatever is in it
+    return list(find_notebooks(folder, sources, course.settings.max_notebook_mib))
 
-    For a file that is no notebook the first is an empty one with the course's cells.
-    """
+
+def take_file(course: Course, assignment: str, path: Path) -> tuple[str, Taken] | None:
+    """One file, whatever its name, as the notebook of the assignment that it is; None if of none."""
+    sources = course.notebooks(assignment)
     try:
-        hand_in = repair(read_notebook(path), source)
+        notebook = read_notebook(path, course.settings.max_notebook_mib)
     except Unreadable as error:
-        return repair(empty_hand_in(source), source).notebook, [], str(error)
-    return hand_in.notebook, hand_in.repairs, ""
+        name, found = path.stem, Found(path, None, str(error))
+    else:
+        name, found = name_of(notebook, sources) or path.stem, Found(path, notebook)
+    return (name, _take(found, sources[name], path.parent)) if name in sources else None
+
+
+def _take(found: Found, source: SourceNotebook, folder: Path) -> Taken:
+    if found.notebook is None:
+        return Taken(repair(empty_hand_in(source), source).notebook, [], found.why)
+    hand_in = repair(found.notebook, source)
+    beside = str(found.path.parent.relative_to(folder))
+    return Taken(hand_in.notebook, [*found.said, *hand_in.repairs], "", beside)
 
 
 def make_job(
@@ -69,23 +93,24 @@ def make_job(
     assignment: str,
     student: str,
     source: SourceNotebook,
-    notebook: NotebookNode,
+    taken: Taken,
     folder: Path,
-    repairs: list[str],
-    unreadable: str,
 ) -> Job:
-    """The job for a notebook that is in memory; `folder` is where the hand-in's other files are.
+    """The job for a notebook; `folder` is where the hand-in's other files are.
 
     The notebook stays as it is: nbgrader's checksums in it tell answers that were not touched.
     """
-    files = {**own_files(folder), **course_files(course.source(assignment))}
+    files = own_files(folder)
+    if taken.beside not in ("", "."):  # what lay beside it, lies beside it in the box
+        files |= own_files(folder / taken.beside)
+    files |= course_files(course.source(assignment))
     return Job(
         course=course.root,
         assignment=assignment,
         notebook=source.name,
         student=student,
-        cells=repair(copy.deepcopy(notebook), source).cells,
+        cells=repair(copy.deepcopy(taken.notebook), source).cells,
         files=tuple(sorted(files.items())),
-        repairs=tuple(repairs),
-        unreadable=unreadable,
+        repairs=tuple(taken.repairs),
+        unreadable=taken.unreadable,
     )

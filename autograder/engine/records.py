@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from autograder.course import Course
+from autograder.course.course import digest
 from autograder.errors import KitError
 from autograder.scorecard import Scorecard, merge
 
@@ -54,6 +56,41 @@ def forget(course: Course, assignment: str, student: str) -> None:
     for path in _folder(course, assignment, student).glob("*.json"):
         path.unlink()
     _done(course, assignment, student).unlink(missing_ok=True)
+
+
+def changed_answers(
+    course: Course, assignment: str, student: str, notebook: str, answers: Mapping[str, str]
+) -> set[str]:
+    """The items whose solution is another than when the notebook was graded last.
+
+    Marks that a person gave stay as long as the solution stays; they are for that solution.
+
+    Args:
+        answers: the solution's text, by the item's grade_id.
+    """
+    path = _answers(course, assignment, student, notebook)
+    if not path.is_file():
+        return set()
+    known = json.loads(path.read_text())
+    fresh = _digests(answers)
+    return {name for name in {*known, *fresh} if known.get(name) != fresh.get(name)}
+
+
+def keep_answers(
+    course: Course, assignment: str, student: str, notebook: str, answers: Mapping[str, str]
+) -> None:
+    """Note which solutions the marks in the gradebook are for, once they are there."""
+    path = _answers(course, assignment, student, notebook)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_text(json.dumps(_digests(answers)))
+
+
+def _digests(answers: Mapping[str, str]) -> dict[str, str]:
+    return {name: digest(text.strip()) for name, text in answers.items()}
+
+
+def _answers(course: Course, assignment: str, student: str, notebook: str) -> Path:
+    return _folder(course, assignment, student) / f"{notebook}.answers"
 
 
 def _folder(course: Course, assignment: str, student: str) -> Path:

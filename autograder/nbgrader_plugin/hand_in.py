@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+import glob
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
+from nbgrader.converters import Autograde
 
 from autograder.course import find_course, load_course
-from autograder.engine.hand_ins import read_repaired
+from autograder.course.intake import odd_files
+from autograder.course.reading import read_regular
+from autograder.engine.hand_ins import Taken, names_of_notebooks, take_notebooks
 from autograder.sandbox.wall import check_wall
 
 METADATA = "autograder"
 
 
 class HandInExporter(NotebookExporter):  # type: ignore[misc]
-    """Reads submitted notebooks through `course.intake`, and refuses to exist without a box.
+    """Reads submitted notebooks through the kit's intake, and refuses to exist without a box.
 
     nbgrader makes its exporter before it touches a hand-in or the gradebook, so where the wall
-    cannot be built, grading stops with nothing changed.
+    cannot be built, grading stops with nothing changed. The exporter then tells nbgrader which
+    notebooks there are (their files may have other names), and what of a hand-in not to open.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         check_wall()
         super().__init__(*args, **kwargs)
+        self._taken: tuple[Path, dict[str, Taken]] | None = None
+        converter = self.parent
+        if isinstance(converter, Autograde):
+            course = load_course(Path(converter.coursedir.root))
+            directory = converter.coursedir
+            directory.get_existing_timestamp = _careful(directory.get_existing_timestamp)
+            for folder in list(converter.assignments):
+                names = names_of_notebooks(course, directory.assignment_id, Path(folder))
+                converter.assignments[folder] = [f"{folder}/{name}.ipynb" for name in names]
+                odd = {glob.escape(path.name) for path in odd_files(Path(folder))}
+                directory.ignore = sorted({*directory.ignore, *odd})
 
     def from_filename(
         self, filename: str, resources: dict[str, Any] | None = None, **kwargs: Any
@@ -37,16 +54,36 @@ class HandInExporter(NotebookExporter):  # type: ignore[misc]
         if path.parent.resolve() != submitted.resolve():  # the second pass, over our own output
             found: tuple[str, dict[str, Any]] = super().from_filename(filename, resources, **kwargs)
             return found
-        for link in (entry for entry in submitted.rglob("*") if entry.is_symlink()):
-            # nbgrader has copied what it points to, which may be anybody's.
+        for odd in odd_files(submitted):
+            # What a link points to, which may be anybody's, if nbgrader has copied it in spite of all.
             copied = course.autograded(about["student"], about["assignment"])
-            (copied / link.relative_to(submitted)).unlink(missing_ok=True)
-        source = course.notebooks(about["assignment"])[about["notebook"]]
-        notebook, repairs, unreadable = read_repaired(path, source)
-        for repaired in repairs:
+            (copied / odd.relative_to(submitted)).unlink(missing_ok=True)
+        if self._taken is None or self._taken[0] != submitted:
+            self._taken = submitted, take_notebooks(course, about["assignment"], submitted)
+        taken = self._taken[1][about["notebook"]]
+        for repaired in taken.repairs:
             self.log.warning("%s, %s: %s", about["student"], about["notebook"], repaired)
-        if unreadable:
-            self.log.error("%s: not graded, %s", about["student"], unreadable)
-        notebook.metadata[METADATA] = NotebookNode(repairs=repairs, unreadable=unreadable)
+        if taken.unreadable:
+            self.log.error("%s: not graded, %s", about["student"], taken.unreadable)
+        notebook = taken.notebook
+        notebook.metadata[METADATA] = NotebookNode(
+            repairs=taken.repairs, unreadable=taken.unreadable, beside=taken.beside
+        )
         result: tuple[str, dict[str, Any]] = self.from_notebook_node(notebook, resources, **kwargs)
         return result
+
+
+def _careful(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """nbgrader's reading of a hand-in's time, None where there is none that can be read.
+
+    The file is whatever was handed in: nbgrader would wait at a pipe for ever, and fail at nonsense.
+    """
+
+    def careful(folder: str) -> Any:
+        try:
+            read_regular(Path(folder, "timestamp.txt"), 1000)
+            return read(folder)
+        except Exception:
+            return None
+
+    return careful

@@ -11,12 +11,13 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.course import find_course, load_course
-from autograder.engine.hand_ins import make_job
-from autograder.engine.records import save_card
+from autograder.engine.gradebook import take_back
+from autograder.engine.hand_ins import Taken, make_job
+from autograder.engine.records import changed_answers, keep_answers, save_card
 from autograder.engine.service import judge_service
 from autograder.errors import KitError
 from autograder.nbgrader_plugin.hand_in import METADATA
-from autograder.scorecard import Item, NotebookCard, Verdict
+from autograder.scorecard import Item, Scorecard, Verdict
 
 _CARD = "autograder_card"  # where the card travels from Judge to SaveMarks
 
@@ -31,24 +32,15 @@ class Judge(NbGraderPreprocessor):  # type: ignore[misc]
         course = load_course(find_course(Path.cwd()))
         source = course.notebooks(about["assignment"])[about["notebook"]]
         folder = course.submitted(about["student"], about["assignment"])
-        note = nb.metadata.pop(METADATA, {})
-        job = make_job(
-            course,
-            about["assignment"],
-            about["student"],
-            source,
-            nb,
-            folder,
-            list(note.get("repairs", [])),
-            str(note.get("unreadable", "")),
-        )
+        taken = Taken(nb, **nb.metadata.pop(METADATA, {}))
+        job = make_job(course, about["assignment"], about["student"], source, taken, folder)
         judgement = judge_service().result(job)
         code = [cell for cell in nb.cells if cell.cell_type == "code"]
         for number, (cell, outputs) in enumerate(zip(code, judgement.outputs, strict=True), 1):
             cell.outputs = [NotebookNode(output) for output in outputs]
             cell.execution_count = number
         save_card(course, judgement.card)
-        resources[_CARD] = judgement.card.notebooks[0]
+        resources[_CARD] = judgement.card
         return nb, resources
 
 
@@ -56,14 +48,15 @@ class SaveMarks(NbGraderPreprocessor):  # type: ignore[misc]
     """Writes the marks of a judged notebook into the gradebook, and hints into its comments.
 
     Only `auto_score`, `auto_comment` and `needs_manual_grade` are written; a mark or a comment that
-    a person gave stays. An item that is `ungraded` gets no score and waits for a person.
+    a person gave stays, unless the mark was for an older hand-in with another solution. An item that
+    is `ungraded` gets no score and waits for a person.
     """
 
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any]
     ) -> tuple[NotebookNode, dict[str, Any]]:
         about = resources["nbgrader"]
-        card: NotebookCard = resources.pop(_CARD)
+        card: Scorecard = resources.pop(_CARD)
         cells = {
             cell.metadata.nbgrader["grade_id"]: cell
             for cell in nb.cells
@@ -75,9 +68,18 @@ class SaveMarks(NbGraderPreprocessor):  # type: ignore[misc]
         for grade_id, cell in cells.items():
             solution = grade_id if utils.is_solution(cell) else solution
             solutions[grade_id] = solution
+        answers = {
+            item.grade_id: cells[solutions[item.grade_id] or item.grade_id].source
+            for item in card.items
+        }
+        course = load_course(find_course(Path.cwd()))
+        record = (course, about["assignment"], about["student"], about["notebook"], answers)
+        stale = changed_answers(*record)
+        said = []
         with Gradebook(about["db_url"]) as gradebook:
             for item in card.items:
                 grade = self._find_grade(gradebook, item, where)
+                said += take_back(grade, stale)
                 untouched = item.manual and _is_untouched(cells.get(item.grade_id))
                 grade.auto_score = 0.0 if untouched else item.score
                 grade.needs_manual_grade = (
@@ -88,6 +90,8 @@ class SaveMarks(NbGraderPreprocessor):  # type: ignore[misc]
                     comment = gradebook.find_comment(comment_at, *where)
                     comment.auto_comment = "No response." if untouched else comment_text(item)
             gradebook.db.commit()
+        save_card(course, card.with_repairs(said))
+        keep_answers(*record)
         return nb, resources
 
     @staticmethod

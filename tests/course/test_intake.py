@@ -10,15 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 
 from autograder.course import SourceNotebook, Unreadable, read_notebook, read_source, repair
-from autograder.course.cells import grade_id_of
-from autograder.course.intake import HandIn, empty_hand_in, own_files
+from autograder.course.intake import own_files
+from autograder.course.repairing import HandIn, empty_hand_in
+from tests.damages import Change, by_id, cell_of, expect_whole, handed_in
 from tests.tiny_course import RIGHT, cell, notebook, tiny_source
-
-IDS = ["double", "double_tests", "mean", "mean_tests", "rule", "why"]
 
 
 @pytest.fixture
@@ -29,57 +27,10 @@ def source(tmp_path: Path) -> SourceNotebook:
     return read_source(path)
 
 
-def handed_in() -> dict[str, Any]:
-    """The source with the solutions filled in, as a student's notebook."""
-    data = copy.deepcopy(tiny_source())
-    for entry in data["cells"]:
-        grade_id = entry["metadata"].get("nbgrader", {}).get("grade_id")
-        entry["source"] = RIGHT.get(grade_id, entry["source"])
-    return data
-
-
 def taken_in(tmp_path: Path, source: SourceNotebook, data: Any) -> HandIn:
     path = tmp_path / "tiny.ipynb"
     path.write_bytes(data if isinstance(data, bytes) else json.dumps(data).encode())
     return repair(read_notebook(path), source)
-
-
-def by_id(hand_in: HandIn) -> dict[str, Any]:
-    return {str(grade_id_of(one)): one for one in hand_in.notebook.cells if grade_id_of(one)}
-
-
-def expect_whole(hand_in: HandIn, source: SourceNotebook) -> None:
-    """What every intake must end with, however the file looked."""
-    cells = by_id(hand_in)
-    assert sorted(cells) == sorted(IDS), "every cell of the course, once"
-    assert len([one for one in hand_in.notebook.cells if grade_id_of(one)]) == len(IDS)
-    for one in source.notebook.cells:
-        grade_id = grade_id_of(one)
-        if grade_id:
-            assert cells[grade_id].cell_type == one.cell_type
-            assert cells[grade_id].metadata.nbgrader == one.metadata.nbgrader, "points and locks"
-            if one.metadata.nbgrader.locked:
-                assert cells[grade_id].source == one.source
-    assert hand_in.notebook.metadata.kernelspec == source.notebook.metadata.kernelspec
-    nbformat.validate(hand_in.notebook)
-    nbformat.writes(hand_in.notebook).encode()
-    ids = [one.id for one in hand_in.notebook.cells]
-    assert len(ids) == len(set(ids)), "cell ids are unique"
-    again = repair(copy.deepcopy(hand_in.notebook), source)
-    assert again.notebook == hand_in.notebook
-    assert again.repairs == []
-
-
-Change = Callable[[dict[str, Any]], Any]
-
-
-def cell_of(data: dict[str, Any], grade_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(
-        entry
-        for entry in data["cells"]
-        if entry["metadata"].get("nbgrader", {}).get("grade_id") == grade_id
-    )
-    return found
 
 
 def nothing(data: dict[str, Any]) -> None:

@@ -14,12 +14,14 @@ from autograder.course import load_course
 from autograder.engine import gradebook
 from tests.tiny_course import TinyCourse
 
-STUDENTS = ("ada", "bob", "cem", "dan")
+STUDENTS = ("ada", "bob", "cem", "dan", "eli", "fay")
 MARKS = {
     "ada": {"double_tests": 3.0, "mean_tests": 4.0, "why": None},
     "bob": {"double_tests": 1.0, "mean_tests": 4.0, "why": 0.0},
     "cem": {"double_tests": None, "mean_tests": None, "why": None},
     "dan": {"double_tests": 0.0, "mean_tests": 0.0, "why": None},
+    "eli": {"double_tests": 3.0, "mean_tests": 4.0, "why": None},
+    "fay": {"double_tests": None, "mean_tests": None, "why": None},
 }
 
 
@@ -31,6 +33,14 @@ def class_of(root: Path, released: Path) -> TinyCourse:
     )
     tiny.write("submitted/cem/tiny/tiny.ipynb", "[]")
     tiny.hand_in("dan", {"double": "", "mean": ""}, extra="import os; os._exit(1)")
+    renamed = tiny.hand_in("eli")
+    renamed.rename(renamed.with_name("Copy of tiny.ipynb"))
+    (renamed.parent / "dangling").symlink_to("/nowhere")
+    os.mkfifo(renamed.parent / "timestamp.txt")
+    one = tiny.hand_in("fay")
+    one.rename(one.with_name("tiny (1).ipynb"))
+    two = tiny.hand_in("fay", {"double": ""})
+    two.rename(two.with_name("tiny (2).ipynb"))
     return tiny
 
 
@@ -90,7 +100,7 @@ def test_the_formgraders_button_gives_the_same_marks_from_another_folder(
     class_of(course, released)
     done = run([sys.executable, "-c", API, str(course), *STUDENTS], elsewhere)
     said = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [entry["success"] for entry in said] == [True] * 4, done.stderr
+    assert [entry["success"] for entry in said] == [True] * len(STUDENTS), done.stderr
     assert marks_in(course) == MARKS
 
 
@@ -105,7 +115,7 @@ def test_autograder_grade_gives_these_marks_and_ends_with_3_where_staff_must_act
     (tmp_path / "submitted/cem/tiny/tiny.ipynb").unlink()
     done = run([sys.executable, "-m", "autograder", "grade", "tiny"], tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "3 hand-ins were graded before" in done.stdout
+    assert "4 hand-ins were graded before" in done.stdout
 
 
 def break_syntax(tiny: TinyCourse) -> Path:

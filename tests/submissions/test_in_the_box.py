@@ -90,7 +90,7 @@ def test_items_get_what_their_cases_say(course: Course, name: str) -> None:
 def test_the_reference_gets_everything_and_the_untouched_release_nothing(
     course: Course, notebook: str
 ) -> None:
-    from autograder.course.intake import read_notebook
+    from autograder.course import read_notebook
 
     source = course.notebooks(ASSIGNMENT)[notebook]
     released = read_notebook(course.root / "release" / ASSIGNMENT / f"{notebook}.ipynb")

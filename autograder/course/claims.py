@@ -1,0 +1,151 @@
+"""Which cell of a hand-in is which cell of the course.
+
+A cell says so itself by its grade_id; where that is lost or there twice, its cell id, its text and the
+names that it defines are asked. None of this decides about marks: hidden tests look at what the
+notebook defines. It decides which cell people see as the answer, and which cells the course owns.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from nbformat import NotebookNode
+
+from autograder.course.cells import grade_id_of
+
+Cells = dict[str, NotebookNode]  # by grade_id
+
+_FUNCTION = re.compile(r"^(?:async[ \t]+def|def|class)[ \t]+(\w+)", re.MULTILINE)
+_VARIABLE = re.compile(r"^(\w+)[ \t]*(?::[^=\n]*)?=(?!=)", re.MULTILINE)
+
+
+def essence(kind: str, source: str) -> tuple[str, ...]:
+    """What two cells that say the same have in common: no empty lines, no comments in code."""
+    lines = (line.rstrip() for line in source.splitlines())
+    return tuple(
+        line for line in lines if line and not (kind == "code" and line.lstrip()[0] == "#")
+    )
+
+
+def is_untouched(cell: NotebookNode, released: NotebookNode) -> bool:
+    """Whether a cell holds what was released and nothing of a student's."""
+    return essence(released.cell_type, cell.source) == essence(released.cell_type, released.source)
+
+
+def is_locked(released: NotebookNode) -> bool:
+    return bool(released.metadata.nbgrader.get("locked"))
+
+
+def is_code_stub(released: NotebookNode) -> bool:
+    """Whether students write code in this cell."""
+    return released.cell_type == "code" and not is_locked(released)
+
+
+def is_answer(released: NotebookNode) -> bool:
+    """Whether students write words in this cell."""
+    return released.cell_type != "code" and not is_locked(released)
+
+
+def defined_names(source: str) -> set[str]:
+    """The functions, classes and variables that a cell defines at its top level."""
+    return set(_FUNCTION.findall(source)) | set(_VARIABLE.findall(source))
+
+
+def wanted_names(released: NotebookNode) -> set[str]:
+    """What a student is to define in this cell: its functions and classes."""
+    return set(_FUNCTION.findall(released.source)) if is_code_stub(released) else set()
+
+
+@dataclass
+class Claims:
+    """Who is who in a hand-in: for each cell of the course its holder, and other cells with its id."""
+
+    holders: Cells = field(default_factory=dict)
+    copies: dict[str, list[NotebookNode]] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)  # a line for each claim that was repaired
+
+
+def claim(cells: list[NotebookNode], released: Cells) -> Claims:
+    """Find the holders of the course's cells among those of a hand-in, and remove all other claims."""
+    claims = _by_grade_id(cells, released)
+    holders = claims.holders
+    for grade_id, original in released.items():
+        old = holders.get(grade_id)
+        names = wanted_names(original)
+        if old is not None and not (names and is_untouched(old, original)):
+            continue
+        held = {id(cell) for cell in holders.values()}
+        free = [cell for cell in cells if id(cell) not in held]
+        found = _writer(original, names, free)
+        if found is not None and old is not None:
+            old.metadata.pop("nbgrader", None)
+            claims.said.append(
+                f"the cell `{grade_id}` is as it was released; another one that defines "
+                f"{', '.join(f'`{name}`' for name in sorted(names))} was taken for it"
+            )
+        elif old is None:
+            found = found or _lost(original, free)
+            if found is not None:
+                claims.said.append(f"the cell `{grade_id}` had lost its id")
+        if found is not None:
+            holders[grade_id] = found
+    return claims
+
+
+def _by_grade_id(cells: list[NotebookNode], released: Cells) -> Claims:
+    claims = Claims()
+    claimants: dict[str, list[NotebookNode]] = {}
+    for cell in cells:
+        grade_id = grade_id_of(cell)
+        if grade_id in released:
+            claimants.setdefault(str(grade_id), []).append(cell)
+        elif cell.metadata.pop("nbgrader", None) and grade_id:
+            claims.said.append(f"the cell `{grade_id}` is none of the assignment's")
+    for grade_id, found in claimants.items():
+        best = claims.holders[grade_id] = _best(found, released[grade_id])
+        claims.copies[grade_id] = [cell for cell in found if cell is not best]
+        for cell in claims.copies[grade_id]:
+            cell.metadata.pop("nbgrader", None)
+        if len(found) > 1:
+            claims.said.append(f"the cell `{grade_id}` is there more than once")
+    return claims
+
+
+def _best(claimants: list[NotebookNode], released: NotebookNode) -> NotebookNode:
+    """Of several cells with one id the last one in which a student worked, or a locked one is whole."""
+
+    def worth(numbered: tuple[int, NotebookNode]) -> tuple[bool, bool, int]:
+        number, cell = numbered
+        untouched = is_untouched(cell, released)
+        good = untouched if is_locked(released) else bool(cell.source.strip()) and not untouched
+        return cell.cell_type == released.cell_type, good, number
+
+    return max(enumerate(claimants), key=worth)[1]
+
+
+def _writer(
+    original: NotebookNode, names: set[str], free: list[NotebookNode]
+) -> NotebookNode | None:
+    """A cell in which a student wrote what a solution cell asks for; the last one, for it counts."""
+    writers = [
+        cell
+        for cell in free
+        if names
+        and cell.cell_type == "code"
+        and names <= defined_names(cell.source)
+        and not is_untouched(cell, original)
+    ]
+    same_id = [cell for cell in writers if cell.id == original.get("id")]
+    return next(reversed([*writers, *same_id]), None)
+
+
+def _lost(original: NotebookNode, free: list[NotebookNode]) -> NotebookNode | None:
+    """A cell with the id or else the text of one of the course's."""
+    same_id = [cell for cell in free if cell.id == original.get("id")]
+    same_text = [
+        cell
+        for cell in free
+        if cell.cell_type == original.cell_type and is_untouched(cell, original)
+    ]
+    return next(iter((*same_id, *same_text)), None)

@@ -1,0 +1,154 @@
+"""From the bytes of a handed-in file to a notebook, whatever the file is.
+
+Every byte of a hand-in is untrusted. What comes out of here is plain: code and markdown cells with a
+source, an id and perhaps a claim to be one of the course's cells; no outputs, no other metadata.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import stat
+import warnings
+from collections.abc import Container
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder.clean import clean_text
+
+_EMPTY: dict[str, Any] = {"outputs": [], "attachments": {}}  # what is dropped of a cell
+
+
+MAX_CELLS = 10_000
+MAX_TEXT_MIB = 16  # of sources; outputs are not counted
+
+
+class Unreadable(Exception):
+    """A handed-in file that is no notebook; the text says why, for staff and student."""
+
+
+def read_notebook(path: Path, limit_mib: int = 150) -> NotebookNode:
+    """Read a handed-in notebook as nbformat 4, without its outputs.
+
+    Args:
+        limit_mib: the size up to which a file is opened at all.
+
+    Raises:
+        Unreadable: when it is no notebook; the message says why.
+    """
+    data = _parse(path, limit_mib * 2**20)
+    if not isinstance(data, dict) or type(data.get("nbformat")) is not int:
+        raise Unreadable(f"{path.name} is JSON, but no notebook")
+    cells = data.get("cells")
+    if isinstance(cells, list) and len(cells) > MAX_CELLS:
+        raise Unreadable(f"{path.name} has more than {MAX_CELLS} cells")
+    try:
+        with warnings.catch_warnings():
+            # Of ids that are missing or there twice: _plain gives others.
+            warnings.simplefilter("ignore")
+            notebook = nbformat.from_dict(nbformat.convert(nbformat.from_dict(data), 4))
+        plain = _plain(notebook)
+    except Exception as error:
+        raise Unreadable(f"{path.name} is a damaged notebook ({type(error).__name__})") from None
+    if sum(len(cell.source) for cell in plain.cells) > MAX_TEXT_MIB * 2**20:
+        raise Unreadable(f"{path.name} has more than {MAX_TEXT_MIB} MiB of text in its cells")
+    return plain
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """A regular file's bytes; never through a symbolic link, a pipe or a device.
+
+    Raises:
+        Unreadable: when it is something else, or has more than `limit` bytes.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "bad name"
+        raise Unreadable(f"{path.name} cannot be opened ({why}); is it a link?") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise Unreadable(f"{path.name} is no ordinary file")
+    with os.fdopen(descriptor, "rb") as stream:
+        if status.st_size > limit:
+            raise Unreadable(
+                f"{path.name} has {status.st_size // 2**20} MiB, over the limit of {limit // 2**20} "
+                "MiB. Clear its outputs and hand it in again (staff: or raise "
+                "c.CourseSettings.max_notebook_mib)"
+            )
+        return stream.read(limit)
+
+
+def new_id(wanted: str, taken: Container[str]) -> str:
+    """An id like `wanted` that no other cell has."""
+    numbered = (f"{wanted[:58]}-{number}" for number in itertools.count(2))
+    return wanted if wanted not in taken else next(name for name in numbered if name not in taken)
+
+
+def _parse(path: Path, limit: int) -> Any:
+    """The JSON in a file, without outputs: they are not looked at, and may be huge."""
+    content = read_regular(path, limit)
+    text = None
+    for encoding in _encodings(content):
+        try:
+            text = content.decode(encoding)
+            break
+        except UnicodeDecodeError:
+            continue
+    if text is None or not text.strip():
+        raise Unreadable(
+            f"{path.name} is empty" if not content.strip() else f"{path.name} is no text"
+        )
+    del content
+    try:
+        return json.loads(text, object_hook=_without_outputs)
+    except (ValueError, RecursionError):
+        raise Unreadable(f"{path.name} is not JSON, so it is no notebook") from None
+
+
+def _encodings(content: bytes) -> tuple[str, ...]:
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return ("utf-16",)
+    if content[1:2] == b"\0" or content[:1] == b"\0":  # JSON starts with an ASCII character
+        return ("utf-16-le",) if content[1:2] == b"\0" else ("utf-16-be",)
+    return ("utf-8-sig", "latin-1") if b"\0" not in content else ("utf-8-sig",)
+
+
+def _without_outputs(found: dict[str, Any]) -> dict[str, Any]:
+    """Drops what a cell showed as soon as it was parsed, so that a huge one is not kept."""
+    if "cell_type" in found:
+        found.update({key: type(empty)() for key, empty in _EMPTY.items() if key in found})
+    return found
+
+
+def _plain(notebook: NotebookNode) -> NotebookNode:
+    """Rebuild the notebook from the parts that matter, so that odd ones cannot break a later step."""
+    cells = []
+    ids: set[str] = set()
+    for number, cell in enumerate(notebook.cells):
+        kind = cell.get("cell_type")
+        text = cell.get("source", "")
+        text = clean_text("".join(map(str, text)) if isinstance(text, list) else str(text))
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if kind == "code" or (kind not in ("markdown", "raw", "heading") and "outputs" in cell):
+            made = nbformat.v4.new_code_cell(text)
+        else:
+            made = nbformat.v4.new_markdown_cell(text)
+        cell_id = cell.get("id")
+        made.id = new_id(cell_id if _is_id(cell_id) else f"cell-{number}", ids)
+        ids.add(made.id)
+        metadata = cell.get("metadata", {})
+        if isinstance(metadata, dict) and isinstance(metadata.get("nbgrader"), dict):
+            made.metadata["nbgrader"] = metadata["nbgrader"]
+        cells.append(made)
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def _is_id(text: Any) -> bool:
+    return isinstance(text, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text) is not None
