@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,7 +104,7 @@ def own_files(folder: Path) -> dict[str, bytes]:
 
 def odd_files(folder: Path) -> Iterator[Path]:
     """Links, pipes and devices in a hand-in, which nobody may open."""
-    for path in _walk(folder):
+    for path in _walk(folder, junk=True):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             yield path
 
@@ -199,8 +199,11 @@ def _share(notebook: NotebookNode, source: SourceNotebook) -> float:
 
 
 def _texts(source: SourceNotebook) -> set[tuple[str, ...]]:
-    cells: Iterable[NotebookNode] = (*source.released_cells().values(), *source.notebook.cells)
-    return {essence(cell.cell_type, cell.source) for cell in cells}
+    """What students were given; not the solutions, for those may be theirs as well."""
+    own = [cell for cell in source.notebook.cells if not grade_id_of(cell)]
+    return {
+        essence(cell.cell_type, cell.source) for cell in (*source.released_cells().values(), *own)
+    }
 
 
 def _candidates(folder: Path) -> list[Path]:
@@ -226,13 +229,14 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in _walk(folder) if path.is_file() and not path.is_symlink()]
 
 
-def _walk(folder: Path) -> list[Path]:
+def _walk(folder: Path, junk: bool = False) -> list[Path]:
     found: list[Path] = []
     for where, folders, names in os.walk(folder):
-        below = [Path(where, name) for name in folders if not _is_junk(name)]
+        below = [Path(where, name) for name in folders if junk or not _is_junk(name)]
         linked = [path for path in below if path.is_symlink()]
         folders[:] = sorted(path.name for path in below if path not in linked)
-        found += [*linked, *(Path(where, name) for name in names if not _is_junk(name))]
+        found += linked
+        found += [Path(where, name) for name in names if junk or not _is_junk(name)]
         if len(found) > 50 * MAX_FILES:
             break
     return sorted(found)

@@ -151,6 +151,7 @@ def _withdraw(course: Course, assignment: str, student: str, reason: str) -> Non
     """After a failure of ours: nothing is graded, and staff read why."""
     from autograder.engine.judge import ungraded_items
 
+    forget(course, assignment, student)
     gradebook.withdraw(course, assignment, student)
     for name, source in course.notebooks(assignment).items():
         card = NotebookCard(name, ungraded_items(source, reason), reason)

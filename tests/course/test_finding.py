@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from autograder.course import SourceNotebook, read_source
-from autograder.course.intake import Found, find_notebooks, own_files
+from autograder.course.intake import Found, find_notebooks, odd_files, own_files
 from tests.damages import cell_of, handed_in, saved_by_colab
 from tests.tiny_course import RIGHT, cell, notebook, tiny_source
 
@@ -149,6 +149,13 @@ def test_between_two_that_could_be_it_staff_decide(
     assert f"tiny.ipynb is {state}, but tiny (1).ipynb and tiny (2).ipynb" in found["tiny"].why
 
 
+def test_the_reference_solution_is_work_as_any_other(
+    tmp_path: Path, tiny_only: dict[str, SourceNotebook]
+) -> None:
+    write(tmp_path, **{"tiny (1).ipynb": work(), "tiny (2).ipynb": work("")})
+    assert find_notebooks(tmp_path, tiny_only)["tiny"].notebook is None
+
+
 def test_two_that_are_the_same_are_one(
     tmp_path: Path, tiny_only: dict[str, SourceNotebook]
 ) -> None:
@@ -223,12 +230,15 @@ def test_nothing_odd_in_a_folder_stops_or_misleads(
     (folder / "tiny (2).ipynb").symlink_to(outside / "tiny.ipynb")
     (folder / "dangling.ipynb").symlink_to("/nowhere")
     os.mkfifo(folder / "pipe.ipynb")
+    os.mkfifo(folder / "timestamp.txt")
     (folder / "folder.ipynb").mkdir()
     Path(os.fsdecode(os.fsencode(folder) + b"/\xfc.py")).write_text("")
     Path(os.fsdecode(os.fsencode(folder) + b"/\xfc.ipynb")).write_text("{}")
     found = find_notebooks(folder, tiny_only)
     assert place(found, "tiny", folder) == "tiny (1).ipynb"
     assert own_files(folder) == {}
+    odd = {path.name for path in odd_files(folder)}
+    assert odd == {"linked", "tiny (2).ipynb", "dangling.ipynb", "pipe.ipynb", "timestamp.txt"}
     (folder / "tiny (1).ipynb").unlink()
     find_notebooks(folder, tiny_only)["tiny"].why.encode()
 

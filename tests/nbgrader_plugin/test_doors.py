@@ -113,6 +113,7 @@ def test_autograder_grade_gives_these_marks_and_ends_with_3_where_staff_must_act
     assert marks_in(tmp_path) == MARKS
     assert "cem needs staff: tiny: tiny.ipynb is JSON, but no notebook" in done.stderr
     (tmp_path / "submitted/cem/tiny/tiny.ipynb").unlink()
+    (tmp_path / "submitted/fay/tiny/tiny (2).ipynb").unlink()
     done = run([sys.executable, "-m", "autograder", "grade", "tiny"], tmp_path)
     assert done.returncode == 0, done.stderr
     assert "4 hand-ins were graded before" in done.stdout
