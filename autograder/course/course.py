@@ -38,7 +38,7 @@ class CourseSettings(Configurable):
         150,
         min=1,
         help="A handed-in notebook that is larger, nearly always by its outputs, is not opened: it is "
-        "`ungraded` and staff are told. Reading one takes about four times its size in memory.",
+        "`ungraded` and staff are told. Reading one takes three to nine times its size in memory.",
     ).tag(config=True)
 
 

@@ -20,9 +20,11 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.clean import clean_text
+from autograder.course.cells import grade_id_of
 
-_EMPTY: dict[str, Any] = {"outputs": [], "attachments": {}}  # what is dropped of a cell
-
+# What is kept of a cell and of a notebook, in all versions of the format; the rest may be huge.
+_KEPT = {"cell_type", "source", "input", "id", "level", "language"}
+_PARTS = {"nbformat", "nbformat_minor", "cells", "worksheets"}
 
 MAX_CELLS = 10_000
 MAX_TEXT_MIB = 16  # of sources; outputs are not counted
@@ -44,6 +46,7 @@ def read_notebook(path: Path, limit_mib: int = 150) -> NotebookNode:
     data = _parse(path, limit_mib * 2**20)
     if not isinstance(data, dict) or type(data.get("nbformat")) is not int:
         raise Unreadable(f"{path.name} is JSON, but no notebook")
+    data = {key: data[key] for key in _PARTS & data.keys()} | {"metadata": {}}
     cells = data.get("cells")
     if isinstance(cells, list) and len(cells) > MAX_CELLS:
         raise Unreadable(f"{path.name} has more than {MAX_CELLS} cells")
@@ -107,7 +110,7 @@ def _parse(path: Path, limit: int) -> Any:
         )
     del content
     try:
-        return json.loads(text, object_hook=_without_outputs)
+        return json.loads(text, object_hook=_lean)
     except (ValueError, RecursionError):
         raise Unreadable(f"{path.name} is not JSON, so it is no notebook") from None
 
@@ -120,11 +123,18 @@ def _encodings(content: bytes) -> tuple[str, ...]:
     return ("utf-8-sig", "latin-1") if b"\0" not in content else ("utf-8-sig",)
 
 
-def _without_outputs(found: dict[str, Any]) -> dict[str, Any]:
-    """Drops what a cell showed as soon as it was parsed, so that a huge one is not kept."""
-    if "cell_type" in found:
-        found.update({key: type(empty)() for key, empty in _EMPTY.items() if key in found})
-    return found
+def _lean(found: dict[str, Any]) -> dict[str, Any]:
+    """Drops all of a cell that is not needed as soon as it was parsed, so that it is not kept."""
+    if "cell_type" not in found:
+        return found
+    cell = {key: found[key] for key in _KEPT & found.keys()}
+    if "outputs" in found:
+        cell["outputs"] = []
+    about = found.get("metadata")
+    claim = about.get("nbgrader") if isinstance(about, dict) else None
+    grade_id = claim.get("grade_id") if isinstance(claim, dict) else None
+    cell["metadata"] = {"nbgrader": {"grade_id": grade_id}} if isinstance(grade_id, str) else {}
+    return cell
 
 
 def _plain(notebook: NotebookNode) -> NotebookNode:
@@ -143,9 +153,8 @@ def _plain(notebook: NotebookNode) -> NotebookNode:
         cell_id = cell.get("id")
         made.id = new_id(cell_id if _is_id(cell_id) else f"cell-{number}", ids)
         ids.add(made.id)
-        metadata = cell.get("metadata", {})
-        if isinstance(metadata, dict) and isinstance(metadata.get("nbgrader"), dict):
-            made.metadata["nbgrader"] = metadata["nbgrader"]
+        if isinstance(cell.get("metadata"), dict) and (grade_id := grade_id_of(cell)):
+            made.metadata["nbgrader"] = {"grade_id": grade_id}
         cells.append(made)
     return nbformat.v4.new_notebook(cells=cells)
 

@@ -120,9 +120,9 @@ def test_one_file_of_another_name_is_scored(course: Course) -> None:
 def test_a_hand_in_that_breaks_intake_is_one_students_only(
     course: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from autograder.engine import grade
+    from autograder.engine import grade, hand_ins
 
-    real = grade.take_in
+    real = hand_ins.take_in
 
     def fails_for_bob(course: Course, assignment: str, student: str, folder: Path) -> Any:
         if student == "bob":

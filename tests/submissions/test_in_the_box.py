@@ -13,7 +13,7 @@ import pytest
 
 from autograder.course import Course, load_course
 from autograder.engine.corpus import Case, hand_in_of, read_cases
-from autograder.engine.hand_ins import make_job
+from autograder.engine.hand_ins import Taken, make_job
 from autograder.engine.judge import judge_job
 from autograder.engine.release import release
 from tests.course_copy import copy_of_the_course
@@ -71,7 +71,7 @@ def test_items_get_what_their_cases_say(course: Course, name: str) -> None:
     notebook, cases = HAND_INS[name]
     source = course.notebooks(ASSIGNMENT)[notebook]
     handed_in = hand_in_of(source, cases)
-    job = make_job(course, ASSIGNMENT, "ada", source, handed_in, course.root / "none", [], "")
+    job = make_job(course, ASSIGNMENT, "ada", source, Taken(handed_in), course.root / "none")
     card = judge_job(job).card
     assert card.reasons == []
     expected = {item: wanted for case in cases for item, wanted in case.items.items()}
@@ -95,7 +95,7 @@ def test_the_reference_gets_everything_and_the_untouched_release_nothing(
     source = course.notebooks(ASSIGNMENT)[notebook]
     released = read_notebook(course.root / "release" / ASSIGNMENT / f"{notebook}.ipynb")
     for handed_in, share in ((hand_in_of(source), 1.0), (released, 0.0)):
-        job = make_job(course, ASSIGNMENT, "ada", source, handed_in, course.root / "none", [], "")
+        job = make_job(course, ASSIGNMENT, "ada", source, Taken(handed_in), course.root / "none")
         card = judge_job(job).card
         assert card.reasons == []
         assert card.score == share * card.auto_max_score
