@@ -28,6 +28,7 @@ from autograder.course.claims import (
 from autograder.course.reading import new_id
 
 _PASSES = 5  # two are enough for every damage that we know
+_LINES = 40
 MISSING_ANSWER = "*This answer's cell is missing from the hand-in.*"
 
 
@@ -58,7 +59,7 @@ def repair(notebook: NotebookNode, source: SourceNotebook) -> HandIn:
     kernelspec = source.notebook.metadata.get("kernelspec")
     if kernelspec:
         notebook.metadata["kernelspec"] = NotebookNode(kernelspec)
-    return HandIn(notebook, said)
+    return HandIn(notebook, _brief(said))
 
 
 def empty_hand_in(source: SourceNotebook) -> NotebookNode:
@@ -288,6 +289,12 @@ class _Repair:
         cell.id = new_id(wanted_id[:64].replace(".", "-"), ids)
         self.cells.insert(at, cell)
         return cell
+
+
+def _brief(said: list[str]) -> list[str]:
+    """What people can read, however many cells a hand-in has and whatever they call themselves."""
+    lines = [line if len(line) <= 300 else line[:299] + "…" for line in said[:_LINES]]
+    return [*lines, f"and {len(said) - _LINES} more"] if len(said) > _LINES else lines
 
 
 def _indent(line: str) -> str:

@@ -152,6 +152,7 @@ def render_feedback(
         summary=Summary(score, max_score, late_penalty, tuple(shown.values())),
         cells=[cell for cell in cells if cell is not None],
         rest=list(items.values()),  # `_cell_view` takes out what it shows
+        repairs=[inline_code(line) for line in card.repairs] if card else [],
         words=_WORDS,
         not_graded=NOT_GRADED,
     )

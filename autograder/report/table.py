@@ -141,13 +141,13 @@ def to_json(cards: Sequence[Scorecard], marks: Marks | None = None) -> str:
         {"format": "autograder-marks", "version": 1,
          "hand_ins": [
            {"student": "ada", "assignment": "vgg16", "score": 17.0, "max_score": 22.0,
-            "complete": false, "reasons": [],
+            "complete": false, "reasons": [], "repairs": [],
             "items": [
               {"notebook": "1_data_and_head", "grade_id": "swap_head_tests", "verdict": "failed",
                "score": 6.0, "max_score": 10.0, "state": "final", "hint": "..."}]}]}
 
     `score` of a hand-in is what it has so far; `complete` says whether that is all. `reasons` are for
-    staff.
+    staff; `repairs` are what was damaged in the hand-in.
     """
     hand_ins = []
     for card in sorted(cards, key=lambda card: (card.assignment, card.student)):
@@ -160,6 +160,7 @@ def to_json(cards: Sequence[Scorecard], marks: Marks | None = None) -> str:
                 "max_score": sum(row.item.max_score for row in rows),
                 "complete": all(row.score is not None for row in rows),
                 "reasons": card.reasons,
+                "repairs": [line for one in card.notebooks for line in one.repairs],
                 "items": [
                     {
                         "notebook": row.notebook,

@@ -175,6 +175,19 @@ def test_an_indented_cell_below_a_finished_one_is_not_joined_to_it(
     assert defined_by(hand_in.cells)["mean"]([2, 4]) == 3
 
 
+def test_what_is_said_can_be_read_whatever_the_cells_are_called(
+    tmp_path: Path, source: SourceNotebook
+) -> None:
+    data = handed_in()
+    for number in range(100):
+        fake = cell("code", "1", f"{number}" + "x" * 5000, grade=True, points=5)
+        add(data, "rule", "code", "1", metadata=fake["metadata"])
+    hand_in = taken_in(tmp_path, source, data)
+    assert len(hand_in.repairs) == 41
+    assert hand_in.repairs[-1] == "and 60 more"
+    assert max(map(len, hand_in.repairs)) == 300
+
+
 def with_setup() -> dict[str, Any]:
     """The tiny assignment with two cells of imports and helpers, which its solutions need."""
     setup = [

@@ -167,6 +167,17 @@ def test_of_code_that_was_given_only_the_output_is_shown() -> None:
     assert "load_images" not in html
 
 
+def test_what_was_repaired_is_told() -> None:
+    lines = (
+        "the cell `head` was missing and was put back",
+        "`<script>` is none of the assignment's",
+    )
+    html = page([check_cell()], NotebookCard("1_head", (), repairs=lines))
+    assert "<li>the cell <code>head</code> was missing and was put back</li>" in html
+    assert "<li><code>&lt;script&gt;</code> is none of the assignment&#39;s</li>" in html
+    assert "repaired" not in page([check_cell()], NotebookCard("1_head", ()))
+
+
 def test_messages_show_backticks_as_code() -> None:
     check = Check("t", "It returns `net`", Verdict.FAILED, message="`a<b` and one ` alone")
     html = page([check_cell()], notebook_card(Item("head_tests", 10.0, checks=(check,))))
