@@ -257,23 +257,25 @@ class _Repair:
 
     def stubs_hide_nothing(self) -> None:
         """A stub that nobody touched must not undo what a cell above it defines."""
-        written = list(self._written())
-        for cell in list(self.cells):
-            grade_id = self._stub_of(cell)
-            if grade_id is None:
-                continue
-            names = wanted_names(self.released[grade_id])
-            above = [
-                one
-                for one in written
-                if self._place(one) < self._place(cell) and names & defined_names(one.source)
-            ]
-            if above:
-                self._move_before(cell, above[0])
+        first: dict[str, NotebookNode] = {}  # the first cell that defines what a stub should
+        ahead: dict[int, list[NotebookNode]] = {}  # stubs to be put above a cell
+        written = {id(cell) for cell in self._written()}
+        for cell in self.cells:
+            if id(cell) in written:
+                names = defined_names(cell.source)
+                for grade_id in self.stubs.values():
+                    if grade_id not in first and names & wanted_names(self.released[grade_id]):
+                        first[grade_id] = cell
+            stub = self._stub_of(cell)
+            if stub in first:
+                ahead.setdefault(id(first[stub]), []).append(cell)
                 self.said.append(
-                    f"the untouched stub of `{grade_id}` stood below a cell that defines it, and was "
-                    "put above that"
+                    f"the untouched stub of `{stub}` stood below a cell that defines it, and was put "
+                    "above that"
                 )
+        moved = {id(stub) for stubs in ahead.values() for stub in stubs}
+        stay = [cell for cell in self.cells if id(cell) not in moved]
+        self.cells[:] = [one for cell in stay for one in (*ahead.get(id(cell), ()), cell)]
 
     def _place(self, cell: NotebookNode) -> int:
         return next(number for number, one in enumerate(self.cells) if one is cell)
@@ -293,8 +295,9 @@ class _Repair:
 
 def _brief(said: list[str]) -> list[str]:
     """What people can read, however many cells a hand-in has and whatever they call themselves."""
-    lines = [line if len(line) <= 300 else line[:299] + "…" for line in said[:_LINES]]
-    return [*lines, f"and {len(said) - _LINES} more"] if len(said) > _LINES else lines
+    lines = list(dict.fromkeys(line if len(line) <= 300 else line[:299] + "…" for line in said))
+    more = len(lines) - _LINES
+    return [*lines[:_LINES], f"and {more} more"] if more > 0 else lines
 
 
 def _indent(line: str) -> str:

@@ -37,6 +37,14 @@ def nothing(data: dict[str, Any]) -> None:
     pass
 
 
+def as_released(data: dict[str, Any]) -> None:
+    """As nbgrader releases it: with checksums, locks, and the cell's type in its metadata, too."""
+    for entry in data["cells"]:
+        if "nbgrader" in entry["metadata"]:
+            entry["metadata"] |= {"deletable": False, "editable": False}
+            entry["metadata"]["nbgrader"] |= {"checksum": "0", "cell_type": entry["cell_type"]}
+
+
 def lost_metadata(data: dict[str, Any]) -> None:
     for entry in data["cells"]:
         entry["metadata"] = {}
@@ -149,6 +157,7 @@ def attachments(data: dict[str, Any]) -> None:
 
 CHANGES: list[tuple[Change, str]] = [
     (nothing, ""),
+    (as_released, ""),
     (lost_metadata, "lost its id"),
     (lost_ids, ""),
     (odd_ids, ""),

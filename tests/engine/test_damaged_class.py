@@ -58,6 +58,7 @@ def hand_in_a_class(tiny: TinyCourse) -> None:
     two = tiny.hand_in("hal", {"mean": "mean = 0"})
     two.rename(two.with_name("tiny (2).ipynb"))
     tiny.write("submitted/ida/tiny/homework.zip", "PK")
+    tiny.hand_in("joe")
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def repairs(course: Course, student: str) -> str:
     return "; ".join(card.notebooks[0].repairs)
 
 
-@pytest.mark.parametrize("student", [*IN_THE_NOTEBOOK, "fay", "gus"])
+@pytest.mark.parametrize("student", [*IN_THE_NOTEBOOK, "fay", "gus", "joe"])
 @pytest.mark.usefixtures("run")
 def test_a_damaged_hand_in_gets_all_it_deserves(student: str, course: Course) -> None:
     assert grades(course, student) == FULL
@@ -101,6 +102,7 @@ def test_the_card_tells_what_was_repaired(course: Course) -> None:
         assert said in repairs(course, student)
     assert "hw 1/Copy of tiny.ipynb was taken for tiny.ipynb" in repairs(course, "fay")
     assert "tiny.ipynb is as it was released" in repairs(course, "gus")
+    assert repairs(course, "joe") == ""
 
 
 def test_what_nobody_can_know_waits_for_staff_by_name(run: ClassRun, course: Course) -> None:
