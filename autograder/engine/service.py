@@ -15,9 +15,13 @@ import os
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 from autograder.engine.job import Job, Judgement
+from autograder.engine.judge import course_of, judge_job
+from autograder.engine.training_data import box_data
 from autograder.errors import KitError
+from autograder.sandbox import BoxSettings, warm
 
 
 class JudgeService:
@@ -72,13 +76,12 @@ class JudgeService:
             self._futures.clear()
 
     def _start(self, job: Job) -> Future[Judgement]:
-        from autograder.engine.judge import judge_job  # not before it is needed: imports torch
-
+        forks = _warm_process_for(job)
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self._workers, context, initializer=_prepare_worker)
         try:
-            return self._pool.submit(judge_job, job)
+            return self._pool.submit(judge_job, job, forks)
         except BrokenProcessPool as error:  # a worker died before; `result` starts anew
             broken: Future[Judgement] = Future()
             broken.set_exception(error)
@@ -102,6 +105,15 @@ def judge_service() -> JudgeService:
         _service = JudgeService()
         atexit.register(_service.close)
     return _service
+
+
+def _warm_process_for(job: Job) -> Path | None:
+    """The address of the warm process from which all workers' kernels are forked, if there can be one."""
+    try:
+        course = course_of(job)
+        return warm.address(BoxSettings(config=course.config), box_data(course))
+    except (KitError, OSError):  # the worker meets the same trouble, and says it on the card
+        return None
 
 
 def _prepare_worker() -> None:

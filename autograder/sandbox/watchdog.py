@@ -1,4 +1,4 @@
-"""Watches what a box uses, from outside: memory and processor time of all of its processes.
+"""Watches what a box uses, from outside: memory, processor time and number of its processes.
 
 Memory is held by a control group where the kit may make one (started by root): the system then kills
 what goes over, whatever kind of memory it is. Elsewhere the watchdog adds up what it sees a few times
@@ -74,6 +74,9 @@ class Watchdog:
             return Excess("notebook_cpu_s", text)
         if self._group is None and self._over_memory():
             return self._memory_excess()
+        if self._group is None and self._threads() > limits.processes:
+            text = f"it had more than {limits.processes} processes and threads"
+            return Excess("processes", text)
         return None
 
     def after_death(self) -> Excess | None:
@@ -105,6 +108,13 @@ class Watchdog:
                 for task in Path(f"/proc/{pid}/task").iterdir():
                     found += map(int, (task / "children").read_text().split())
         return found
+
+    def _threads(self) -> int:
+        count = 0
+        for pid in self._processes():
+            with contextlib.suppress(OSError):
+                count += len(os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208 - names are enough
+        return count
 
     def _resident_bytes(self) -> int:
         total = 0
