@@ -430,6 +430,33 @@ def test_cell_costs_only_itself(attack: Disruption, warmed: BoxSettings) -> None
             assert_honest(box)
 
 
+AT_FULL_SIZE = [
+    Disruption("prints_1_gb", "for _ in range(1024): print('x' * 2**20)", ("cut off", "cell_wall_s")),
+    Disruption("one_1_gb_message", "print('x' * 2**30)", ("cut off", "cell_wall_s", "memory")),
+    Disruption("displays_a_million_times", "for n in range(10**6): display(n)", ("cut off", "cell_wall_s")),
+    Disruption(
+        "one_1_gb_frame",
+        """
+        from IPython import get_ipython
+        kernel = get_ipython().kernel
+        kernel.iopub_socket.send_multipart([b"topic", b"<IDS|MSG>", bytes(2**30)])
+        print("sent")
+        """,
+        ("sent", "cell_wall_s", "memory"),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", AT_FULL_SIZE, ids=lambda attack: attack.name)
+def test_a_gigabyte_costs_only_its_cell(attack: Disruption, warmed: BoxSettings) -> None:
+    roomy = copy.deepcopy(warmed)
+    roomy.memory_mib, roomy.cell_wall_s = 6000, 6.0
+    with nothing_is_left(), open_box(roomy, [HONEST, textwrap.dedent(attack.cell)]) as box:
+        _honest, attacking = box.run_cells()
+        assert any(word in said(attacking) for word in attack.seen), said(attacking)
+        assert box.ask(*QUESTION) == 42
+
+
 @pytest.mark.parametrize("attack", EATS_MEMORY, ids=lambda attack: attack.name)
 def test_watchdog_holds_memory_where_there_is_no_control_group(
     attack: Disruption, warmed: BoxSettings
