@@ -9,7 +9,6 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from autograder.course import Course, SourceNotebook, Unreadable, read_notebook, repair
-from autograder.course.course import digest
 from autograder.course.intake import course_files, empty_hand_in, own_files
 from autograder.engine.job import Job
 
@@ -21,11 +20,6 @@ class Intake:
     jobs: dict[str, Job]  # by notebook
     missing: tuple[str, ...]  # notebooks of the assignment that are not there
     unknown: tuple[str, ...]  # notebooks that are none of the assignment's
-
-    @property
-    def digest(self) -> str:
-        """The same for the same hand-in."""
-        return digest(*(job.hand_in for job in self.jobs.values()), *self.missing, *self.unknown)
 
 
 def take_in(course: Course, assignment: str, student: str, folder: Path) -> Intake:
