@@ -296,13 +296,29 @@ print("sent")
         """,
         ("memory",),
     ),
+    Disruption(
+        "memory_of_a_process_without_its_first_thread",
+        """
+        import ctypes, os, threading, time
+        def eat():
+            kept = []
+            for _ in range(100): kept.append(bytearray(b'x' * 2**24))
+            time.sleep(30)
+        if os.fork() == 0:
+            threading.Thread(target=eat).start()
+            number = {"x86_64": 60, "aarch64": 93}[os.uname().machine]
+            ctypes.CDLL(None).syscall(number, 0)  # exit, of this thread alone
+        time.sleep(2)
+        """,
+        ("memory", "ok", "cell_wall_s"),
+    ),
 ]  # fmt: skip
 
 EATS_MEMORY = [
     attack
     for attack in IN_A_CELL
     if attack.name in ("heap", "memfds", "shared_mappings", "memory_of_many_processes")
-    or attack.name == "hides_from_the_watchdog"
+    or attack.name in ("hides_from_the_watchdog", "memory_of_a_process_without_its_first_thread")
 ]
 
 IN_A_PROBE = [
