@@ -1,7 +1,7 @@
 """Plain data as JSON and safetensors: the one form in which values cross the wall.
 
 This file is used on both sides: it is bound into the box beside `box_probe.py`, and imported by the
-trusted side. It needs torch, NumPy and safetensors, and
+trusted side. It needs torch, NumPy and safetensors, which it imports when a value is coded, and
 nothing of the kit's. Nothing in it executes what it reads.
 
 A message is the length of its JSON part (8 bytes, little-endian), the JSON, and a safetensors blob.
@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import safetensors.torch
-import torch
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
 
 MAX_DEPTH = 32
 MAX_NODES = 200_000
@@ -60,6 +60,8 @@ def dumps(value: Any) -> bytes:
         CodecError: when it is nested deeper than MAX_DEPTH, has more than MAX_NODES parts, or is
             larger than MAX_JSON without its tensors.
     """
+    import safetensors.torch
+
     encoder = _Encoder()
     tree = json.dumps(encoder.encode(value, 0), allow_nan=False).encode()
     if len(tree) > MAX_JSON:
@@ -74,6 +76,8 @@ def loads(message: bytes) -> Any:
     Raises:
         CodecError: for bytes that `dumps` cannot have made.
     """
+    import safetensors.torch
+
     size = int.from_bytes(message[:8], "little")
     if len(message) < 8 or size > len(message) - 8:
         raise CodecError("the message is cut short")
@@ -104,6 +108,9 @@ class _Encoder:
         self._nodes = 0
 
     def encode(self, value: Any, depth: int) -> Any:
+        import numpy as np
+        import torch
+
         self._nodes += 1
         if depth > MAX_DEPTH or self._nodes > MAX_NODES:
             raise CodecError("the value is nested too deeply or has too many parts")
@@ -149,6 +156,8 @@ class _Encoder:
         return {"$": "scalar", "type": name, "v": plain}
 
     def _tensor(self, value: torch.Tensor) -> Any:
+        import torch
+
         if value.layout is not torch.strided:
             return self._object("sparse tensor")
         plain = value.detach().as_subclass(torch.Tensor)
@@ -166,6 +175,9 @@ class _Encoder:
         return {"$": "tensor", "v": key}
 
     def _array(self, value: Any) -> Any:
+        import numpy as np
+        import torch
+
         if value.dtype.kind not in "fiub":
             return self._object(f"numpy array of {value.dtype.name}")
         try:
@@ -224,6 +236,8 @@ class _Decoder:
         return result
 
     def _scalar(self, name: str, value: Any) -> Any:
+        import numpy as np
+
         if name not in _NUMPY_SCALARS:
             raise CodecError("a scalar is of no known type")
         if isinstance(value, str) and value in ("nan", "inf", "-inf"):

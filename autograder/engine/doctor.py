@@ -13,7 +13,7 @@ from pathlib import Path
 from autograder.course import find_course, load_course
 from autograder.course.course import CourseSettings
 from autograder.errors import KitError
-from autograder.sandbox import BoxSettings, check_wall
+from autograder.sandbox import BoxSettings, check_wall, warm
 
 _PACKAGES = ("torch", "torchvision", "nbgrader", "ipykernel", "pytest", "safetensors")
 
@@ -40,10 +40,20 @@ def examine(folder: Path) -> Iterator[Finding]:
         yield Finding("box", True, check_wall())
     except KitError as error:
         yield Finding("box", False, str(error))
+    else:
+        yield _kernels()
     free_gib = shutil.disk_usage(folder).free / 2**30
     yield Finding("disk", free_gib > 2, f"{free_gib:.0f} GiB free (2 GiB are needed for a class)")
     yield _gpu()
     yield from _examine_course(folder)
+
+
+def _kernels() -> Finding:
+    trouble = warm.warm_trouble()
+    if trouble is None:
+        return Finding("kernels", True, "forked from one warm process, in a fifth of a second")
+    text = f"each starts from nothing, in some seconds; no warm process can be had here: {trouble}"
+    return Finding("kernels", True, text)
 
 
 def _gpu() -> Finding:

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.course import Course
+from autograder.course.course import digest
 from autograder.engine import gradebook
 from autograder.engine.hand_ins import Intake, make_job, take_file, take_in
+from autograder.engine.inputs import judgement_key
 from autograder.engine.records import (
     changed_answers,
     forget,
@@ -83,11 +85,11 @@ def grade_class(
             reason = f"the hand-in could not be read: {type(error).__name__}: {error}"
             _withdraw(course, assignment, student, reason)
             continue
-        if not regrade and is_done(course, assignment, student, intake.digest):
+        if not regrade and is_done(course, assignment, student, _inputs(course, intake)):
             run.kept.append(student)
         else:
             intakes[student] = intake
-    _judge_all(intakes, progress)
+    _judge_all(intakes, regrade, progress)
     for number, (student, intake) in enumerate(intakes.items()):
         progress(f"writing the marks of {student}", number, len(intakes))
         _finish(course, assignment, student, intake)
@@ -100,11 +102,17 @@ def grade_class(
     return run
 
 
-def _judge_all(intakes: dict[str, Intake], progress: Progress) -> None:
+def _inputs(course: Course, intake: Intake) -> str:
+    """A digest of all that the marks of a hand-in depend on."""
+    keys = [judgement_key(course, job) for job in intake.jobs.values()]
+    return digest(*keys, *intake.missing)
+
+
+def _judge_all(intakes: dict[str, Intake], anew: bool, progress: Progress) -> None:
     """Have every notebook judged; results wait in the service for nbgrader's converter."""
     service = judge_service()
     futures = {
-        service.submit(job): f"{student}, {name}"
+        service.submit(job, anew): f"{student}, {name}"
         for student, intake in intakes.items()
         for name, job in intake.jobs.items()
     }
@@ -126,7 +134,7 @@ def _finish(course: Course, assignment: str, student: str, intake: Intake) -> No
             _save_missing(course, assignment, student, name)
         kept = load_card(course, assignment, student)
         if kept is not None and not kept.reasons:  # else the next run tries again
-            mark_done(course, assignment, student, intake.digest)
+            mark_done(course, assignment, student, _inputs(course, intake))
     except Exception as error:
         log.exception("%s: the marks could not be kept", student)
         reason = f"the marks could not be kept: {type(error).__name__}: {error}"

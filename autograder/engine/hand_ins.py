@@ -9,7 +9,6 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from autograder.course import Course, SourceNotebook, Unreadable, read_notebook, repair
-from autograder.course.course import digest
 from autograder.course.intake import Found, course_files, find_notebooks, name_of, own_files
 from autograder.course.repairing import empty_hand_in
 from autograder.engine.job import Job
@@ -21,11 +20,6 @@ class Intake:
 
     jobs: dict[str, Job]  # by notebook; also of one that staff must look at before it can be graded
     missing: tuple[str, ...]  # notebooks of the assignment that are not there
-
-    @property
-    def digest(self) -> str:
-        """The same for the same hand-in."""
-        return digest(*(job.hand_in for job in self.jobs.values()), *self.missing)
 
 
 @dataclass(frozen=True)

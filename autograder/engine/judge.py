@@ -10,24 +10,31 @@ from autograder.course import Course, SourceNotebook, load_course
 from autograder.engine.job import Job, Judgement
 from autograder.engine.training_data import box_data
 from autograder.errors import LimitHit
-from autograder.grading.plugin import judge
-from autograder.sandbox import BoxSettings, open_box
+from autograder.sandbox import BoxSettings, open_box, warm
 from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
 
 
-def judge_job(job: Job) -> Judgement:
+def judge_job(job: Job, forks: Path | None = None) -> Judgement:
     """Run a notebook in a box and its hidden tests beside it.
+
+    Args:
+        forks: address of a warm process that another process owns.
 
     Whatever breaks on our side ends as `ungraded` with a reason; nothing is raised for a hand-in.
     """
-    course = _course(job.course, (job.course / "course_config.py").stat().st_mtime_ns)
+    from autograder.grading.plugin import judge  # imports torch, which only a worker needs
+
+    course = course_of(job)
     source = course.notebooks(job.assignment)[job.notebook]
     if job.unreadable:
         return _ungraded(job, source, job.unreadable)
     settings = BoxSettings(config=course.config)
     try:
         seed = int(job.hand_in[:8], 16)
-        with open_box(settings, job.cells, dict(job.files), box_data(course), seed=seed) as box:
+        data = box_data(course)
+        if forks is not None:
+            warm.join(settings, data, forks)
+        with open_box(settings, job.cells, dict(job.files), data, seed=seed) as box:
             runs = box.run_cells()
             judged = judge(
                 course.graders(job.assignment) / f"test_{job.notebook}.py",
@@ -61,6 +68,15 @@ def not_handed_in(course: Course, assignment: str, notebook: str, student: str) 
         Item(cell.grade_id, cell.max_score, False, (check,)) for cell in source.grade_cells
     )
     return Scorecard(assignment, student, (NotebookCard(notebook, items),))
+
+
+def course_of(job: Job) -> Course:
+    """The course of a job, read again only when its configuration has changed.
+
+    Raises:
+        KitError: when it cannot be read.
+    """
+    return _course(job.course, (job.course / "course_config.py").stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)

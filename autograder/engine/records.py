@@ -38,17 +38,17 @@ def load_card(course: Course, assignment: str, student: str) -> Scorecard | None
     return merge(cards) if cards else None
 
 
-def mark_done(course: Course, assignment: str, student: str, hand_in: str) -> None:
-    """Note what was graded for a student, once it is in the gradebook."""
+def mark_done(course: Course, assignment: str, student: str, inputs: str) -> None:
+    """Note what a student's marks were made from, once they are in the gradebook."""
     path = _done(course, assignment, student)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_text(hand_in)
+    path.write_text(inputs)
 
 
-def is_done(course: Course, assignment: str, student: str, hand_in: str) -> bool:
-    """Whether exactly this hand-in was graded and is in the gradebook."""
+def is_done(course: Course, assignment: str, student: str, inputs: str) -> bool:
+    """Whether marks made from exactly this are in the gradebook."""
     path = _done(course, assignment, student)
-    return path.is_file() and path.read_text() == hand_in
+    return path.is_file() and path.read_text() == inputs
 
 
 def forget(course: Course, assignment: str, student: str) -> None:

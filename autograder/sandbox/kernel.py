@@ -151,7 +151,9 @@ def resource_limits(settings: BoxSettings) -> dict[str, int]:
     return {
         "RLIMIT_DATA": (settings.memory_mib + BASELINE_MIB) * mib,
         "RLIMIT_FSIZE": settings.disk_mib * mib,
-        "RLIMIT_NPROC": settings.processes,
+        # Counted by user: an ordinary user's boxes share one count, which only keeps a fork bomb from
+        # outrunning the watchdog, and which siblings must not run into.
+        "RLIMIT_NPROC": settings.processes * (1 if wall.as_root() else 16),
         "RLIMIT_NOFILE": settings.open_files,
         "RLIMIT_CORE": 0,
     }

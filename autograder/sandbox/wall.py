@@ -35,6 +35,8 @@ ENVIRONMENT = "/opt/python"  # where the Python environment appears in the box
 WORK = "/work"
 DATA = "/data"
 
+_IDS = 1000
+
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime")
 
@@ -83,7 +85,8 @@ class WallLayout:
         command += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
         rights = ["CAP_SYS_ADMIN", "CAP_SETPCAP"] if self._warm else []
         if as_root():
-            rights += ["CAP_SETUID", "CAP_SETGID", *([] if self._warm else ["CAP_SETPCAP"])]
+            # The warm process ends the kernels of a lost worker, which are another user's.
+            rights += ["CAP_SETUID", "CAP_SETGID", "CAP_KILL" if self._warm else "CAP_SETPCAP"]
         else:
             command += ["--unshare-user", "--disable-userns", "--uid", "65534", "--gid", "65534"]
         for right in rights:
@@ -124,12 +127,15 @@ def box_user(settings: BoxSettings) -> int:
 
     It differs between graders that run side by side, so that limits on processes are not shared.
     """
-    return settings.user_id + os.getpid() % 1000
+    return settings.user_id + os.getpid() % _IDS
 
 
 def _passwd_text(settings: BoxSettings) -> tuple[str, str]:
-    user = box_user(settings) if as_root() else 65534
-    return f"student:x:{user}:{user}:student:{WORK}:/bin/sh\n", f"student:x:{user}:\n"
+    # All ids of this machine's graders, for workers with different ones share a warm process.
+    ids = [settings.user_id + number for number in range(_IDS)] if as_root() else [65534]
+    people = [f"student:x:{number}:{number}:student:{WORK}:/bin/sh\n" for number in ids]
+    groups = [f"student:x:{number}:\n" for number in ids]
+    return "".join(people), "".join(groups)
 
 
 def _pyvenv_text() -> str:

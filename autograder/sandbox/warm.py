@@ -1,8 +1,9 @@
 """The machine's warm process, from the trusted side: starts it once, has kernels forked from it.
 
-`guest/box_warm.py` tells how it works on the other side. Where such a process cannot be had (a system
-that takes the rights away which it needs inside bubblewrap), every kernel gets a bubblewrap of its
-own and pays for its imports: slower, and walled no worse.
+`guest/box_warm.py` tells how it works on the other side. A grader starts one for all of its workers:
+the process that owns it tells them its address, and they connect (`join`). Where such a process
+cannot be had (a system that takes the rights away which it needs inside bubblewrap), every kernel
+gets a bubblewrap of its own and pays for its imports: slower, and walled no worse.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import atexit
 import contextlib
 import io
 import json
-import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import tarfile
+import tempfile
 import threading
 from collections.abc import Mapping
 from functools import cache
@@ -28,7 +30,7 @@ from autograder.sandbox import wall
 from autograder.sandbox.kernel import BoxedKernel, KernelPlan, new_ends, resource_limits, start_cold
 from autograder.sandbox.settings import BoxSettings
 
-log = logging.getLogger("autograder.sandbox")
+_SOCKET, _LOG = "forks", "log"
 
 
 def start_kernel(settings: BoxSettings, plan: KernelPlan) -> BoxedKernel:
@@ -38,14 +40,35 @@ def start_kernel(settings: BoxSettings, plan: KernelPlan) -> BoxedKernel:
         BoxUnavailable: when no wall can be built here.
         BoxFailed: when it broke twice.
     """
-    if settings.warm and warm_trouble() is None:
+    key = _key(settings, plan.data)
+    if settings.warm and (key in _links or warm_trouble() is None):
         with contextlib.suppress(BoxFailed):
-            return _warm_process(settings, plan.data).fork(settings, plan)
-        dead = _warm_processes.pop(_key(settings, plan.data), None)  # a fresh one, once
-        if dead is not None:
-            dead.close()
-        return _warm_process(settings, plan.data).fork(settings, plan)
+            return _link(settings, plan.data).fork(settings, plan)
+        _forget(key)  # a fresh one, once
+        return _link(settings, plan.data).fork(settings, plan)
     return start_cold(settings, plan)
+
+
+def address(settings: BoxSettings, data: Path | None) -> Path | None:
+    """Where this process's warm process takes requests; None where there can be none.
+
+    Does not wait for its imports.
+
+    Raises:
+        BoxUnavailable: when no wall can be built here.
+    """
+    if not settings.warm or warm_trouble() is not None:
+        return None
+    return _own(settings, data).folder
+
+
+def join(settings: BoxSettings, data: Path | None, folder: Path) -> None:
+    """Have kernels of this process forked from another process's warm process, at its address."""
+    key = _key(settings, data)
+    with _starting:
+        if key not in _links or _links[key].folder != folder:
+            _forget(key)
+            _links[key] = WarmLink(folder, settings)
 
 
 @cache
@@ -57,45 +80,80 @@ def warm_trouble() -> str | None:
         process = WarmProcess(settings, None)
     except BoxFailed as error:
         return str(error)
+    link = WarmLink(process.folder, settings)
     try:
-        return process.trial(settings)
+        return link.trial()
+    except BoxFailed as error:
+        return str(error)
     finally:
+        link.close()
         process.close()
 
 
 class WarmProcess:
-    """One process in bubblewrap that has imported what notebooks need."""
+    """One process in bubblewrap that imports what notebooks need, as its owner holds it."""
 
     def __init__(self, settings: BoxSettings, data: Path | None) -> None:
-        """Start it and wait for its imports.
+        """Start it, without waiting for its imports.
 
         Raises:
             BoxUnavailable: when the wall cannot be built here.
-            BoxFailed: when it does not start; the message has its last words.
         """
-        self._lock = threading.Lock()
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._control.settimeout(settings.start_wall_s)
-        options = {"control": theirs.fileno(), "imports": list(settings.warm_imports)}
+        self.folder = Path(tempfile.mkdtemp(prefix="warm-"))  # closed to other users
+        self._owner, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with theirs:
+                self._process = self._start(settings, data, theirs)
+        except BaseException:
+            self._owner.close()
+            shutil.rmtree(self.folder)
+            raise
+
+    def _start(
+        self, settings: BoxSettings, data: Path | None, owner: socket.socket
+    ) -> subprocess.Popen[bytes]:
         layout = wall.WallLayout(settings, data, warm=True)
-        self._log = os.memfd_create("warm")
-        with theirs, contextlib.ExitStack() as stack:
-            inherited = [*layout.open_files(stack), theirs.fileno()]
-            self._process = subprocess.Popen(
+        with contextlib.ExitStack() as stack:
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            stack.enter_context(listener)
+            listener.bind(str(self.folder / _SOCKET))
+            listener.listen(256)
+            log = stack.enter_context((self.folder / _LOG).open("wb"))
+            inherited = [*layout.open_files(stack), owner.fileno(), listener.fileno()]
+            options = {
+                "listener": listener.fileno(),
+                "owner": owner.fileno(),
+                "imports": list(settings.warm_imports),
+            }
+            return subprocess.Popen(
                 [*layout.command(), wall.python_in_box(), "/box/box_warm.py", json.dumps(options)],
                 pass_fds=inherited,
                 stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
+                stdout=log,
+                stderr=log,
                 env={},
             )
-        said, _fds = self._receive()
-        if not said.get("ready"):
-            words = os.pread(self._log, 4000, 0).decode(errors="replace").strip()
-            self.close()
-            raise BoxFailed(
-                f"The warm process did not start: {said.get('error') or words or 'it said nothing'}."
-            )
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End it, and every kernel that was forked from it."""
+        self._owner.close()
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class WarmLink:
+    """A connection to a warm process. Kernels that were forked through it end with it."""
+
+    def __init__(self, folder: Path, settings: BoxSettings) -> None:
+        self.folder = folder
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
 
     def fork(self, settings: BoxSettings, plan: KernelPlan) -> BoxedKernel:
         """A kernel in a box of its own, ready some hundredths of a second later.
@@ -115,64 +173,92 @@ class WarmProcess:
                 raise BoxFailed(f"A box could not be made: {said.get('error', 'no answer')}.")
             return ends.kernel(pidfds[0])
 
-    def trial(self, settings: BoxSettings) -> str | None:
-        """Build the wall around nothing; what went wrong, or None."""
+    def trial(self) -> str | None:
+        """Build the wall around nothing; what went wrong, or None.
+
+        Raises:
+            BoxFailed: when the process is gone.
+        """
         with wall.memory_file("") as words:
-            fds = [words] * 8
-            request = {"kernel": None, "wall": _wall_options(settings), "limits": {}}
-            try:
-                said, _fds = self._request(request, fds)
-            except BoxFailed as error:
-                return str(error)
+            request = {"kernel": None, "wall": _wall_options(self._settings), "limits": {}}
+            said, _fds = self._request(request, [words] * 8)
             if said.get("status") == 0:
                 return None
             text = os.pread(words, 2000, 0).decode(errors="replace").strip()
             return str(said.get("error") or text or said)
 
     def close(self) -> None:
-        """End it, and every kernel that was forked from it."""
-        self._control.close()
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-        os.close(self._log)
+        """Drop the connection; the warm process ends the kernels that came from it."""
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
+            self._socket = None
 
     def _request(self, request: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], list[int]]:
         with self._lock:
             try:
-                socket.send_fds(self._control, [json.dumps(request).encode()], fds)
+                if self._socket is None:
+                    self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                    self._socket.settimeout(self._settings.start_wall_s)
+                    self._socket.connect(str(self.folder / _SOCKET))
+                socket.send_fds(self._socket, [json.dumps(request).encode()], fds)
+                # The first answer comes when the warm process has made its imports.
+                packet, received, _flags, _address = socket.recv_fds(self._socket, 2**16, 4)
             except OSError as error:
-                raise BoxFailed(f"The warm process is gone ({error.strerror}).") from None
-            return self._receive()
+                raise BoxFailed(self._gone(str(error))) from None
+        if not packet:
+            raise BoxFailed(self._gone("it said nothing"))
+        return json.loads(packet), received
 
-    def _receive(self) -> tuple[dict[str, Any], list[int]]:
-        try:
-            packet, fds, _flags, _address = socket.recv_fds(self._control, 2**16, 4)
-        except OSError:
-            packet, fds = b"", []
-        return (json.loads(packet) if packet else {}), fds
+    def _gone(self, why: str) -> str:
+        words = ""
+        with contextlib.suppress(OSError):
+            words = (self.folder / _LOG).read_bytes()[-4000:].decode(errors="replace").strip()
+        return f"The warm process did not answer: {words or why}."
 
 
-_warm_processes: dict[tuple[object, ...], WarmProcess] = {}
-_starting = threading.Lock()
+_processes: dict[tuple[object, ...], WarmProcess] = {}  # this process's own
+_links: dict[tuple[object, ...], WarmLink] = {}
+_starting = threading.RLock()
 
 
 def _key(settings: BoxSettings, data: Path | None) -> tuple[object, ...]:
     return (os.getpid(), data, settings.threads, settings.disk_mib, tuple(settings.warm_imports))
 
 
-def _warm_process(settings: BoxSettings, data: Path | None) -> WarmProcess:
+def _own(settings: BoxSettings, data: Path | None) -> WarmProcess:
     with _starting:
         key = _key(settings, data)
-        if key not in _warm_processes:
-            _warm_processes[key] = WarmProcess(settings, data)
-        return _warm_processes[key]
+        if key in _processes and not _processes[key].alive:
+            _forget(key)
+        if key not in _processes:
+            _processes[key] = WarmProcess(settings, data)
+        return _processes[key]
+
+
+def _link(settings: BoxSettings, data: Path | None) -> WarmLink:
+    with _starting:
+        key = _key(settings, data)
+        if key not in _links:
+            _links[key] = WarmLink(_own(settings, data).folder, settings)
+        return _links[key]
+
+
+def _forget(key: tuple[object, ...]) -> None:
+    with _starting:
+        link, process = _links.pop(key, None), _processes.pop(key, None)
+        if link is not None:
+            link.close()
+        if process is not None:
+            process.close()
 
 
 @atexit.register
 def close_warm_processes() -> None:
     """End the warm processes of this process, and their kernels."""
-    for key in [key for key in _warm_processes if key[0] == os.getpid()]:
-        _warm_processes.pop(key).close()
+    for key in {*_processes, *_links}:
+        if key[0] == os.getpid():
+            _forget(key)
 
 
 def _wall_options(settings: BoxSettings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Watches what a box uses, from outside: memory and processor time of all of its processes.
+"""Watches what a box uses, from outside: memory, processor time and number of its processes.
 
 Memory is held by a control group where the kit may make one (started by root): the system then kills
 what goes over, whatever kind of memory it is. Elsewhere the watchdog adds up what it sees a few times
@@ -74,6 +74,9 @@ class Watchdog:
             return Excess("notebook_cpu_s", text)
         if self._group is None and self._over_memory():
             return self._memory_excess()
+        if self._group is None and self._threads() > limits.processes:
+            text = f"it had more than {limits.processes} processes and threads"
+            return Excess("processes", text)
         return None
 
     def after_death(self) -> Excess | None:
@@ -106,27 +109,33 @@ class Watchdog:
                     found += map(int, (task / "children").read_text().split())
         return found
 
+    def _threads(self) -> int:
+        return sum(len(_threads_of(pid)) for pid in self._processes())
+
     def _resident_bytes(self) -> int:
-        total = 0
-        for pid in self._processes():
-            total += _kib_of(f"/proc/{pid}/status", ("RssAnon:", "RssShmem:")) * 1024
-        return total
+        return 1024 * self._kib_of_all("status", ("RssAnon:", "RssShmem:"))
 
     def _proportional_bytes(self) -> int:
-        total = 0
-        for pid in self._processes():
-            total += _kib_of(f"/proc/{pid}/smaps_rollup", ("Pss_Anon:", "Pss_Shmem:")) * 1024
-        return total
+        return 1024 * self._kib_of_all("smaps_rollup", ("Pss_Anon:", "Pss_Shmem:"))
+
+    def _kib_of_all(self, file: str, names: tuple[str, ...]) -> int:
+        # Of a process whose first thread has ended, only the others still tell.
+        return sum(
+            next(
+                filter(None, (_kib_of(f"{thread}/{file}", names) for thread in _threads_of(pid))), 0
+            )
+            for pid in self._processes()
+        )
 
     def _memfd_bytes(self) -> int:
-        sizes = {}
-        for pid in self._processes():
+        sizes: dict[tuple[object, int], int] = {}
+        for thread in (thread for pid in self._processes() for thread in _threads_of(pid)):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 try:
-                    entries = list(Path(f"/proc/{pid}/fd").iterdir())
+                    entries = list(Path(f"{thread}/fd").iterdir())
                 except PermissionError:
-                    if _runs(pid):
-                        sizes[pid, 0] = 2**62
+                    if _has_memory(thread):
+                        sizes[thread, 0] = 2**62
                     continue
                 for entry in entries:
                     with contextlib.suppress(OSError):
@@ -153,10 +162,18 @@ def _kib_of(path: str, names: tuple[str, ...]) -> int:
     return total
 
 
-def _runs(pid: int) -> bool:
-    """Whether a process is there, and no zombie, which hides everything."""
+def _threads_of(pid: int) -> list[str]:
+    """The folders under /proc of a process's threads."""
+    with contextlib.suppress(OSError):
+        return [f"/proc/{pid}/task/{tid}" for tid in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208
+    return []
+
+
+def _has_memory(thread: str) -> bool:
+    """Whether a thread has memory still: one that is ending has none, and hides everything."""
     with contextlib.suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        fields = Path(f"{thread}/stat").read_text().rpartition(")")[2].split()
+        return fields[20] != "0"  # vsize; the fields count from the third, the state
     return False
 
 

@@ -296,13 +296,29 @@ print("sent")
         """,
         ("memory",),
     ),
+    Disruption(
+        "memory_of_a_process_without_its_first_thread",
+        """
+        import ctypes, os, threading, time
+        def eat():
+            kept = []
+            for _ in range(100): kept.append(bytearray(b'x' * 2**24))
+            time.sleep(30)
+        if os.fork() == 0:
+            threading.Thread(target=eat).start()
+            number = {"x86_64": 60, "aarch64": 93}[os.uname().machine]
+            ctypes.CDLL(None).syscall(number, 0)  # exit, of this thread alone
+        time.sleep(2)
+        """,
+        ("memory", "ok", "cell_wall_s"),
+    ),
 ]  # fmt: skip
 
 EATS_MEMORY = [
     attack
     for attack in IN_A_CELL
     if attack.name in ("heap", "memfds", "shared_mappings", "memory_of_many_processes")
-    or attack.name == "hides_from_the_watchdog"
+    or attack.name in ("hides_from_the_watchdog", "memory_of_a_process_without_its_first_thread")
 ]
 
 IN_A_PROBE = [
@@ -428,6 +444,33 @@ def test_cell_costs_only_itself(attack: Disruption, warmed: BoxSettings) -> None
             assert neighbour.ask(*QUESTION) == 42
         with open_box(warmed, [HONEST]) as box:
             assert_honest(box)
+
+
+AT_FULL_SIZE = [
+    Disruption("prints_1_gb", "for _ in range(1024): print('x' * 2**20)", ("cut off", "cell_wall_s")),
+    Disruption("one_1_gb_message", "print('x' * 2**30)", ("cut off", "cell_wall_s", "memory")),
+    Disruption("displays_a_million_times", "for n in range(10**6): display(n)", ("cut off", "cell_wall_s")),
+    Disruption(
+        "one_1_gb_frame",
+        """
+        from IPython import get_ipython
+        kernel = get_ipython().kernel
+        kernel.iopub_socket.send_multipart([b"topic", b"<IDS|MSG>", bytes(2**30)])
+        print("sent")
+        """,
+        ("sent", "cell_wall_s", "memory"),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", AT_FULL_SIZE, ids=lambda attack: attack.name)
+def test_a_gigabyte_costs_only_its_cell(attack: Disruption, warmed: BoxSettings) -> None:
+    roomy = copy.deepcopy(warmed)
+    roomy.memory_mib, roomy.cell_wall_s = 6000, 6.0
+    with nothing_is_left(), open_box(roomy, [HONEST, textwrap.dedent(attack.cell)]) as box:
+        _honest, attacking = box.run_cells()
+        assert any(word in said(attacking) for word in attack.seen), said(attacking)
+        assert box.ask(*QUESTION) == 42
 
 
 @pytest.mark.parametrize("attack", EATS_MEMORY, ids=lambda attack: attack.name)

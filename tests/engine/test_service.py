@@ -72,6 +72,7 @@ def test_workers_killed_while_idle_do_not_stop_the_next_class(tiny: TinyCourse) 
     for process in list(service._pool._processes.values()):
         process.kill()
         process.join()
+    tiny.hand_in("ada", extra="x = 1")
     service.submit(job_of(course))
     assert verdicts(service, job_of(course)) == RIGHT
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from autograder.errors import BoxFailed, BoxUnavailable
-from autograder.sandbox import BoxSettings, check_wall, open_box, wall
+from autograder.sandbox import BoxSettings, check_wall, open_box, wall, warm
 
 LIGHT = ["ipykernel.kernelapp", "ipykernel.ipkernel", "IPython"]
 BUSY = "import subprocess, sys\n" + "\n".join(
@@ -179,3 +179,58 @@ def test_a_warm_process_that_was_killed_is_replaced() -> None:
 
 def test_this_machine_says_which_wall_it_has() -> None:
     assert "bubblewrap" in check_wall()
+
+
+WORKER = """
+import sys
+from pathlib import Path
+from autograder.sandbox import BoxSettings, open_box, warm
+
+settings = BoxSettings(warm_imports={light!r})
+warm.join(settings, None, Path(sys.argv[1]))
+with open_box(settings, [{busy!r}]) as box:
+    box.run_cells()
+    print("running", len(warm._processes), flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_workers_share_a_warm_process_and_one_that_is_killed_takes_only_its_own_boxes() -> None:
+    settings = BoxSettings(warm_imports=LIGHT)
+    address = warm.address(settings, None)
+    assert address is not None
+    code = WORKER.format(light=LIGHT, busy=BUSY)
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(address)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]
+    for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"running 0\n", "none has a warm process of its own"
+    with open_box(settings, ["x = 1"]) as box:
+        box.run_cells()
+        both = box_processes()
+        workers[0].kill()
+        workers[0].wait()
+        gone_by = time.monotonic() + 20
+        while len(box_processes()) > len(both) - 4 and time.monotonic() < gone_by:
+            time.sleep(0.05)
+        assert len(both) - len(box_processes()) in (4, 5), "the killed worker's, and no other's"
+        assert box.ask("def get(x):\n    return x", "get", {"x": "x"}, {}) == 1
+    assert warm.address(settings, None) == address, "it lives on"
+    for worker in workers:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        worker.stdin.close()
+        worker.stdout.close()
+        worker.wait()
+
+
+def box_processes() -> set[int]:
+    """The processes of all boxes, and what stands between them and the warm process."""
+    (process,) = (p for key, p in warm._processes.items() if list(LIGHT) == list(key[-1]))  # type: ignore[call-overload]
+    return {child.pid for child in psutil.Process(process._process.pid).children(recursive=True)}

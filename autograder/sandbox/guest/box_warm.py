@@ -10,10 +10,11 @@ a box is left when its first process is gone.
 What a fork can see: the warm process's memory as it was (imports, no hand-in, no secret), a read-only
 system, and mounts, processes, network, System V objects and a host name of its own.
 
-Requests come over a SOCK_SEQPACKET socket: one JSON packet with eight descriptors (five listening
-sockets, the wire, a memfd with the hand-in's files, a memfd for what the box writes outside of the
-protocol). The answer is a packet with the kernel's pidfd, by which the trusted side kills the whole
-box at once, or with the reason for a failure.
+Workers of one grader share the warm process: it listens on a SOCK_SEQPACKET socket in a folder of the
+grader's. A request is one JSON packet with eight descriptors (five listening sockets, the wire, a
+memfd with the hand-in's files, a memfd for what the box writes outside of the protocol). The answer
+is a packet with the kernel's pidfd, by which the trusted side kills the whole box at once, or with the
+reason for a failure. When a worker's connection ends, so do its kernels; when the owner's does, all.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import importlib
 import io
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -49,7 +51,7 @@ _CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 
 
 def main() -> None:
-    """Import, say ready, then answer requests until the trusted side closes the socket."""
+    """Import, then answer requests until the owner is gone."""
     settings = json.loads(sys.argv[1])
     sys.argv[1:] = []
     for name in settings["imports"]:
@@ -58,42 +60,88 @@ def main() -> None:
         import box_probe  # noqa: F401 - imported before any fork, so that no fork pays for it
 
     threads = len(list(Path("/proc/self/task").iterdir()))
-    control = socket.socket(fileno=settings["control"])
     if threads != 1:  # a fork of a process with threads can hang
-        control.send(json.dumps({"error": f"the warm process has {threads} threads"}).encode())
-        return
+        raise SystemExit(f"the warm process has {threads} threads; which import starts them?")
     gc.collect()
     gc.freeze()  # the forks' collectors leave these pages alone, and so shared
-    signal.signal(signal.SIGCHLD, lambda *_: _reap())
-    control.send(json.dumps({"ready": True}).encode())
-    while _answer_one(control):
-        pass
+    _Server(settings["listener"], settings["owner"]).run()
 
 
-def _answer_one(control: socket.socket) -> bool:
-    packet, fds, _flags, _address = socket.recv_fds(control, 1 << 20, 16)
-    if not packet:
-        return False
-    request = json.loads(packet)
-    theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    attendant = os.fork()
-    if attendant == 0:
-        control.close()
+class _Server:
+    """Answers requests one after the other, and remembers whose kernels run."""
+
+    def __init__(self, listener: int, owner: int) -> None:
+        self._listener = socket.socket(fileno=listener)
+        self._owner = socket.socket(fileno=owner)
+        self._workers: set[socket.socket] = set()
+        self._kernels: dict[int, tuple[socket.socket, int]] = {}  # attendant: its worker, a pidfd
+        self._child_ended, wake = socket.socketpair()
+        wake.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake.detach(), warn_on_full_buffer=False)
+
+    def run(self) -> None:
+        """Serve until the owner is gone."""
+        while True:
+            watched = [self._owner, self._child_ended, self._listener, *self._workers]
+            ready, _, _ = select.select(watched, [], [])
+            for end in ready:
+                if end is self._owner:
+                    return
+                if end is self._child_ended:
+                    end.recv(4096)
+                    self._reap()
+                elif end is self._listener:
+                    self._workers.add(end.accept()[0])
+                elif not self._answer_one(end):
+                    self._drop(end)
+
+    def _answer_one(self, worker: socket.socket) -> bool:
+        try:
+            packet, fds, _flags, _address = socket.recv_fds(worker, 1 << 20, 16)
+        except ConnectionError:
+            return False
+        if not packet:
+            return False
+        theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        attendant = os.fork()
+        if attendant == 0:
+            _attend(json.loads(packet), fds, theirs)
+        theirs.close()
+        answer, pidfds, _flags, _address = socket.recv_fds(ours, 4096, 1)
         ours.close()
-        _attend(request, fds, theirs)
-    theirs.close()
-    answer, pidfds, _flags, _address = socket.recv_fds(ours, 4096, 1)
-    ours.close()
-    reply = answer or json.dumps({"error": "the box was not made"}).encode()
-    socket.send_fds(control, [reply], pidfds)
-    for fd in (*fds, *pidfds):
-        os.close(fd)
-    return True
+        if pidfds:
+            self._kernels[attendant] = (worker, pidfds[0])
+        try:
+            reply = answer or json.dumps({"error": "the box was not made"}).encode()
+            socket.send_fds(worker, [reply], pidfds)
+        except ConnectionError:
+            return False
+        finally:
+            for fd in fds:
+                os.close(fd)
+        return True
+
+    def _drop(self, worker: socket.socket) -> None:
+        self._workers.discard(worker)
+        worker.close()
+        for owner, pidfd in self._kernels.values():
+            if owner is worker:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG)[0]) != 0:
+                if ended in self._kernels:
+                    os.close(self._kernels.pop(ended)[1])
 
 
 def _attend(request: dict[str, Any], fds: list[int], report: socket.socket) -> NoReturn:
     """The attendant: namespaces, the kernel's first process, its pidfd, then wait."""
+    signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _close_all_but({0, 1, 2, *fds, report.fileno()})  # no other worker's connection
     try:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         _check("unshare", _libc.unshare(_NEW))
@@ -220,15 +268,6 @@ def _check(what: str, result: int) -> None:
     if result != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
-
-
-def _reap() -> None:
-    while True:
-        try:
-            if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                return
-        except ChildProcessError:
-            return
 
 
 if __name__ == "__main__":
