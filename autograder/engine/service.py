@@ -76,7 +76,7 @@ class JudgeService:
 
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._workers, context, initializer=_prepare_worker)
+            self._pool = ProcessPoolExecutor(self._workers, context, initializer=prepare_worker)
         try:
             return self._pool.submit(judge_job, job)
         except BrokenProcessPool as error:  # a worker died before; `result` starts anew
@@ -104,7 +104,7 @@ def judge_service() -> JudgeService:
     return _service
 
 
-def _prepare_worker() -> None:
+def prepare_worker() -> None:
     """One thread of computation, as in the box, and no life after the process that started it."""
     import signal
 
