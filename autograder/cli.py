@@ -7,6 +7,7 @@ the course's is broken; 3 finished, but some hand-ins are ungraded and need staf
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,6 +78,67 @@ def doctor(ctx: click.Context, settings: bool) -> None:
 
 @main.command()
 @click.argument("assignment")
+@click.option(
+    "--runs", type=click.IntRange(1), default=3000, show_default=True, help="Of the reference."
+)
+@click.option(
+    "--wrong-runs",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    help="Of each known mistake.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1), help="Worker processes; by default one for each core."
+)
+@click.option(
+    "--cifar10",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Use the images of this folder in CIFAR-10's format, not those that grading uses.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the thresholds, and change nothing.")
+@click.pass_context
+def calibrate(
+    ctx: click.Context,
+    assignment: str,
+    runs: int,
+    wrong_runs: int,
+    jobs: int | None,
+    cifar10: Path | None,
+    dry_run: bool,
+) -> None:
+    """Set the thresholds of ASSIGNMENT's hidden tests that depend on chance.
+
+    The reference is run with many seeds. Each threshold is set so that, with a confidence of 95 %, at
+    most one right run in 1,000 fails it; then known mistakes are run, to see how many still pass.
+    What has run is kept in records/: stop it whenever you like, and start again to go on.
+    """
+    from rich.console import Console
+
+    from autograder.engine import calibrate as engine
+    from autograder.engine import thresholds
+    from autograder.report.calibration import power_table, threshold_table
+
+    course = _course(ctx)
+    images = cifar10.resolve() if cifar10 else None
+    cores = len(os.sched_getaffinity(0))
+    calibration = engine.load_calibration(course, assignment, images)
+    with _Bar() as bar:
+        results = engine.run_all(
+            course, assignment, images, runs, wrong_runs, jobs or cores, bar.show
+        )
+    entry = thresholds.summary(calibration, results)
+    console = Console()
+    console.print(threshold_table(entry))
+    console.print(power_table(entry))
+    if not dry_run:
+        path = thresholds.write(course, assignment, calibration, entry)
+        click.echo(f"The thresholds for {calibration.images} images are in {_short(path)}.")
+
+
+@main.command()
+@click.argument("assignment")
 @click.option("--solutions", is_flag=True, help="Also run the solutions into solutions/ASSIGNMENT.")
 @click.option(
     "--unsafe-no-box",
@@ -116,6 +178,8 @@ def grade(ctx: click.Context, assignment: str, student: str, regrade: bool) -> N
     with _Bar() as bar:
         run = grade_class(course, assignment, student, regrade, bar.show)
     _print_table(run.cards, marks(course, assignment))
+    for text in run.notes:
+        click.secho(f"Note for staff: {text}", fg="yellow", err=True)
     if run.kept:
         click.echo(f"{len(run.kept)} hand-ins were graded before and have not changed.")
     _stop_for_staff(ctx, run.reasons)
@@ -239,6 +303,8 @@ def _course(ctx: click.Context) -> Course:
     handler = logging.FileHandler(log_file)
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
     logger = logging.getLogger("autograder")
+    for old in logger.handlers:
+        old.close()
     logger.handlers = [handler]
     logger.propagate = False
     logger.setLevel(logging.INFO)

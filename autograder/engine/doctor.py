@@ -65,7 +65,7 @@ def _gpu() -> Finding:
 
 
 def _examine_course(folder: Path) -> Iterator[Finding]:
-    from autograder.engine import gradebook
+    from autograder.engine import gradebook, thresholds
     from autograder.engine.training_data import box_data
 
     try:
@@ -90,6 +90,8 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
             )
         except KitError as error:
             yield Finding(assignment, False, str(error))
+        for text in thresholds.fit(course, assignment):
+            yield Finding(f"{assignment}'s thresholds", False, text)
     try:
         box_data(course)
         named = course.settings.data_directory

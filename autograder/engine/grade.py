@@ -43,6 +43,7 @@ class ClassRun:
     cards: list[Scorecard] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)  # students whose hand-in was graded before
     reasons: dict[str, list[str]] = field(default_factory=dict)  # by student: why staff must act
+    notes: list[str] = field(default_factory=list)  # for staff, on the run as a whole
 
 
 def grade_class(
@@ -93,6 +94,10 @@ def grade_class(
     for number, (student, intake) in enumerate(intakes.items()):
         progress(f"writing the marks of {student}", number, len(intakes))
         _finish(course, assignment, student, intake)
+    if intakes:
+        from autograder.engine.thresholds import fit  # not before it is needed: imports torch
+
+        run.notes += fit(course, assignment)
     for student in students:
         card = load_card(course, assignment, student)
         if card is not None:

@@ -118,7 +118,7 @@ class JudgeService:
         forks = _warm_process_for(job)
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._workers, context, initializer=_prepare_worker)
+            self._pool = ProcessPoolExecutor(self._workers, context, initializer=prepare_worker)
         try:
             return self._pool.submit(judge_job, job, forks)
         except BrokenProcessPool as error:  # a worker died before; `result` starts anew
@@ -166,7 +166,7 @@ def _warm_process_for(job: Job) -> Path | None:
         return None
 
 
-def _prepare_worker() -> None:
+def prepare_worker() -> None:
     """One thread of computation, as in the box, and no life after the process that started it."""
     import signal
 

@@ -4,7 +4,8 @@ The box gets training images with labels and some images to validate on. The ima
 drawn here, from a seed of their own, and never sent; the accuracy on them is computed here, from
 the parameters that came back.
 
-The thresholds stand in thresholds.json, with the way they were found: see `calibrate.py`.
+The thresholds stand in thresholds.json, with the way they were found: see `calibrate.py`. Whoever
+changes what a run computes, or its budget, runs `autograder calibrate vgg16` again.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ EPOCHS, BATCH_SIZE, LEARNING_RATE = 5, 32, 1e-3  # 1.3 s on one core with the re
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Labels = np.ndarray[Any, np.dtype[np.int64]]
+Source = Callable[[int, int], tuple[Pixels, Labels]]
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def load_thresholds(images: str = "drawn") -> Thresholds:
     return Thresholds(data["loss_ratio"], data["accuracy"])
 
 
-def images_of(folder: str) -> Callable[[int, int], tuple[Pixels, Labels]]:
+def images_of(folder: str) -> Source:
     """A source of images for `ShortRun`: training images of a folder in CIFAR-10's format."""
     images = load_images(folder, train=True)
     labels = np.array(images.targets, dtype=np.int64)
@@ -101,9 +103,7 @@ class ShortRun:
     `source` gives other images than the drawn ones: called with a count and a seed, as draw_images.
     """
 
-    def __init__(
-        self, seed: int, source: Callable[[int, int], tuple[Pixels, Labels]] = draw_images
-    ) -> None:
+    def __init__(self, seed: int, source: Source = draw_images) -> None:
         total = TRAIN_COUNT + SEEN_COUNT + HIDDEN_COUNT
         pixels, labels = source(total, seed)
         parts = np.split(np.arange(total), [TRAIN_COUNT, TRAIN_COUNT + SEEN_COUNT])

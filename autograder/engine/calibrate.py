@@ -1,0 +1,220 @@
+"""Runs the reference over many seeds, and each known mistake over some, for `autograder calibrate`.
+
+Every result is appended at once to a file in the course's records, so that a run which was killed goes
+on where it stopped. The file's name has a digest of everything that results depend on (see
+`Calibration.made_from`): after a change a new file is begun, and old results are never mixed in. The
+results of mistakes lie in a file of their own, which also a change of the mistakes renews.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import IO, Any
+
+from autograder.course import Course
+from autograder.engine.service import prepare_worker
+from autograder.errors import KitError
+from autograder.grading.calibration import Calibration
+
+FILE = "calibrate.py"
+FIRST_SEED = 1_000_000
+RIGHT = "right"
+
+Result = dict[str, float] | None
+Results = dict[tuple[str, int], Result]  # by solution (RIGHT, or a mistake's name) and seed
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run: which solution, with which seed. Passes to a worker process."""
+
+    graders: Path
+    images: Path | None
+    solution: str
+    seed: int
+
+
+def load_calibration(course: Course, assignment: str, images: Path | None = None) -> Calibration:
+    """What the hidden tests of an assignment offer to be calibrated.
+
+    Raises:
+        KitError: when there is no such assignment, it offers nothing, or its file is broken.
+    """
+    if assignment not in course.assignments():
+        course.notebooks(assignment)  # says which there are
+    graders = course.graders(assignment)
+    if not (graders / FILE).is_file():
+        raise KitError(
+            f"`{assignment}` has nothing to calibrate: there is no {graders / FILE}. It is only needed "
+            "where a hidden test asks for a result of chance; autograder/grading/calibration.py says "
+            "how to write it."
+        )
+    return _load(graders, images)
+
+
+def _load(graders: Path, images: Path | None) -> Calibration:
+    path = graders / FILE
+    name = f"calibrate_of_{graders.name}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module: ModuleType = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+        found = module.calibration(images)
+        if not isinstance(found, Calibration):
+            raise TypeError("calibration() should return a Calibration")
+    except Exception as error:
+        raise KitError(
+            f"{path} offers no calibration: {type(error).__name__}: {error}. "
+            "Correct it, or the folder of images."
+        ) from error
+    return found
+
+
+def run_all(
+    course: Course,
+    assignment: str,
+    images: Path | None,
+    runs: int,
+    wrong_runs: int,
+    jobs: int,
+    progress: Progress = lambda *_: None,
+) -> Results:
+    """Make the runs that are not there yet: `runs` of the reference, `wrong_runs` of each mistake.
+
+    Returns:
+        all results under the same conditions, also those of earlier calls.
+
+    Raises:
+        KitError: when the reference itself fails, a worker dies, or another calibration is running.
+    """
+    calibration = load_calibration(course, assignment, images)
+    graders = course.graders(assignment)
+    folder = course.make_records() / "calibration" / assignment
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stem = f"{calibration.test}-{calibration.images}-{calibration.key}"
+    results: Results = {}
+    with (
+        _record(folder / f"{stem}.jsonl", calibration.made_from, results) as right,
+        _record(
+            folder / f"{stem}-wrong-{calibration.wrong_digest}.jsonl",
+            {**calibration.made_from, "wrong": calibration.wrong_digest},
+            results,
+        ) as wrong,
+    ):
+        wanted = [(RIGHT, seed) for seed in range(runs)]
+        # Seed by seed, so that a run that was stopped has seen every mistake about equally often.
+        wanted += [(name, seed) for seed in range(wrong_runs) for name in calibration.wrong]
+        tasks = [
+            Task(graders, images, solution, FIRST_SEED + number)
+            for solution, number in wanted
+            if (solution, FIRST_SEED + number) not in results
+        ]
+        for task, result in _made(tasks, jobs, progress, len(wanted)):
+            if result is None and task.solution == RIGHT:
+                raise KitError(
+                    f"The reference of `{assignment}` fails with seed {task.seed}, before any "
+                    "threshold. Correct the reference or the run."
+                )
+            results[task.solution, task.seed] = result
+            file = right if task.solution == RIGHT else wrong
+            line = {"solution": task.solution, "seed": task.seed, "result": result}
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+    return results
+
+
+def _made(
+    tasks: list[Task], jobs: int, progress: Progress, wanted: int
+) -> Iterator[tuple[Task, Result]]:
+    """Each task's result as it comes, made by `jobs` worker processes of lowest priority."""
+    if not tasks:
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, context, initializer=_prepare)
+    try:
+        futures: dict[Future[Result], Task] = {pool.submit(_run, task): task for task in tasks}
+        for number, future in enumerate(as_completed(futures), wanted - len(tasks) + 1):
+            task = futures.pop(future)
+            yield task, _result(task, future)
+            what = "reference" if task.solution == RIGHT else "known mistakes"
+            progress(f"{what}, seed {task.seed}", number, wanted)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _result(task: Task, future: Future[Result]) -> Result:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise KitError(
+            "A worker process died. Is there enough memory? What was done is kept: start again."
+        ) from error
+    except Exception as error:
+        what = "The reference" if task.solution == RIGHT else f"The mistake `{task.solution}`"
+        raise KitError(
+            f"{what} raised {type(error).__name__} with seed {task.seed}: {error}. Correct it in "
+            f"{task.graders}."
+        ) from error
+
+
+def _prepare() -> None:
+    """As a judge's worker, with one thread; and out of the way of everything else."""
+    os.nice(19)
+    prepare_worker()
+
+
+_loaded_once = lru_cache(maxsize=1)(_load)  # a worker lives for one calibration
+
+
+def _run(task: Task) -> Result:
+    calibration = _loaded_once(task.graders, task.images)
+    run = calibration.right if task.solution == RIGHT else calibration.wrong[task.solution]
+    return run(task.seed)
+
+
+@contextmanager
+def _record(path: Path, made_from: dict[str, Any], results: Results) -> Iterator[IO[str]]:
+    """Open a file of results to append to, and take in what is there.
+
+    A last line that was cut off when the writer was killed is dropped.
+    """
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise KitError(
+                f"Another `autograder calibrate` is writing {path}. Wait for it."
+            ) from error
+        file.seek(0)
+        text = file.read()
+        whole = text[: text.rfind("\n") + 1]
+        file.truncate(len(whole.encode()))
+        try:
+            lines = [json.loads(line) for line in whole.splitlines()]
+            if lines and lines[0] != {"made_from": made_from}:
+                raise ValueError("its first line is not what this file is for")
+            for line in lines[1:]:
+                results[line["solution"], line["seed"]] = line["result"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise KitError(f"{path} is damaged: {error}. Move it away and start again.") from error
+        if not lines:
+            file.write(json.dumps({"made_from": made_from}) + "\n")
+            file.flush()
+        yield file

@@ -1,0 +1,67 @@
+"""What vgg16 offers to be calibrated, and whether its thresholds fit the code beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograder.course import load_course
+from autograder.data import draw_images
+from autograder.engine import thresholds
+from autograder.engine.calibrate import load_calibration
+from autograder.graders.vgg16 import fitting, short_run, wrong_loops
+from autograder.graders.vgg16.calibrate import CRITERIA, calibration, one_run
+from autograder.grading.calibration import Criterion
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_the_thresholds_fit_the_short_run() -> None:
+    assert thresholds.fit(load_course(ROOT), "vgg16") == []
+
+
+def test_a_changed_budget_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(short_run, "EPOCHS", 9)
+    (text,) = thresholds.fit(load_course(ROOT), "vgg16")
+    assert "epochs 5" in text
+    assert "epochs 9" in text
+
+
+def test_every_wrong_loop_and_fit_is_run() -> None:
+    wrong = load_calibration(load_course(ROOT), "vgg16").wrong
+    left_out = {*wrong_loops.WRONG_LOOPS, *fitting.WRONG_FITS} - set(wrong)
+    assert left_out == {"the learning rate were 1e-3 (is `learning_rate` passed on?)"}
+    assert short_run.LEARNING_RATE == 1e-3
+
+
+def test_a_run_gives_a_figure_for_each_criterion(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, count in (("TRAIN_COUNT", 64), ("HIDDEN_COUNT", 20), ("EPOCHS", 2)):
+        monkeypatch.setattr(short_run, name, count)
+    found = calibration(None)
+    right, nothing = found.right(7), found.wrong["nothing were trained"](7)
+    assert right is not None
+    assert nothing is not None
+    assert set(right) == set(nothing) == {criterion.name for criterion in CRITERIA}
+    assert right["loss_ratio"] != nothing["loss_ratio"] == 1
+    assert found.right(7) == right
+
+
+def test_parameters_that_broke_are_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, count in (("TRAIN_COUNT", 40), ("HIDDEN_COUNT", 20), ("EPOCHS", 1)):
+        monkeypatch.setattr(short_run, name, count)
+
+    def breaks(net: Any, *_: object) -> None:
+        next(net.parameters()).data.fill_(float("nan"))
+
+    assert one_run(breaks, 7, draw_images) is None
+
+
+@pytest.mark.parametrize("criterion", CRITERIA, ids=lambda criterion: str(criterion.name))
+def test_a_scale_can_be_gone_back_and_grows_with_badness(criterion: Criterion) -> None:
+    values = np.array([0.2, 0.5, 0.8])
+    badness = criterion.badness(values)
+    assert [criterion.figure(float(value)) for value in badness] == pytest.approx(values.tolist())
+    assert (np.diff(badness) > 0).all() == criterion.smaller_is_better
