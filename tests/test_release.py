@@ -9,7 +9,7 @@ import nbformat
 
 from autograder.course import load_course
 from autograder.course.cells import grade_id_of
-from autograder.engine.release import release
+from autograder.engine.release import build
 from tests.course_copy import ROOT, copy_of_the_course
 
 POINTS = {
@@ -52,9 +52,9 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 def test_the_committed_release_is_what_the_source_gives_byte_for_byte(tmp_path: Path) -> None:
     course = load_course(copy_of_the_course(tmp_path))
-    written = _files(release(course, "vgg16"))
+    written = _files(build(course, "vgg16"))
     assert written == _files(ROOT / "release" / "vgg16")
-    assert written == _files(release(course, "vgg16"))
+    assert written == _files(build(course, "vgg16"))
 
 
 def test_points_and_names_are_those_of_the_contract() -> None:
