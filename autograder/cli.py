@@ -268,6 +268,7 @@ def _course(ctx: click.Context) -> Course:
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
     logger = logging.getLogger("autograder")
     logger.handlers = [handler]
+    ctx.call_on_close(handler.close)
     logger.propagate = False
     logger.setLevel(logging.INFO)
     return course

@@ -40,9 +40,10 @@ def release(course: Course, assignment: str, progress: gate.Progress = lambda *_
     with _scratch(course) as scratch:
         drafts = (scratch / "first", scratch / "second")
         try:
-            for draft in drafts:
-                _draft(course, assignment, draft)
-            refusals += gate.examine_drafts(course, assignment, drafts, progress)
+            for folder in drafts:
+                draft(course, assignment, folder)
+            refusals += gate.examine_drafts(course, assignment, drafts)
+            refusals += gate.examine_runs(course, assignment, drafts[0], progress)
         except KitError:
             if not refusals:  # else they say why there is nothing to look at
                 raise
@@ -63,7 +64,7 @@ def build(course: Course, assignment: str) -> Path:
     course.notebooks(assignment)  # refuses what is damaged, by name
     folder = course.root / "release" / assignment
     with _scratch(course) as scratch:
-        _draft(course, assignment, scratch / "new", known_to_gradebook=True)
+        draft(course, assignment, scratch / "new", known_to_gradebook=True)
         folder.parent.mkdir(exist_ok=True)
         if folder.exists():
             shutil.move(folder, scratch / "old")
@@ -85,7 +86,7 @@ def zipped(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _draft(course: Course, assignment: str, to: Path, known_to_gradebook: bool = False) -> None:
+def draft(course: Course, assignment: str, to: Path, known_to_gradebook: bool = False) -> None:
     """Have nbgrader write the release of an assignment into a folder of the course."""
     from nbgrader.converters import GenerateAssignment
 

@@ -30,7 +30,14 @@ from autograder.engine.gate.runs import Progress, check_graders, run_trials
 from autograder.engine.gate.trials import check_cases, make_trials, read_cases
 from autograder.errors import KitError
 
-__all__ = ["Progress", "Refusal", "Refused", "check_drafts", "examine_drafts", "examine_source"]
+__all__ = [
+    "Progress",
+    "Refusal",
+    "Refused",
+    "examine_drafts",
+    "examine_runs",
+    "examine_source",
+]
 
 
 def examine_source(course: Course, assignment: str) -> list[Refusal]:
@@ -52,33 +59,43 @@ def examine_source(course: Course, assignment: str) -> list[Refusal]:
     return refusals
 
 
-def examine_drafts(
-    course: Course, assignment: str, drafts: tuple[Path, Path], progress: Progress
-) -> list[Refusal]:
-    """What keeps two drafts of the same release from the students.
+def examine_drafts(course: Course, assignment: str, drafts: tuple[Path, Path]) -> list[Refusal]:
+    """What keeps an assignment from its students that can be seen without running anything.
 
-    Raises:
-        KitError: when no box can be built here.
+    Args:
+        drafts: two folders with the release, made one after the other from the same source.
     """
     sources = course.notebooks(assignment)
     cases, refusals = read_cases(course, assignment, sources)
-    refusals = [
+    return [
         *_examine_contract(course, assignment, sources),
-        *check_drafts(course, assignment, drafts),
+        *_examine_release(course, assignment, drafts),
         *check_graders(course, assignment, sources),
         *refusals,
         *check_cases(course, assignment, sources, cases),
     ]
-    ready = {
+
+
+def examine_runs(
+    course: Course, assignment: str, draft: Path, progress: Progress = lambda *_: None
+) -> list[Refusal]:
+    """What the hidden tests do otherwise than they should; notebooks without any are left out.
+
+    Raises:
+        KitError: when no box can be built here.
+    """
+    graders = course.graders(assignment)
+    sources = {
         name: source
-        for name, source in sources.items()
-        if (course.graders(assignment) / f"test_{name}.py").is_file()
+        for name, source in course.notebooks(assignment).items()
+        if (graders / f"test_{name}.py").is_file()
     }
-    trials = make_trials(course, assignment, ready, cases, drafts[0])
-    return [*refusals, *run_trials(trials, progress)]
+    cases, _ = read_cases(course, assignment, sources)
+    trials = make_trials(course, assignment, sources, cases, draft)
+    return list(run_trials(trials, progress))
 
 
-def check_drafts(course: Course, assignment: str, drafts: tuple[Path, Path]) -> list[Refusal]:
+def _examine_release(course: Course, assignment: str, drafts: tuple[Path, Path]) -> list[Refusal]:
     """What in a release students must not get, and whether it comes out the same each time."""
     contract = _contract(course, assignment)
     sources = {path.stem: read_raw(path) for path in _source_files(course, assignment)}

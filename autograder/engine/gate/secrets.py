@@ -24,10 +24,12 @@ from autograder.engine.gate.texts import Text, prose, split_words, words
 # lines of hidden tests are full of common calls (`net = models.vgg16(weights=None)`), so need more.
 _NAMES_OF_SOLUTION = 4
 _NAMES_OF_TEST = 6
+_NAMES_OF_REGION = 3  # of a hidden region, which its author has marked by hand
 _ROW = 3  # lines in a row that are looked for together
 _PROSE_WORDS = 8  # in a row; a shorter answer is looked for as a whole
 _DIGITS = 4  # a number with fewer stands anywhere by chance
 _FORMULA = re.compile(r"[\w)\]]\s*[-+*/%@<>]+\s*[\w(\[]")
+_STRING = re.compile(r"""\s*[frb]*(["']).*\1[,)]*\s*$""")
 _COMMENT = re.compile(r"(^|\s)#.*$")
 
 
@@ -56,13 +58,13 @@ def secrets_of_source(name: str, notebook: NotebookNode) -> Iterator[Secret]:
         regions, _ = split_regions(cell.source, SOLUTION)
         if about.get("solution") and not regions:  # then nbgrader replaces the whole cell
             regions = [cell.source.splitlines()]
-        kinds = [("the solution", regions)]
+        kinds = [("the solution", regions, _NAMES_OF_SOLUTION)]
         for kind, markers in (("a hidden test", HIDDEN_TESTS), ("a mark scheme", MARK_SCHEME)):
-            kinds.append((kind, split_regions(cell.source, markers)[0]))
-        for kind, found in kinds:
+            kinds.append((kind, split_regions(cell.source, markers)[0], _NAMES_OF_REGION))
+        for kind, found, names in kinds:
             for lines in found:
                 if cell.cell_type == "code":
-                    yield from _of_code(kind, origin, lines, _NAMES_OF_SOLUTION)
+                    yield from _of_code(kind, origin, lines, names)
                 else:
                     yield from _of_prose(kind, origin, lines)
 
@@ -72,7 +74,10 @@ def secrets_of_grader(path: Path) -> Iterator[Secret]:
 
     Docstrings and messages are written for students, so they are none.
     """
-    tree = ast.parse(path.read_text())
+    try:
+        tree = ast.parse(path.read_text())
+    except SyntaxError:
+        return  # nothing runs that could be told; `check_graders` names it
     lines = _code_lines(path.read_text(), tree)
     yield from _of_code("a hidden test", path.name, lines, _NAMES_OF_TEST)
     for node in ast.walk(tree):
@@ -86,7 +91,7 @@ def secrets_of_grader(path: Path) -> Iterator[Secret]:
 
 
 def _code_lines(text: str, tree: ast.AST) -> list[str]:
-    """Lines of code that are neither imports nor signatures nor strings of several lines."""
+    """Lines of code that are neither imports nor signatures nor nothing but a string."""
     skipped: set[int] = set()
     for node in ast.walk(tree):
         match node:
@@ -97,7 +102,8 @@ def _code_lines(text: str, tree: ast.AST) -> list[str]:
             case ast.Constant(value=str()) | ast.JoinedStr():
                 if node.end_lineno != node.lineno:
                     skipped |= set(range(node.lineno, (node.end_lineno or 0) + 1))
-    return [line for number, line in enumerate(text.splitlines(), 1) if number not in skipped]
+    lines = enumerate(text.splitlines(), 1)
+    return [line for number, line in lines if number not in skipped and not _STRING.match(line)]
 
 
 def _of_code(kind: str, origin: str, lines: Iterable[str], names: int) -> Iterator[Secret]:

@@ -83,9 +83,9 @@ def make_trials(
     assignment: str,
     sources: Mapping[str, SourceNotebook],
     cases: Sequence[Case],
-    released: Path | None,
+    released: Path,
 ) -> list[Trial]:
-    """The hand-ins to judge; without `released` the untouched release is not among them."""
+    """The hand-ins to judge; `released` is the folder with the untouched release."""
     trials = []
     for name, source in sources.items():
 
@@ -104,9 +104,8 @@ def make_trials(
         cells = (*reference.job.cells, "# another challenge")
         again = dataclasses.replace(reference.job, cells=cells)
         trials += [reference, dataclasses.replace(reference, job=again)]
-        if released is not None:
-            untouched = read_job(course, assignment, "the untouched release", source, released)
-            trials.append(Trial("the untouched release", untouched, source, earns=False))
+        untouched = read_job(course, assignment, "the untouched release", source, released)
+        trials.append(Trial("the untouched release", untouched, source, earns=False))
         mine = [case for case in cases if case.notebook == name]
         right = _disjoint((case for case in mine if case.right), source)
         if right:
