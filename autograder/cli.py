@@ -269,6 +269,9 @@ def _course(ctx: click.Context) -> Course:
     logger = logging.getLogger("autograder")
     logger.handlers = [handler]
     ctx.call_on_close(handler.close)
+    ctx.call_on_close(
+        logger.handlers.clear
+    )  # called first: a closed handler would open its file again
     logger.propagate = False
     logger.setLevel(logging.INFO)
     return course

@@ -148,6 +148,7 @@ def zip_a_solution(tiny: TinyCourse) -> None:
         archive.writestr("done.py", "def mean(n):\n    return sum(numbers) / len(numbers)\n")
 
 
+OTHER_CASE = '{"notebook": "big", "right": true, "about": "", "items": {}}'
 OUTPUT = [{"output_type": "stream", "name": "stdout", "text": "4"}]
 KEEP_OUTPUTS = configure("c.ClearOutput.enabled = False")
 HOOK = """
@@ -208,6 +209,12 @@ SEEN = {
         "old/key.json",
         "",
         "the text holds a line of the solution (tiny, cell `double`)",
+    ),
+    "solution_in_a_file_named_like_the_notebook": Plant(
+        write("source/tiny/tiny", "return sum(numbers) / len(numbers)"),
+        "tiny",
+        "",
+        "the text holds a line of the solution (tiny, cell `mean`)",
     ),
     "solution_in_a_zip": Plant(
         zip_a_solution, "starter.zip", "", "its member done.py holds a line of the solution"
@@ -400,6 +407,12 @@ SEEN = {
         "tiny",
         "cell `mean_tests`",
         "test_tiny.py has no test of it",
+    ),
+    "submission_for_another_notebook": Plant(
+        write("tests/submissions/tiny/x__y/scorecard.json", OTHER_CASE),
+        "x__y/scorecard.json",
+        "",
+        "its notebook is `big`, which is not in source/",
     ),
     "no_right_submission": Plant(
         remove("tests/submissions/double__times_two/scorecard.json"),

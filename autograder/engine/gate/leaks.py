@@ -12,7 +12,7 @@ from autograder.engine.gate.contract import Contract
 from autograder.engine.gate.notebooks import MARKERS
 from autograder.engine.gate.refusal import Refusal, cell_name
 from autograder.engine.gate.secrets import Secret, secrets_of_grader, secrets_of_source
-from autograder.engine.gate.texts import Text, numbers, texts_of_file, texts_of_notebook, words
+from autograder.engine.gate.texts import Text, texts_of_file, texts_of_notebook
 
 _STAFF_ONLY = re.compile(r"\b(instructor|teacher|staff|grader)s?[ _-]+only\b", re.IGNORECASE)
 _PUBLIC = "Take it out; if students may read it, list it in the contract as `public`."
@@ -29,9 +29,10 @@ def secrets_of(sources: Mapping[str, NotebookNode], graders: Path) -> list[Secre
 def texts_of_release(notebooks: Mapping[str, NotebookNode], folder: Path) -> list[Text]:
     """All texts of a released folder."""
     found = [text for name, nb in notebooks.items() for text in texts_of_notebook(name, nb)]
+    known = {f"{name}.ipynb" for name in notebooks}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if path.is_file() and name.removesuffix(".ipynb") not in notebooks:
+        if path.is_file() and name not in known:
             found += texts_of_file(name, path)
     return found
 
@@ -40,14 +41,8 @@ def check_leaks(
     secrets: Iterable[Secret], texts: Iterable[Text], contract: Contract
 ) -> Iterator[Refusal]:
     """Refuse each part of a cell or file that holds secrets; the first of each kind is quoted."""
-    public_words = {words(entry) for entry in contract.public}
-    public_numbers = {number for entry in contract.public for number in numbers(entry)}
-    guarded = [
-        secret
-        for secret in secrets
-        if secret.number not in public_numbers
-        and not (secret.words and any(secret.words in entry for entry in public_words))
-    ]
+    public = [Text("", "", "", entry) for entry in contract.public]
+    guarded = [secret for secret in secrets if not any(secret.is_in(text) for text in public)]
     for text in texts:
         told: set[tuple[str, str]] = set()
         for secret in guarded:

@@ -27,7 +27,7 @@ def check_graders(
             yield Refusal(name, "", "it has no hidden tests.", f"Write {path}.")
             continue
         try:
-            tested = _graded_ids(path.read_text())
+            tested, all_told = _graded_ids(path.read_text())
         except SyntaxError as error:
             what = f"it is no Python: {error.msg}, line {error.lineno}."
             yield Refusal(path.name, "", what, "Correct it.")
@@ -42,23 +42,25 @@ def check_graders(
                 repair = f"Correct the id there, or in {name}.ipynb."
                 yield Refusal(path.name, f"cell `{grade_id}`", what, repair)
         for grade_id, manual in cells.items():
-            if not manual and grade_id not in tested:
+            if all_told and not manual and grade_id not in tested:
                 what = f"{path.name} has no test of it."
                 repair = f'Write one with @graded("{grade_id}"), or correct the id.'
                 yield Refusal(name, f"cell `{grade_id}`", what, repair)
 
 
-def _graded_ids(text: str) -> dict[str, int]:
-    """The ids that tests are marked with, each with the line of its first test."""
+def _graded_ids(text: str) -> tuple[dict[str, int], bool]:
+    """The ids that tests are marked with, each with its first line; whether all could be read."""
     found: dict[str, int] = {}
+    all_told = True
     for node in ast.walk(ast.parse(text)):
         match node:
-            case ast.Call(
-                func=ast.Name(id="graded") | ast.Attribute(attr="graded"),
-                args=[ast.Constant(value=str(grade_id)), *_],
-            ):
-                found.setdefault(grade_id, node.lineno)
-    return found
+            case ast.Call(func=ast.Name(id="graded") | ast.Attribute(attr="graded"), args=args):
+                match args:
+                    case [ast.Constant(value=str(grade_id)), *_]:
+                        found.setdefault(grade_id, node.lineno)
+                    case _:  # computed when it runs, where the box will show it
+                        all_told = False
+    return found, all_told
 
 
 def run_trials(trials: Sequence[Trial], progress: Progress) -> Iterator[Refusal]:
@@ -70,20 +72,21 @@ def run_trials(trials: Sequence[Trial], progress: Progress) -> Iterator[Refusal]
     check_wall()
     service = judge_service()
     futures = {service.submit(trial.job): trial for trial in trials}
-    for number, future in enumerate(as_completed(futures), 1):
-        trial = futures[future]
-        progress(f"judged {trial.who}, {trial.source.name}", number, len(futures))
+    try:
+        for number, future in enumerate(as_completed(futures), 1):
+            trial = futures[future]
+            progress(f"judged {trial.who}, {trial.source.name}", number, len(futures))
+        cards = [(trial, service.result(trial.job).card) for trial in trials]
+    finally:
+        for trial in trials:
+            service.forget(trial.job)
     seen: set[tuple[str, str, str]] = set()
-    for trial in trials:
-        for refusal in check_card(trial, service.result(trial.job).card):
-            # The same of both challenges of the reference, or of several hand-ins, is said once.
-            key = (
-                refusal.place,
-                refusal.cell,
-                refusal.what if "ungraded" in refusal.what else trial.who,
-            )
-            if key not in seen:
-                seen.add(key)
+    for trial, card in cards:
+        for refusal in check_card(trial, card):
+            # The same of both challenges of the reference, or ungraded in all hand-ins, is said once.
+            what = "ungraded" if " is ungraded: " in refusal.what else trial.who
+            if (refusal.place, refusal.cell, what) not in seen:
+                seen.add((refusal.place, refusal.cell, what))
                 yield refusal
 
 

@@ -30,6 +30,7 @@ _PROSE_WORDS = 8  # in a row; a shorter answer is looked for as a whole
 _DIGITS = 4  # a number with fewer stands anywhere by chance
 _FORMULA = re.compile(r"[\w)\]]\s*[-+*/%@<>]+\s*[\w(\[]")
 _STRING = re.compile(r"""\s*[frb]*(["']).*\1[,)]*\s*$""")
+_SIGNATURE = re.compile(r"(async def|def|class|from|import)\b")  # given parts must tell these
 _COMMENT = re.compile(r"(^|\s)#.*$")
 
 
@@ -107,7 +108,8 @@ def _code_lines(text: str, tree: ast.AST) -> list[str]:
 
 
 def _of_code(kind: str, origin: str, lines: Iterable[str], names: int) -> Iterator[Secret]:
-    code = [line for line in (_COMMENT.sub("", line).strip() for line in lines) if line]
+    stripped = (_COMMENT.sub("", line).strip() for line in lines)
+    code = [line for line in stripped if line and not _SIGNATURE.match(line)]
     for line in code:
         if _says_something([line], names):
             yield Secret(f"a line of {kind}", origin, f"`{line}`", words(line))

@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 from autograder.engine.gate.refusal import cell_name
 
 _WORD = re.compile(r"\w+|[-+*/%@]=|[^\w\s]")
+_LOOKED_AT = 2**13  # bytes; text has no zero among them
 _PROSE = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"(?<![\w.])(?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?(?!\w)")
 
@@ -90,7 +91,11 @@ def texts_of_file(name: str, path: Path) -> Iterator[Text]:
 
 
 def _plain(name: str, data: bytes) -> str:
-    """The strings of JSON and notebooks without their escapes; other text as it is."""
+    """The strings of JSON and notebooks without their escapes; other text as it is; nothing else."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", errors="replace")
+    if b"\0" in data[:_LOOKED_AT]:
+        return ""  # pictures, arrays: nothing that can be read
     text = data.decode("utf-8", errors="replace")
     if not name.endswith((".json", ".ipynb")):
         return text

@@ -45,6 +45,9 @@ def read_cases(
         try:
             case = read_case(path.parent)
             if case.notebook not in sources:
+                if folder.name == assignment:  # else it is another assignment's
+                    what = f"its notebook is `{case.notebook}`, which is not in source/."
+                    refusals.append(Refusal(name, "", what, "Correct its name."))
                 continue
             hand_in_of(sources[case.notebook], [case])
         except KitError as error:
