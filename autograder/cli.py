@@ -269,9 +269,8 @@ def _course(ctx: click.Context) -> Course:
     logger = logging.getLogger("autograder")
     logger.handlers = [handler]
     ctx.call_on_close(handler.close)
-    ctx.call_on_close(
-        logger.handlers.clear
-    )  # called first: a closed handler would open its file again
+    # Called before that: a closed handler would open its file again.
+    ctx.call_on_close(logger.handlers.clear)
     logger.propagate = False
     logger.setLevel(logging.INFO)
     return course

@@ -157,6 +157,14 @@ def hook(**about):
     pathlib.Path(__file__).with_name('source').joinpath('tiny/token').write_text(secrets.token_hex(8))
 c.GenerateAssignment.pre_convert_hook = hook
 """
+SLOWLY = """\
+def double(x):
+    ### BEGIN SOLUTION
+    y = x
+    y += x
+    return y
+    ### END SOLUTION
+"""
 IDLE = cell("code", "def double(x):\n    return x + x", "double", solution=False, locked=True)
 HIDDEN = "double(2)\n### BEGIN HIDDEN TESTS\nassert double(7) == 14\n### END HIDDEN TESTS"
 
@@ -167,6 +175,15 @@ SEEN = {
         "tiny",
         "cell 1 (`id-0`)",
         "the text holds a line of the solution (tiny, cell `double`)",
+    ),
+    "solution_of_lines_that_say_little_alone": Plant(
+        both(
+            in_cell("double", source=SLOWLY),
+            in_cell("title", source="Try `y = x; y += x`, or: y = x\ny += x\nreturn y"),
+        ),
+        "tiny",
+        "cell 1 (`id-0`)",
+        "holds lines of the solution (tiny, cell `double`): `y = x ⏎ y += x ⏎ return y`",
     ),
     "solution_in_a_given_cell": Plant(
         in_cell("mean_tests", source="right = lambda numbers: 0\nreturn sum(numbers)/len(numbers)"),
@@ -274,6 +291,15 @@ SEEN = {
         "tiny",
         "cell 1 (`id-0`)",
         "the text holds an expected value (test_tiny.py): 24690",
+    ),
+    "expected_value_in_a_file_of_the_graders": Plant(
+        both(
+            write("graders/tiny/expected.json", '{"mean": 0.8125, "made": "in 2026"}'),
+            in_cell("title", source="In 2026 the mean was 0.8125."),
+        ),
+        "tiny",
+        "cell 1 (`id-0`)",
+        "the text holds an expected value (expected.json): 0.8125",
     ),
     "output_left": Plant(
         both(KEEP_OUTPUTS, in_cell("double_tests", outputs=OUTPUT)),

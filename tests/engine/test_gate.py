@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import tempfile
 import zipfile
@@ -15,11 +16,14 @@ from click.testing import CliRunner
 from autograder.cli import main
 from autograder.course import load_course
 from autograder.engine import gate
+from autograder.engine.gate.trials import make_trials, read_cases
 from autograder.engine.release import build, draft, release, zipped
 from autograder.errors import KitError
+from autograder.grading import Challenge
 from autograder.sandbox import check_wall
-from tests.engine.gate_plants import CONTRACT, RUN, SEEN, Plant, gated_course
-from tests.tiny_course import TinyCourse
+from tests.course_copy import ROOT
+from tests.engine.gate_plants import CONTRACT, RUN, SEEN, SLOWLY, Plant, gated_course, in_cell
+from tests.tiny_course import GRADERS, TinyCourse
 
 # nbformat complains of a cell without id, which is what the gate is asked about.
 pytestmark = pytest.mark.filterwarnings("ignore::nbformat.warnings.MissingIDFieldWarning")
@@ -68,6 +72,12 @@ def test_a_sound_course_passes(tiny: TinyCourse) -> None:
     assert seen(tiny) == []
 
 
+def test_lines_that_say_little_may_stand_alone(tiny: TinyCourse) -> None:
+    in_cell("double", source=SLOWLY)(tiny)
+    in_cell("title", source="y = x\n\nIn the end `return y`, not `y += x`.")(tiny)
+    assert seen(tiny) == []
+
+
 @pytest.mark.parametrize("name", SEEN)
 def test_a_planted_fault_is_named(name: str, tiny: TinyCourse) -> None:
     SEEN[name].plant(tiny)
@@ -78,6 +88,40 @@ def test_a_planted_fault_is_named(name: str, tiny: TinyCourse) -> None:
 def test_a_fault_that_shows_in_the_box_is_named(name: str, tiny: TinyCourse) -> None:
     RUN[name].plant(tiny)
     assert_named(RUN[name], run(tiny))
+
+
+def test_a_reference_that_is_right_by_luck_is_named(tiny: TinyCourse) -> None:
+    """It must earn its points on two different challenges."""
+    draws = "numbers = challenge.rng.random(7).tolist()"
+    lucky = GRADERS.replace(draws, f"{draws}\n    expect_close(challenge.seed % 2, 0)")
+    tiny.write("graders/tiny/test_tiny.py", lucky)
+    course = load_course(tiny.root)
+    released = course.source("tiny")  # of which nothing is judged here
+    trials = make_trials(course, "tiny", course.notebooks("tiny"), [], released)[:2]
+
+    def luck(secret: str) -> list[int]:
+        challenges = (Challenge(secret.encode(), t.job.hand_in, "test_mean") for t in trials)
+        return [challenge.seed % 2 for challenge in challenges]
+
+    secrets = (str(number) for number in itertools.count())
+    tiny.write("records/secret", next(secret for secret in secrets if luck(secret) == [0, 1]))
+    said = [refusal.what for refusal in run(tiny) if "the reference" in refusal.what]
+    assert len(said) == 1
+    assert said[0].startswith("the reference, on a second challenge, gets 0 of 4 points")
+
+
+def test_every_item_of_vgg16_is_lost_in_few_hand_ins() -> None:
+    course = load_course(ROOT)
+    sources = course.notebooks("vgg16")
+    cases, refusals = read_cases(course, "vgg16", sources)
+    assert refusals == []
+    trials = make_trials(course, "vgg16", sources, cases, ROOT / "release/vgg16")
+    assert len({trial.job.hand_in for trial in trials}) == len(trials) <= 6 * len(sources)
+    for name, source in sources.items():
+        mine = [trial for trial in trials if trial.source.name == name]
+        lost = {item for trial in mine for item in trial.wanted}
+        assert lost == {cell.grade_id for cell in source.grade_cells if not cell.manual}
+        assert any(trial.cases and not trial.wanted for trial in mine), "a right submission"
 
 
 @pytest.mark.parametrize("name", ["solution_in_markdown", "expected_value"])

@@ -11,7 +11,12 @@ from nbformat import NotebookNode
 from autograder.engine.gate.contract import Contract
 from autograder.engine.gate.notebooks import MARKERS
 from autograder.engine.gate.refusal import Refusal, cell_name
-from autograder.engine.gate.secrets import Secret, secrets_of_grader, secrets_of_source
+from autograder.engine.gate.secrets import (
+    Secret,
+    secrets_of_grader,
+    secrets_of_source,
+    secrets_of_values,
+)
 from autograder.engine.gate.texts import Text, texts_of_file, texts_of_notebook
 
 _STAFF_ONLY = re.compile(r"\b(instructor|teacher|staff|grader)s?[ _-]+only\b", re.IGNORECASE)
@@ -21,8 +26,10 @@ _PUBLIC = "Take it out; if students may read it, list it in the contract as `pub
 def secrets_of(sources: Mapping[str, NotebookNode], graders: Path) -> list[Secret]:
     """What must not be in the release of these source notebooks with these graders."""
     found = [s for name, notebook in sources.items() for s in secrets_of_source(name, notebook)]
-    for path in sorted(graders.glob("*.py")):
+    for path in sorted(graders.rglob("*.py")):
         found += secrets_of_grader(path)
+    for path in sorted(graders.rglob("*.json")):
+        found += secrets_of_values(path)
     return found
 
 

@@ -84,7 +84,7 @@ def run_trials(trials: Sequence[Trial], progress: Progress) -> Iterator[Refusal]
     for trial, card in cards:
         for refusal in check_card(trial, card):
             # The same of both challenges of the reference, or ungraded in all hand-ins, is said once.
-            what = "ungraded" if " is ungraded: " in refusal.what else trial.who
+            what = "ungraded" if " is ungraded: " in refusal.what else trial.who.split(",")[0]
             if (refusal.place, refusal.cell, what) not in seen:
                 seen.add((refusal.place, refusal.cell, what))
                 yield refusal

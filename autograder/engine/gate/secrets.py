@@ -7,6 +7,7 @@ says little. `return net` stands in many given cells and gives nothing away; `x 
 from __future__ import annotations
 
 import ast
+import json
 import keyword
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -86,9 +87,23 @@ def secrets_of_grader(path: Path) -> Iterator[Secret]:
             case ast.FunctionDef(name=name) if name.startswith("test_"):
                 yield Secret("a hidden test's name", path.name, name, words(name))
             case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-                digits = Decimal(repr(value)).normalize().as_tuple().digits
-                if len(digits) >= _DIGITS:
-                    yield Secret("an expected value", path.name, f"{value}", number=float(value))
+                yield from _of_number(path.name, value)
+
+
+def secrets_of_values(path: Path) -> Iterator[Secret]:
+    """The numbers of a JSON file beside the graders, which tests compare with."""
+    found: set[str] = set()
+    try:
+        json.loads(path.read_text(), parse_int=found.add, parse_float=found.add)
+    except ValueError:
+        return
+    for number in sorted(found):
+        yield from _of_number(path.name, float(number))
+
+
+def _of_number(origin: str, value: float) -> Iterator[Secret]:
+    if len(Decimal(repr(value)).normalize().as_tuple().digits) >= _DIGITS:
+        yield Secret("an expected value", origin, f"{value}", number=float(value))
 
 
 def _code_lines(text: str, tree: ast.AST) -> list[str]:

@@ -25,7 +25,7 @@ from autograder.scorecard import Verdict
 class Trial:
     """One hand-in to be judged."""
 
-    who: str  # "the reference", "the untouched release", "a right submission", "a wrong submission"
+    who: str  # how refusals call it
     job: Job
     source: SourceNotebook
     wanted: Mapping[str, Expected] = field(default_factory=dict)  # items that lose points
@@ -106,7 +106,8 @@ def make_trials(
         # Challenges are drawn from the hand-in's content, so a comment more makes others.
         cells = (*reference.job.cells, "# another challenge")
         again = dataclasses.replace(reference.job, cells=cells)
-        trials += [reference, dataclasses.replace(reference, job=again)]
+        second = "the reference, on a second challenge,"
+        trials += [reference, dataclasses.replace(reference, who=second, job=again)]
         untouched = read_job(course, assignment, "the untouched release", source, released)
         trials.append(Trial("the untouched release", untouched, source, earns=False))
         mine = [case for case in cases if case.notebook == name]
