@@ -434,6 +434,12 @@ SEEN = {
         "cell `mean_tests`",
         "test_tiny.py has no test of it",
     ),
+    "submission_without_a_score": Plant(
+        case("mean__x", "mean = 0", {"mean_tests": {"verdict": "failed", "score": None}}),
+        "mean__x/scorecard.json",
+        "",
+        "it leaves the score of `mean_tests` open",
+    ),
     "submission_for_another_notebook": Plant(
         write("tests/submissions/tiny/x__y/scorecard.json", OTHER_CASE),
         "x__y/scorecard.json",

@@ -31,7 +31,8 @@ class Refused(KitError):
     def __init__(self, assignment: str, refusals: Sequence[Refusal]) -> None:
         self.refusals = tuple(refusals)
         told = "\n".join(f"- {refusal}" for refusal in refusals)
-        super().__init__(f"`{assignment}` is not released, for {len(refusals)} reasons:\n{told}")
+        count = "one reason" if len(refusals) == 1 else f"{len(refusals)} reasons"
+        super().__init__(f"`{assignment}` is not released, for {count}:\n{told}")
 
 
 def cell_name(cell: NotebookNode, number: int) -> str:

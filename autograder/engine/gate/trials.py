@@ -49,6 +49,9 @@ def read_cases(
                     what = f"its notebook is `{case.notebook}`, which is not in source/."
                     refusals.append(Refusal(name, "", what, "Correct its name."))
                 continue
+            for grade_id, item in case.items.items():
+                if isinstance(item.score, bool) or not isinstance(item.score, int | float):
+                    raise KitError(f"it leaves the score of `{grade_id}` open.")
             hand_in_of(sources[case.notebook], [case])
         except KitError as error:
             refusals.append(Refusal(name, "", str(error), "Correct the submission."))
