@@ -221,7 +221,7 @@ SEEN = {
         "",
         "the text holds a line of the solution (tiny, cell `double`)",
     ),
-    "solution_notebook_in_a_subfolder": Plant(
+    "solution_in_a_json_file_in_a_subfolder": Plant(
         lambda tiny: tiny.write("source/tiny/old/key.json", json.dumps(tiny_source())),
         "old/key.json",
         "",

@@ -52,6 +52,8 @@ def read_contract(path: Path) -> Contract:
     Raises:
         KitError: when it is not there, is no TOML, or holds something else than a contract.
     """
+    if not path.is_file():
+        raise KitError("it is not there.")
     try:
         data = tomllib.loads(path.read_text())
         items: dict[str, dict[str, tuple[float, bool]]] = {}
