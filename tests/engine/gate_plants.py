@@ -222,7 +222,7 @@ SEEN = {
         "the text holds a line of the solution (tiny, cell `double`)",
     ),
     "solution_in_a_json_file_in_a_subfolder": Plant(
-        lambda tiny: tiny.write("source/tiny/old/key.json", json.dumps(tiny_source())),
+        write("source/tiny/old/key.json", json.dumps({"done": "def double(x):\nreturn x + x"})),
         "old/key.json",
         "",
         "the text holds a line of the solution (tiny, cell `double`)",
