@@ -77,6 +77,21 @@ def doctor(ctx: click.Context, settings: bool) -> None:
 
 
 @main.command()
+@click.argument("name")
+@click.pass_context
+def new(ctx: click.Context, name: str) -> None:
+    """Make the start of an assignment NAME: notebook, hidden tests, contract, submissions.
+
+    It passes the release gate as it is. Change it part by part, and release it after each.
+    """
+    from autograder.engine.new import new_assignment
+
+    for what, folder in new_assignment(_course(ctx), name).items():
+        click.echo(f"{what:<12} {_short(folder)}")
+    click.echo(f"Change them, and see whether it holds: autograder release {name}")
+
+
+@main.command()
 @click.argument("assignment")
 @click.option(
     "--runs", type=click.IntRange(1), default=3000, show_default=True, help="Of the reference."
@@ -147,11 +162,24 @@ def calibrate(
 )
 @click.pass_context
 def release(ctx: click.Context, assignment: str, solutions: bool, unsafe_no_box: bool) -> None:
-    """Make the students' version of ASSIGNMENT in release/, and tell the gradebook about it."""
+    """Make the students' version of ASSIGNMENT in release/, if the gate lets it pass.
+
+    The gate looks for solutions, hidden tests and outputs in what students would get, holds points and
+    ids against the contract, and has the reference, the release, and right and wrong submissions
+    judged in the box. Exit code 1 if it refuses; then nothing is written.
+    """
     from autograder.engine import release as engine
+    from autograder.engine.gate import Refused
 
     course = _course(ctx)
-    click.echo(f"Hand out this folder: {_short(engine.release(course, assignment))}")
+    try:
+        with _Bar() as bar:
+            released = engine.release(course, assignment, bar.show)
+    except Refused as refused:
+        click.secho(f"autograder: {refused}", fg="red", err=True)
+        ctx.exit(1)
+    click.echo(f"Hand out this folder: {_short(released.folder)}")
+    click.echo(f"or the same as a file: {_short(released.archive)}")
     if unsafe_no_box:
         text = "No box: the notebooks in source/ run with all of your rights. Never do so with a hand-in."
         click.secho(text, fg="red", bold=True, err=True)
@@ -306,6 +334,9 @@ def _course(ctx: click.Context) -> Course:
     for old in logger.handlers:
         old.close()
     logger.handlers = [handler]
+    ctx.call_on_close(handler.close)
+    # Called before that: a closed handler would open its file again.
+    ctx.call_on_close(logger.handlers.clear)
     logger.propagate = False
     logger.setLevel(logging.INFO)
     return course

@@ -17,11 +17,11 @@ os.environ.pop("PYTEST_ADDOPTS", None)
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A released tiny course, to be copied: making a gradebook takes nbgrader some seconds."""
     from autograder.course import load_course
-    from autograder.engine.release import release
+    from autograder.engine.release import build
     from tests.tiny_course import TinyCourse
 
     tiny = TinyCourse(tmp_path_factory.mktemp("released"))
-    release(load_course(tiny.root), "tiny")
+    build(load_course(tiny.root), "tiny")
     return tiny.root
 
 

@@ -32,7 +32,7 @@ display(HTML("<img src=x onerror='window.pwned = 1'>"))
 def course(tmp_path_factory: pytest.TempPathFactory) -> TinyCourse:
     """Three hand-ins: a right one, a half-right one, and a hostile one."""
     tiny = TinyCourse(tmp_path_factory.mktemp("course"))
-    release.release(load_course(tiny.root), "tiny")
+    release.build(load_course(tiny.root), "tiny")
     tiny.hand_in("ada")
     tiny.hand_in("ben", {"double": "def double(x):\n    return abs(2 * x)"})
     tiny.hand_in("mallory", {"why": f"Because {SCRIPT} of reasons."}, extra=SHOWS_SCRIPT)

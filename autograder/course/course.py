@@ -29,6 +29,12 @@ class CourseSettings(Configurable):
         help="Folder with the hidden graders, one folder an assignment. Relative to the course; by "
         "default the graders that come with the kit. It is never visible in the box.",
     ).tag(config=True)
+    submissions_directory = Unicode(
+        "tests/submissions",
+        help="Folder with right and wrong submissions that show what the hidden graders tell apart, "
+        "one folder an assignment; a course of one assignment may leave that level out. Relative to "
+        "the course.",
+    ).tag(config=True)
     data_directory = Unicode(
         "",
         help="Folder in CIFAR-10's own format. The box gets a small part of its training images; the "
@@ -97,6 +103,11 @@ class Course:
         else:
             base = Path(autograder.__file__).parent / "graders"
         return base / assignment
+
+    def submissions(self, assignment: str) -> Path:
+        """The folder with the right and wrong submissions of an assignment."""
+        base = self.root / self.settings.submissions_directory
+        return base / assignment if (base / assignment).is_dir() else base
 
     def secret(self) -> bytes:
         """The course's secret, from which challenges are drawn; made on first use.

@@ -53,7 +53,7 @@ def run_demo(into: Path | None = None, progress: Progress = lambda *_: None) -> 
     root = _scratch(into)
     course = _make_course(clone, root)
     with _log_to(course.make_records() / "autograder.log") as log_file:
-        release = releases.release(course, ASSIGNMENT)
+        release = releases.build(course, ASSIGNMENT)
         sources, cases = course.notebooks(ASSIGNMENT), _read_cases(clone)
         for plan in CLASS:
             write_hand_in(plan, course.submitted(plan.name, ASSIGNMENT), sources, cases, release)

@@ -15,7 +15,7 @@ from autograder.course import Course, load_course
 from autograder.engine.corpus import Case, hand_in_of, read_cases
 from autograder.engine.hand_ins import Taken, make_job
 from autograder.engine.judge import judge_job
-from autograder.engine.release import release
+from autograder.engine.release import build
 from tests.course_copy import copy_of_the_course
 
 CASES = read_cases(Path(__file__).parent)
@@ -62,7 +62,7 @@ HAND_INS = {
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     course = load_course(copy_of_the_course(tmp_path_factory.mktemp("course")))
-    release(course, ASSIGNMENT)
+    build(course, ASSIGNMENT)
     return course
 
 

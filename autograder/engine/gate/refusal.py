@@ -1,0 +1,43 @@
+"""What stands between an assignment and its students: one finding of the release gate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nbformat import NotebookNode
+
+from autograder.course.cells import grade_id_of
+from autograder.errors import KitError
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why an assignment may not be released: where, what is wrong, what to do."""
+
+    place: str  # a notebook's name, or a file
+    cell: str  # a cell of the notebook as `cell_name` gives it; empty for the whole of it
+    what: str
+    repair: str
+
+    def __str__(self) -> str:
+        where = f"{self.place}, {self.cell}" if self.cell else self.place
+        return f"{where}: {self.what} {self.repair}"
+
+
+class Refused(KitError):
+    """The gate keeps an assignment back; nothing was written."""
+
+    def __init__(self, assignment: str, refusals: Sequence[Refusal]) -> None:
+        self.refusals = tuple(refusals)
+        told = "\n".join(f"- {refusal}" for refusal in refusals)
+        count = "one reason" if len(refusals) == 1 else f"{len(refusals)} reasons"
+        super().__init__(f"`{assignment}` is not released, for {count}:\n{told}")
+
+
+def cell_name(cell: NotebookNode, number: int) -> str:
+    """How a refusal calls a cell: by its grade_id, else by its id, else by its place from 1."""
+    grade_id = grade_id_of(cell)
+    if grade_id:
+        return f"cell `{grade_id}`"
+    return f"cell {number} (`{cell['id']}`)" if cell.get("id") else f"cell {number}"

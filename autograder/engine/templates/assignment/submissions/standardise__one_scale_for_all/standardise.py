@@ -1,0 +1,5 @@
+import torch
+
+
+def standardise(images: torch.Tensor) -> torch.Tensor:
+    return (images - images.mean()) / images.std()
