@@ -15,7 +15,7 @@ from pathlib import Path
 from autograder.course import Course, SourceNotebook
 from autograder.engine.corpus import Case, Expected, hand_in_of, read_case
 from autograder.engine.gate.refusal import Refusal
-from autograder.engine.hand_ins import make_job, read_job
+from autograder.engine.hand_ins import Taken, make_job, take_in
 from autograder.engine.job import Job
 from autograder.errors import KitError
 from autograder.scorecard import Verdict
@@ -93,6 +93,7 @@ def make_trials(
 ) -> list[Trial]:
     """The hand-ins to judge; `released` is the folder with the untouched release."""
     trials = []
+    untouched = take_in(course, assignment, "the untouched release", released).jobs
     for name, source in sources.items():
 
         def trial(
@@ -100,7 +101,7 @@ def make_trials(
         ) -> Trial:
             notebook = hand_in_of(source, cases)
             nothing = course.records / "none"  # the hand-in brings no files of its own
-            job = make_job(course, assignment, who, source, notebook, nothing, [], "")
+            job = make_job(course, assignment, who, source, Taken(notebook), nothing)
             wanted = {item: score for case in cases for item, score in case.items.items()}
             blame = {item: case.name for case in cases for item in case.items}
             return Trial(who, job, source, wanted, blame, cases=tuple(c.name for c in cases))
@@ -111,8 +112,7 @@ def make_trials(
         again = dataclasses.replace(reference.job, cells=cells)
         second = "the reference, on a second challenge,"
         trials += [reference, dataclasses.replace(reference, who=second, job=again)]
-        untouched = read_job(course, assignment, "the untouched release", source, released)
-        trials.append(Trial("the untouched release", untouched, source, earns=False))
+        trials.append(Trial("the untouched release", untouched[name], source, earns=False))
         mine = [case for case in cases if case.notebook == name]
         right = _disjoint((case for case in mine if case.right), source)
         if right:
