@@ -174,7 +174,16 @@ def test_what_is_released_is_a_folder_and_the_same_zip_each_time(tiny: TinyCours
         assert archive.namelist() == ["tiny/data/numbers.txt", "tiny/tiny.ipynb"]
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     os.utime(released.folder / "tiny.ipynb", (0, 0))
-    assert zipped(released.folder) == content
+    assert zipped(released.folder, "tiny") == content
+
+    # What the gate has not seen is not released, even if it comes while it looks.
+    def edit(what: str, *_: int) -> None:
+        if what.startswith("judged"):
+            tiny.write("source/tiny/data/numbers.txt", "4 5 6")
+
+    with pytest.raises(KitError, match="has changed while the gate was looking"):
+        release(load_course(tiny.root), "tiny", edit)
+    assert released.archive.read_bytes() == content == zipped(released.folder, "tiny")
 
 
 def test_an_assignment_that_is_not_there_is_named(tiny: TinyCourse) -> None:
