@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import os
 import tempfile
 import zipfile
@@ -103,7 +102,7 @@ def test_a_reference_that_is_right_by_luck_is_named(tiny: TinyCourse) -> None:
         challenges = (Challenge(secret.encode(), t.job.hand_in, "test_mean") for t in trials)
         return [challenge.seed % 2 for challenge in challenges]
 
-    secrets = (str(number) for number in itertools.count())
+    secrets = map(str, range(1000))
     tiny.write("records/secret", next(secret for secret in secrets if luck(secret) == [0, 1]))
     said = [refusal.what for refusal in run(tiny) if "the reference" in refusal.what]
     assert len(said) == 1
