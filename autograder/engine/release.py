@@ -47,24 +47,32 @@ def release(course: Course, assignment: str, progress: gate.Progress = lambda *_
         except KitError:
             if not refusals:  # else they say why there is nothing to look at
                 raise
-    if refusals:
-        raise gate.Refused(assignment, list(dict.fromkeys(refusals)))
-    folder = build(course, assignment)
+        if refusals:
+            raise gate.Refused(assignment, list(dict.fromkeys(refusals)))
+        folder = build(course, assignment, seen=drafts[0])
     archive = folder.with_name(f"{assignment}.zip")
-    archive.write_bytes(zipped(folder))
+    archive.write_bytes(zipped(folder, assignment))
     return Released(folder, archive)
 
 
-def build(course: Course, assignment: str) -> Path:
+def build(course: Course, assignment: str, seen: Path | None = None) -> Path:
     """Write `release/<assignment>` without asking the gate, and make it known to the gradebook.
 
+    Args:
+        seen: a draft that the gate has seen; what is written must be the same.
+
     Raises:
-        KitError: when a source notebook is damaged, or nbgrader refuses it; an older release stays.
+        KitError: when a source notebook is damaged, nbgrader refuses it, or it is not what was `seen`;
+            an older release stays.
     """
     course.notebooks(assignment)  # refuses what is damaged, by name
     folder = course.root / "release" / assignment
     with _scratch(course) as scratch:
         draft(course, assignment, scratch / "new", known_to_gradebook=True)
+        if seen is not None and zipped(scratch / "new", "") != zipped(seen, ""):
+            raise KitError(
+                f"source/{assignment} has changed while the gate was looking at it. Release it again."
+            )
         folder.parent.mkdir(exist_ok=True)
         if folder.exists():
             shutil.move(folder, scratch / "old")
@@ -72,14 +80,18 @@ def build(course: Course, assignment: str) -> Path:
     return folder
 
 
-def zipped(folder: Path) -> bytes:
-    """A folder as a zip: the same bytes for the same files, whenever and wherever it is made."""
+def zipped(folder: Path, name: str) -> bytes:
+    """A folder as a zip: the same bytes for the same files, whenever and wherever it is made.
+
+    Args:
+        name: the folder's name in the zip.
+    """
     buffer = io.BytesIO()
     # Not compressed: another zlib would compress to other bytes.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            name = (Path(folder.name) / path.relative_to(folder)).as_posix()
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            inside = (Path(name) / path.relative_to(folder)).as_posix()
+            entry = zipfile.ZipInfo(inside, date_time=(1980, 1, 1, 0, 0, 0))
             entry.create_system = 3  # Unix, whatever this is
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, path.read_bytes())
