@@ -84,6 +84,7 @@ def summary(calibration: Calibration, results: Results) -> dict[str, Any]:
                 "confidence": round(1 - (1 - CONFIDENCE) * len(criteria), 6),
                 "seen": sum(not _passes_all(calibration, r, thresholds) for r in right.values()),
             },
+            "mistakes": calibration.wrong_digest,
             "power": _power(calibration, results, thresholds),
         },
     }
@@ -186,7 +187,10 @@ def write(course: Course, assignment: str, calibration: Calibration, entry: dict
         fresh.write_text(json.dumps(data, indent=1) + "\n")
         fresh.replace(path)
     except OSError as error:
-        raise KitError(f"{path} cannot be written ({error.strerror}).") from error
+        raise KitError(
+            f"{path} cannot be written ({error.strerror}). Let c.CourseSettings.graders_directory name a "
+            "folder of your own, or look only, with --dry-run."
+        ) from error
     return path
 
 

@@ -6,7 +6,8 @@ mistakes. Both go through the grader's own `ShortRun`, so a run here is a run th
 
 The two figures are put on scales on which right runs are nearly normal: how many times smaller the loss
 became, and the logarithm of the error rate. Loss ratios and accuracies themselves have heavy tails on the
-failing side (of 400 runs one lay 4.0 deviations out on the scale of the ratio's logarithm).
+failing side (of 400 runs one lay 4.0 deviations out on the scale of the ratio's logarithm). The scales
+were chosen on the first 400 seeds, so what these seeds say of normality flatters; 2,995 runs need no scale.
 """
 
 from __future__ import annotations
