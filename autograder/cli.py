@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +15,13 @@ import click
 
 from autograder import __version__
 from autograder.errors import KitError
+from autograder.terminal import Bar, Interrupt, print_items, print_table
 
 if TYPE_CHECKING:
     from autograder.course import Course
-    from autograder.scorecard import Scorecard
 
 NEEDS_STAFF = 3
+_STOPPED = 130  # as a shell says of a program that Ctrl-C ended
 
 
 class _Group(click.Group):
@@ -139,7 +139,7 @@ def calibrate(
     images = cifar10.resolve() if cifar10 else None
     cores = len(os.sched_getaffinity(0))
     calibration = engine.load_calibration(course, assignment, images)
-    with _Bar() as bar:
+    with Bar() as bar:
         results = engine.run_all(
             course, assignment, images, runs, wrong_runs, jobs or cores, bar.show
         )
@@ -173,7 +173,7 @@ def release(ctx: click.Context, assignment: str, solutions: bool, unsafe_no_box:
 
     course = _course(ctx)
     try:
-        with _Bar() as bar:
+        with Bar() as bar:
             released = engine.release(course, assignment, bar.show)
     except Refused as refused:
         click.secho(f"autograder: {refused}", fg="red", err=True)
@@ -192,20 +192,31 @@ def release(ctx: click.Context, assignment: str, solutions: bool, unsafe_no_box:
 @click.argument("assignment")
 @click.option("--student", default="*", metavar="GLOB", help="Only these students, as in 'a*'.")
 @click.option("--regrade", is_flag=True, help="Also grade again what has not changed.")
+@click.option("--quiet", is_flag=True, help="No progress bar and no table: for logs.")
 @click.pass_context
-def grade(ctx: click.Context, assignment: str, student: str, regrade: bool) -> None:
+def grade(ctx: click.Context, assignment: str, student: str, regrade: bool, quiet: bool) -> None:
     """Grade the hand-ins of ASSIGNMENT in submitted/, each in a box of its own.
 
     What was graded before and has not changed is left alone. Marks go into the gradebook; written
     answers wait for a person in nbgrader's formgrader.
     """
-    from autograder.engine.grade import grade_class
+    from autograder.engine.grade import Stopped, grade_class
     from autograder.engine.gradebook import marks
 
     course = _course(ctx)
-    with _Bar() as bar:
-        run = grade_class(course, assignment, student, regrade, bar.show)
-    _print_table(run.cards, marks(course, assignment))
+    try:
+        with Bar(quiet) as bar, Interrupt() as interrupt:
+            run = grade_class(course, assignment, student, regrade, bar.show, interrupt)
+    except Stopped as stopped:
+        click.echo(
+            f"Stopped: {stopped.done} of {stopped.students} hand-ins have their marks, and what else was "
+            f"judged is kept. Go on with `autograder grade {assignment}`.",
+            err=True,
+        )
+        ctx.exit(_STOPPED)
+    if not quiet:
+        print_table(run.cards, marks(course, assignment))
+    click.echo(f"{len(run.cards)} hand-ins have a scorecard; {len(run.reasons)} need staff.")
     for text in run.notes:
         click.secho(f"Note for staff: {text}", fg="yellow", err=True)
     if run.kept:
@@ -271,7 +282,7 @@ def score(ctx: click.Context, path: Path, assignment: str | None, json_file: Pat
     card = score_path(course, _only_assignment(course, assignment), path, path.resolve().stem)
     if json_file is not None:
         json_file.write_text(card.for_student().dumps())
-    _print_items(card)
+    print_items(card)
     _stop_for_staff(ctx, {card.student: card.reasons} if card.reasons else {})
     ctx.exit(0 if card.score == card.auto_max_score else 1)
 
@@ -290,9 +301,9 @@ def demo(ctx: click.Context, into: Path | None) -> None:
     """
     from autograder.engine.demo import run_demo
 
-    with _Bar() as bar:
+    with Bar() as bar:
         done = run_demo(into, bar.show)
-    _print_table(done.run.cards, done.marks)
+    print_table(done.run.cards, done.marks)
     for student, reasons in done.run.reasons.items():
         click.echo(f"{student} needs staff: {'; '.join(reasons)}")
     click.echo("")
@@ -351,48 +362,6 @@ def _only_assignment(course: Course, named: str | None) -> str:
             f"Which assignment is it? Name it with --assignment: {', '.join(known) or 'none'}."
         )
     return named
-
-
-class _Bar:
-    """A progress bar on a terminal, nothing elsewhere."""
-
-    def __enter__(self) -> _Bar:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self._progress = Progress(
-            TextColumn("{task.completed:>3.0f} of {task.total:.0f}"),
-            BarColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}"),
-            console=Console(file=sys.stderr),
-            transient=True,
-        )
-        self._task = self._progress.add_task("starting", total=1)
-        self._progress.start()
-        return self
-
-    def show(self, what: str, done: int, total: int) -> None:
-        self._progress.update(self._task, description=what, completed=done, total=total)
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-
-def _print_table(cards: list[Scorecard], marks: dict[tuple[str, str, str], float | None]) -> None:
-    from rich.console import Console
-
-    from autograder.report.table import class_table
-
-    Console().print(class_table(cards, marks))
-
-
-def _print_items(card: Scorecard) -> None:
-    from rich.console import Console
-
-    from autograder.report.items import item_table
-
-    Console().print(item_table(card))
 
 
 def _stop_for_staff(ctx: click.Context, reasons: dict[str, list[str]]) -> None:

@@ -18,7 +18,8 @@ MAY_IMPORT = {
     "graders": {"grading", "data", "plain_data"},
     "engine": LEAVES | SIBLINGS,
     "nbgrader_plugin": LEAVES | SIBLINGS | {"engine"},
-    "cli": LEAVES | SIBLINGS | {"engine"},
+    "terminal": LEAVES | {"report"},
+    "cli": LEAVES | SIBLINGS | {"engine", "terminal"},
     "__main__": {"cli"},
     "__init__": set(),
 }

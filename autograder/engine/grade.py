@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from autograder.course.course import digest
 from autograder.engine import gradebook
 from autograder.engine.hand_ins import Intake, make_job, take_file, take_in
 from autograder.engine.inputs import judgement_key
+from autograder.engine.job import Judgement
+from autograder.engine.lock import only_run
 from autograder.engine.records import (
     changed_answers,
     forget,
@@ -33,7 +36,17 @@ log = logging.getLogger("autograder")
 
 _USABLE = re.compile(r"[\w.@ -]{1,120}")  # ids of students; letters of any script
 
+_AHEAD = 4  # hand-ins a worker that are judged, or being judged, before their marks are written
+
 Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
+
+
+class Stopped(Exception):
+    """Somebody stopped the run, after so many of so many hand-ins."""
+
+    def __init__(self, done: int, students: int) -> None:
+        super().__init__(f"stopped after {done} of {students} hand-ins")
+        self.done, self.students = done, students
 
 
 @dataclass
@@ -52,15 +65,21 @@ def grade_class(
     pattern: str = "*",
     regrade: bool = False,
     progress: Progress = lambda *_: None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> ClassRun:
     """Grade the hand-ins of an assignment, through nbgrader's own converter.
 
-    Hand-ins are judged side by side first; then nbgrader takes them one by one and finds the
-    judgements there. A hand-in that was graded before and has not changed is left alone, unless
-    `regrade`; one that staff had to look at is tried again.
+    Hand-ins are judged side by side, and each goes into the gradebook as soon as it is judged. One that
+    was graded before and has not changed is left alone, unless `regrade`; one that staff had to look
+    at is tried again.
+
+    Args:
+        stopping: asked again and again; once it says so, nothing new is begun.
 
     Raises:
-        KitError: when nothing can be graded at all (no box, no assignment, nobody handed in).
+        KitError: when nothing can be graded at all (no box, no assignment, nobody handed in), or
+            another run is grading this course.
+        Stopped: when `stopping` said so. What was judged by then is kept.
     """
     check_wall()
     sources = course.notebooks(assignment)
@@ -72,29 +91,14 @@ def grade_class(
             f"{course.root / 'submitted'}/{pattern}/{assignment}."
         )
     run = ClassRun()
-    intakes: dict[str, Intake] = {}
     for student in [name for name in students if not _USABLE.fullmatch(name)]:
         students.remove(student)
         run.reasons[student] = [
             f"rename its folder: {student!r} is no id that nbgrader's pages can show"
         ]
-    for student in students:
-        try:
-            intake = take_in(course, assignment, student, course.submitted(student, assignment))
-        except Exception as error:
-            log.exception("%s: the hand-in could not be read", student)
-            reason = f"the hand-in could not be read: {type(error).__name__}: {error}"
-            _withdraw(course, assignment, student, reason)
-            continue
-        if not regrade and is_done(course, assignment, student, _inputs(course, intake)):
-            run.kept.append(student)
-        else:
-            intakes[student] = intake
-    _judge_all(intakes, regrade, progress)
-    for number, (student, intake) in enumerate(intakes.items()):
-        progress(f"writing the marks of {student}", number, len(intakes))
-        _finish(course, assignment, student, intake)
-    if intakes:
+    with only_run(course, assignment):
+        graded = _grade_all(course, assignment, students, run, regrade, progress, stopping)
+    if graded:
         from autograder.engine.thresholds import fit  # not before it is needed: imports torch
 
         run.notes += fit(course, assignment)
@@ -113,16 +117,64 @@ def _inputs(course: Course, intake: Intake) -> str:
     return digest(*keys, *intake.missing)
 
 
-def _judge_all(intakes: dict[str, Intake], anew: bool, progress: Progress) -> None:
-    """Have every notebook judged; results wait in the service for nbgrader's converter."""
+def _grade_all(
+    course: Course,
+    assignment: str,
+    students: list[str],
+    run: ClassRun,
+    anew: bool,
+    progress: Progress,
+    stopping: Callable[[], bool],
+) -> int:
+    """Judge and keep what needs it, some hand-ins ahead of the gradebook; how many that were."""
     service = judge_service()
-    futures = {
-        service.submit(job, anew): f"{student}, {name}"
-        for student, intake in intakes.items()
-        for name, job in intake.jobs.items()
-    }
-    for number, future in enumerate(as_completed(futures), 1):
-        progress(f"judged {futures[future]}", number, len(futures))
+    waiting = deque(students)
+    under_way: dict[str, tuple[Intake, list[Future[Judgement]]]] = {}
+    graded = 0
+    try:
+        while waiting or under_way:
+            while waiting and len(under_way) < _AHEAD * service.workers:
+                student = waiting.popleft()
+                intake = _take_in(course, assignment, student, run, anew)
+                if intake is not None:
+                    jobs = [service.submit(job, anew) for job in intake.jobs.values()]
+                    under_way[student] = (intake, jobs)
+            judged = [
+                name
+                for name, (_intake, jobs) in under_way.items()
+                if all(job.done() for job in jobs)
+            ]
+            for student in judged[:1]:  # one at a time: the workers want to be fed in between
+                _finish(course, assignment, student, under_way.pop(student)[0])
+                graded += 1
+            done = len(students) - len(waiting) - len(under_way)
+            progress(f"grading {', '.join(list(under_way)[:3])}", done, len(students))
+            if stopping():
+                raise Stopped(done, len(students))
+            if not judged:
+                open_jobs = [job for _intake, jobs in under_way.values() for job in jobs]
+                wait(open_jobs, timeout=0.5, return_when=FIRST_COMPLETED)
+    except BaseException:
+        service.stop()
+        raise
+    return graded
+
+
+def _take_in(
+    course: Course, assignment: str, student: str, run: ClassRun, anew: bool
+) -> Intake | None:
+    """A hand-in that is to be graded; None for one that need not or cannot be."""
+    try:
+        intake = take_in(course, assignment, student, course.submitted(student, assignment))
+    except Exception as error:
+        log.exception("%s: the hand-in could not be read", student)
+        reason = f"the hand-in could not be read: {type(error).__name__}: {error}"
+        _withdraw(course, assignment, student, reason)
+        return None
+    if not anew and is_done(course, assignment, student, _inputs(course, intake)):
+        run.kept.append(student)
+        return None
+    return intake
 
 
 def _finish(course: Course, assignment: str, student: str, intake: Intake) -> None:

@@ -30,7 +30,7 @@ class JudgeService:
     """A pool of workers that judge jobs: each content once, and none that the ledger has."""
 
     def __init__(self, workers: int | None = None) -> None:
-        self._workers = workers or max(1, len(os.sched_getaffinity(0)))
+        self.workers = workers or max(1, len(os.sched_getaffinity(0)))
         self._pool: ProcessPoolExecutor | None = None
         self._futures: dict[tuple[str, str, str, str], Future[Judgement]] = {}  # by job
         self._running: dict[str, Future[Judgement]] = {}  # by content
@@ -88,6 +88,18 @@ class JudgeService:
                 ledger.close()
             self._ledgers.clear()
 
+    def stop(self) -> None:
+        """Drop what is being judged, at once; the service can be used again."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+            self._futures.clear()
+            self._running.clear()
+        if pool is not None:
+            workers = list(pool._processes.values())  # the pool's kill_workers comes with 3.14
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in workers:
+                worker.kill()
+
     def _find_or_start(self, job: Job, anew: bool) -> Future[Judgement]:
         found: Future[Judgement] = Future()
         try:
@@ -118,7 +130,7 @@ class JudgeService:
         forks = _warm_process_for(job)
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._workers, context, initializer=prepare_worker)
+            self._pool = ProcessPoolExecutor(self.workers, context, initializer=prepare_worker)
         try:
             return self._pool.submit(judge_job, job, forks)
         except BrokenProcessPool as error:  # a worker died before; `result` starts anew
