@@ -18,6 +18,8 @@ from autograder.scorecard import Item
 from tests.submissions.judging import CASES, POINTS, Memory, item_of, judged, text_of
 
 _NAME = re.compile(r"as if (.+?)\.(?: |$)")
+# Words that say what was seen, and not which mistake it was.
+_SEEN = re.compile(r"did not move as|(?:is|are) not right$")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,14 @@ class Row:
 
     @property
     def named(self) -> bool:
-        """The words that name the mistake stand in each item's text, and no other mistake's."""
+        """Some words that the student reads name the mistake, and not only what was seen."""
+        wanted = self.case.items.get(f"{item_of(self.case)}_tests")
+        words = (wanted.hint, *wanted.also) if wanted else ()
+        return self.truthful and any(part and not _SEEN.search(part) for part in words)
+
+    @property
+    def truthful(self) -> bool:
+        """The scorecard's words stand in each item's text, and no other mistake is named there."""
         for grade_id, wanted in self.case.items.items():
             text = text_of(self.items[grade_id])
             known = [words for words in (wanted.hint, *wanted.also) if words]
@@ -72,10 +81,10 @@ def table(items: list[str]) -> str:
         for name in items
     }
     lines = [
-        "| item | right | kept all points | wrong | caught | named | points as expected |",
-        "|---|---|---|---|---|---|---|",
+        "| item | right | kept all points | wrong | caught | named | misnamed | points as expected |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    sums = [0] * 6
+    sums = [0] * 7
     for name, cases in rows.items():
         right = [row for row in cases if row.case.right]
         wrong = [row for row in cases if not row.case.right]
@@ -83,10 +92,10 @@ def table(items: list[str]) -> str:
             len(right),
             sum(row.as_expected for row in right),
             len(wrong),
-            *(
-                sum(getattr(row, what) for row in wrong)
-                for what in ("caught", "named", "as_expected")
-            ),
+            sum(row.caught for row in wrong),
+            sum(row.named for row in wrong),
+            sum(not row.truthful for row in wrong),
+            sum(row.as_expected for row in wrong),
         ]
         sums = [one + other for one, other in zip(sums, counts, strict=True)]
         lines.append(f"| `{name}` | " + " | ".join(map(str, counts)) + " |")
@@ -95,9 +104,9 @@ def table(items: list[str]) -> str:
     for cases in rows.values():
         for row in cases:
             if not row.case.right:
-                marks = (
-                    "" if row.caught and row.named and row.as_expected else " **(not as expected)**"
-                )
+                good = row.caught and row.truthful and row.as_expected
+                marks = "" if row.named else " (not named)"
+                marks += "" if good else " **(not as expected)**"
                 lost = ", ".join(
                     f"`{grade_id.removesuffix('_tests')}` "
                     f"{row.items[grade_id].max_score - (row.items[grade_id].score or 0):g}"
