@@ -122,6 +122,8 @@ def compare(names: list[str], rounds: int, load: int, judge: Judge) -> int:
         with busy_cores(load if number % 3 == 1 else 0):
             for name in order:
                 seen[name].append(verdicts_of(judge(CASES[name], secret)))
+                if not as_its_scorecard_says(CASES[name], seen[name][-1]):
+                    print(f"{name} did not get what its scorecard says", flush=True)
         wall, cpu = time.perf_counter() - started[0], time.process_time() - started[1]
         print(
             f"round {number + 1}: {len(order)} cases, {wall:.0f} s, {cpu:.0f} s of CPU", flush=True
