@@ -48,6 +48,12 @@ class StudentRaised(StudentFault):
             )
         super().__init__(message)
 
+    def asking(self, question: str) -> StudentRaised:
+        """The same, with a question that helps to find the mistake."""
+        other = StudentRaised(self.kind, "")
+        other.args = (f"{self} {question}",)
+        return other
+
 
 class LimitHit(StudentFault):
     """The hand-in ran into a limit of the box (time, memory, output) or killed its kernel."""

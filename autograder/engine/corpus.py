@@ -27,7 +27,8 @@ class Expected:
 
     verdict: str
     score: float
-    hint: str = ""  # words that the student must read
+    hint: str = ""  # words that the student must read first
+    also: tuple[str, ...] = ()  # words that must stand in some row of the item
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,10 @@ def read_case(folder: Path) -> Case:
     """
     try:
         data: dict[str, Any] = json.loads((folder / "scorecard.json").read_text())
-        items = {grade_id: Expected(**entry) for grade_id, entry in data.get("items", {}).items()}
+        items = {
+            grade_id: Expected(**{**entry, "also": tuple(entry.get("also", ()))})
+            for grade_id, entry in data.get("items", {}).items()
+        }
         return Case(
             name=folder.name,
             notebook=data["notebook"],

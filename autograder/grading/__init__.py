@@ -4,6 +4,7 @@ A hidden grader is ordinary pytest in two halves. A `probe` runs in the box, bes
 names, and returns plain data; a test marked with `graded` runs here, on that data alone.
 """
 
+from autograder.errors import StudentRaised
 from autograder.grading.compare import (
     Mismatch,
     expect,
@@ -23,6 +24,7 @@ __all__ = [
     "Mismatch",
     "Probe",
     "Student",
+    "StudentRaised",
     "expect",
     "expect_close",
     "expect_differs",

@@ -11,6 +11,8 @@ import types
 import warnings
 from typing import Any
 
+import torch
+
 from autograder import plain_data
 from autograder.errors import BadReply, NameMissing, StudentRaised
 
@@ -31,6 +33,7 @@ class FakeBox:
                 raise NameMissing(name)
             given[parameter] = self.namespace[name]
         module = types.ModuleType("probe")
+        threads = torch.get_num_threads()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
@@ -41,6 +44,8 @@ class FakeBox:
                 place = [frame.name for frame in frames if frame.filename.startswith("<cell")]
                 where = f"in `{place[-1]}`" if place else ""
                 raise StudentRaised(type(error).__name__, str(error)[:300], where) from None
+            finally:
+                torch.set_num_threads(threads)  # the process is ours as well
         try:
             return plain_data.loads(plain_data.dumps(value))
         except plain_data.CodecError as error:

@@ -152,6 +152,9 @@ def test_a_validation_challenge_tells_the_modes_apart() -> None:
         trained = np.array(validation.accuracies(data, True)[0])
         assert abs(trained.sum() - right.sum()) >= 2
         assert abs(np.mean(right / sizes) - right.sum() / sizes.sum()) > 1e-2
+        known = [*validation.mistaken_accuracies(right, sizes, trained).values()]
+        apart = np.diff(sorted([right.sum() / sizes.sum(), *known]))
+        assert apart.min() > 1e-3  # ten times the tolerance for naming one
 
 
 def test_adams_implementations_agree_within_its_tolerance() -> None:

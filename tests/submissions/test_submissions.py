@@ -1,132 +1,120 @@
-"""Every case of the corpus gets the scorecard that stands beside it.
+"""Every case of the corpus gets the scorecard that stands beside it, and no word too much.
 
 `tests/submissions/README.md` explains the format of a case.
 """
 
 from __future__ import annotations
 
-import json
+import re
 from pathlib import Path
-from typing import Any, ClassVar
 
-import matplotlib
 import pytest
 
-from autograder.grading.plugin import Judged, judge
-from autograder.grading.student import BoxLike
+from autograder.engine.corpus import Case
 from autograder.scorecard import Item, Verdict
+from tests.graders.fake_box import FakeBox
+from tests.submissions.hidden_numbers import hidden_numbers_in
+from tests.submissions.judging import (
+    CASES,
+    GRADERS,
+    POINTS,
+    Memory,
+    item_of,
+    judged,
+    reached_by,
+    text_of,
+)
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
-GRADERS = ROOT / "autograder" / "graders" / "vgg16"
-CASES = sorted(path.parent for path in HERE.glob("*/scorecard.json"))
-
-POINTS: dict[str, dict[str, float]] = {
-    "1_data_and_head": {"make_transform": 3, "make_loaders": 5, "swap_head": 10},
-    "2_parameters": {
-        "conv2d_parameters": 4,
-        "linear_parameters": 4,
-        "parameter_table": 6,
-        "count_parameters": 8,
-    },
-    "3_training": {
-        "pick_device": 2,
-        "make_criterion_and_optimizer": 4,
-        "train_epoch": 12,
-        "validate": 6,
-        "fit": 6,
-        "plot_history": 2,
-    },
-    "4_kernels": {
-        "copy_kernels": 4,
-        "kernel_mosaic": 6,
-        "channel_mosaic": 4,
-        "plot_kernel_change": 2,
-    },
-}
-
-matplotlib.use("agg")
+MEMORY = Memory()
 
 
-def open_box(cells: dict[str, str]) -> BoxLike:
-    """The box in which a case's cells run: the one place to choose it."""
-    from tests.graders.fake_box import FakeBox
-
-    return Remembering(FakeBox(cells), cells)
-
-
-class Remembering:
-    """Lets cases that train alike share one short run, which takes most of their time."""
-
-    known: ClassVar[dict[str, Any]] = {}
-
-    def __init__(self, box: BoxLike, cells: dict[str, str]) -> None:
-        self._box = box
-        trained_by = ("train_epoch", "make_criterion_and_optimizer", "fit")
-        self._cells = repr([cells.get(name) for name in trained_by])
-
-    def ask(self, source: str, function: str, names: dict[str, str], data: dict[str, Any]) -> Any:
-        if function != "short_run":
-            return self._box.ask(source, function, names, data)
-        key = f"{self._cells} {data['seed']}"
-        if key not in self.known:
-            self.known[key] = self._box.ask(source, function, names, data)
-        return self.known[key]
+@pytest.mark.parametrize("name", CASES)
+def test_a_case_gets_its_scorecard(name: str) -> None:
+    case = CASES[name]
+    result = judged(case, memory=MEMORY)
+    for grade_id, item in result.items.items():
+        _check_marks(case, item)
+        _check_names(case, item)
+        leaks = hidden_numbers_in(text_of(item), result.hidden(), GRADERS)
+        assert leaks == [], f"{grade_id} gives away {leaks}: {text_of(item)}"
 
 
-def cells_of(case: Path) -> dict[str, str]:
-    """The reference, followed by the case's own cells, which take the place of the reference's."""
-    cells = {"reference": (GRADERS / "reference.py").read_text()}
-    return cells | {path.stem: path.read_text() for path in sorted(case.glob("*.py"))}
+def _check_marks(case: Case, item: Item) -> None:
+    assert item.verdict is not None
+    seen = f"{item.grade_id}: {item.verdict.value}, {item.score}: {text_of(item)}"
+    details = "\n".join(check.staff_detail for check in item.checks)
+    assert item.verdict is not Verdict.UNGRADED, seen + details
+    wanted = case.items.get(item.grade_id)
+    verdict, score = (wanted.verdict, wanted.score) if wanted else ("passed", item.max_score)
+    assert (item.verdict.value, item.score) == (verdict, score), seen
+    if wanted:
+        assert wanted.hint in item.hint, seen
+        assert all(words in text_of(item) for words in wanted.also), seen
 
 
-def judged(case: Path, notebook: str) -> Judged:
-    grader = GRADERS / f"test_{notebook}.py"
-    return judge(grader, open_box(cells_of(case)), b"corpus", notebook)
-
-
-def items_of(result: Judged, notebook: str) -> dict[str, Item]:
-    return {
-        f"{name}_tests": Item(
-            f"{name}_tests", points, checks=result.checks.get(f"{name}_tests", ())
+def _check_names(case: Case, item: Item) -> None:
+    """A mistake that is named must be one that the case has made."""
+    wanted = case.items.get(item.grade_id)
+    known = (
+        [words.rpartition("as if ")[2] for words in (wanted.hint, *wanted.also)] if wanted else []
+    )
+    for named in re.findall(r"as if (.+?)\.(?: |$)", text_of(item)):
+        assert any(words and words in named for words in known), (
+            f"{case.name} has not made the mistake {named!r}, or its scorecard does not say so."
         )
-        for name, points in POINTS[notebook].items()
-    }
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.name))
-def test_a_case_gets_its_scorecard(case: Path) -> None:
-    wanted = json.loads((case / "scorecard.json").read_text())
-    result = judged(case, wanted["notebook"])
-    assert result.trouble == ""
-    for grade_id, item in items_of(result, wanted["notebook"]).items():
-        expected: dict[str, Any] = wanted["items"].get(
-            grade_id, {"verdict": "passed", "score": item.max_score}
-        )
-        assert item.verdict is not None, grade_id
-        seen = f"{grade_id}: {item.verdict.value}, {item.score}: {item.hint}"
-        details = "\n".join(check.staff_detail for check in item.checks)
-        assert item.verdict is not Verdict.UNGRADED, seen + details
-        assert (item.verdict.value, item.score) == (expected["verdict"], expected["score"]), seen
-        assert expected.get("hint", "") in item.hint, seen
 
 
 def test_the_corpus_covers_every_item() -> None:
-    """One right variant and two wrong ones, at least, for each of the autograded items."""
-    right: dict[str, int] = {}
-    wrong: dict[str, int] = {}
-    for case in CASES:
-        item = case.name.partition("__")[0]
-        count = right if json.loads((case / "scorecard.json").read_text())["right"] else wrong
-        count[item] = count.get(item, 0) + 1
+    """Two right variants and two wrong ones, at least, for each of the autograded items."""
     for names in POINTS.values():
         for name in names:
-            assert right.get(name, 0) >= 1, name
-            assert wrong.get(name, 0) >= 2, name
+            mine = [case.right for case in CASES.values() if item_of(case) == name]
+            assert mine.count(True) >= 2, name
+            assert mine.count(False) >= 2, name
 
 
 def test_a_right_case_expects_full_points_and_a_wrong_one_does_not() -> None:
-    for case in CASES:
-        card = json.loads((case / "scorecard.json").read_text())
-        assert card["right"] == (not card["items"]), case.name
-        assert {path.stem for path in case.glob("*.py")} <= set(POINTS[card["notebook"]]), case.name
+    for case in CASES.values():
+        assert case.right == (not case.items), case.name
+        assert set(case.cells) <= set(POINTS[case.notebook]), case.name
+        for grade_id, wanted in case.items.items():
+            points = POINTS[case.notebook][grade_id.removesuffix("_tests")]
+            assert 0 <= wanted.score < points, case.name
+
+
+def test_a_wrong_training_loop_says_which_words_name_it() -> None:
+    for case in CASES.values():
+        if not case.right and item_of(case) in ("train_epoch", "validate", "fit"):
+            assert case.items[f"{item_of(case)}_tests"].hint, case.name
+
+
+def test_answers_are_shared_only_by_cells_that_cannot_tell() -> None:
+    """An answer belongs to the text that can change it, through any number of calls."""
+    reference = "def a():\n    return b()\ndef b():\n    return 1\ndef c():\n    return 2\n"
+    plain = {"reference": reference}
+    other_b = {**plain, "b": "HELP = 3\ndef b():\n    return HELP\n"}
+    at_once = {**plain, "b": "def b():\n    return 1\nprint(b())\n"}
+    assert reached_by(["a"], plain) != reached_by(["a"], other_b)
+    assert reached_by(["c"], plain) == reached_by(["c"], other_b)
+    assert reached_by(["c"], plain) != reached_by(["c"], at_once)
+
+
+def test_hidden_numbers_are_found_outside_of_the_students_own_part(tmp_path: Path) -> None:
+    (tmp_path / "test_1.py").write_text('"""We tried 64 kernels."""')
+    hidden = {"size": 41, "reply": [0.123456]}
+
+    def found(text: str) -> list[str]:
+        return hidden_numbers_in(text, iter([hidden, {"batch": 64}]), tmp_path)
+
+    assert found("It should be (3, 41, 41); yours is 7.") == ["41"]
+    assert found("The loss should be 0.12346.") == ["0.12346"]
+    assert found("It is not right; yours is (41, 3). We tried 64 kernels.") == []
+
+
+def test_the_box_of_the_cases_puts_the_threads_back() -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    box = FakeBox({"f": "import torch\ndef f():\n    torch.set_num_threads(3)\n"})
+    box.ask("def call(f):\n    f()\n", "call", {"f": "f"}, {})
+    assert torch.get_num_threads() == before

@@ -106,4 +106,7 @@ WRONG_FITS: dict[str, Callable[..., dict[str, list[float]]]] = {
     "nothing were trained": _with(epochs=lambda _count: 0),
     "SGD were used, and not Adam": _with(optimizer=torch.optim.SGD),
     "the test images were trained on": _trained_on_test_images,
+    "only the last layer's parameters were given to the optimizer": _with(
+        optimizer=lambda parameters, lr: torch.optim.Adam(list(parameters)[-2:], lr=lr)
+    ),
 }

@@ -21,7 +21,7 @@ from autograder.grading import (
     graded,
     probe,
 )
-from autograder.grading.compare import describe, expect_finite
+from autograder.grading.compare import as_array, describe, expect_finite
 
 # make_transform
 
@@ -54,6 +54,17 @@ def results_of(
     return sequence(reply["results"], "The transform's results", len(pictures))
 
 
+def expect_picture(result: Any, size: int | None) -> np.ndarray[Any, Any]:
+    """The picture as an array (3, size, size); the size that was asked for stays hidden."""
+    array = as_array(result, "a transformed picture")
+    asked = "with the default size" if size is None else "with the size that was asked for"
+    expect(
+        array.shape == (3, size or 224, size or 224),
+        f"A picture should have the shape (3, size, size), {asked}; yours has {array.shape}.",
+    )
+    return array
+
+
 @graded("make_transform_tests", weight=1)
 def test_the_transform_gives_a_float_tensor_of_the_asked_size(
     student: Student, challenge: Challenge
@@ -73,8 +84,7 @@ def test_the_transform_gives_a_float_tensor_of_the_asked_size(
                 result.dtype == torch.float32,
                 f"A transformed picture should be float32; yours is {describe(result)}.",
             )
-            side_out = 224 if size is None else size
-            expect_shape(result, (3, side_out, side_out), "a transformed picture")
+            expect_picture(result, size)
             array = expect_finite(result, "a transformed picture")
             # Interpolation may overshoot by rounding, never by more than a thousandth.
             expect(
@@ -101,9 +111,7 @@ def test_the_transform_resizes_bilinearly(student: Student, challenge: Challenge
     large = list(np.kron(blocks, np.ones((1, 5, 5, 1), np.uint8)).astype(np.uint8))
     for pictures, size in ((small, 50), (large, 33)):
         seen = [
-            expect_shape(
-                expect_type(result, torch.Tensor), (3, size, size), "a transformed picture"
-            )
+            expect_picture(expect_type(result, torch.Tensor), size)
             for result in results_of(student, pictures, size)
         ]
         given = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255

@@ -26,10 +26,11 @@ from autograder.graders.vgg16.replies import (
     vector,
 )
 from autograder.graders.vgg16.training import TOLERANCE, TrainingChallenge, training_challenge
-from autograder.graders.vgg16.wrong_loops import WRONG_LOOPS
+from autograder.graders.vgg16.wrong_loops import ERRORS, WRONG_LOOPS
 from autograder.grading import (
     Challenge,
     Student,
+    StudentRaised,
     expect,
     expect_close,
     expect_type,
@@ -134,9 +135,20 @@ def test_the_default_learning_rate_is_a_ten_thousandth(
 # train_epoch
 
 
+def epoch_of(student: Student, drawn: TrainingChallenge) -> dict[str, Any]:
+    """What one epoch of the student's came to; errors of torch's come with a question."""
+    try:
+        return fields(student.run(training.one_epoch, **drawn.data), "loss", "state")
+    except StudentRaised as raised:
+        for words, question in ERRORS.items():
+            if words in str(raised):
+                raise raised.asking(question) from None
+        raise
+
+
 def expect_same_updates(student: Student, drawn: TrainingChallenge) -> None:
     """Fail, with the mistake's name where it is known, unless the parameters moved rightly."""
-    reply = fields(student.run(training.one_epoch, **drawn.data), "state")
+    reply = epoch_of(student, drawn)
     seen = updates(reply["state"], drawn.parameters)
     if relative_difference(seen, moved_by(reference.train_epoch, drawn)) <= TOLERANCE:
         return
@@ -170,7 +182,7 @@ def test_the_epoch_runs_in_training_mode(student: Student, challenge: Challenge)
     statistics afterwards: they follow each batch that passes in training mode.
     """
     drawn = training_challenge(challenge, norm=True, learning_rate=0.0)
-    reply = fields(student.run(training.one_epoch, **drawn.data), "state")
+    reply = epoch_of(student, drawn)
     steps = fields(reply["state"], "1.num_batches_tracked")["1.num_batches_tracked"]
     expect_type(steps, torch.Tensor, "the number of batches")
     expect(
@@ -194,7 +206,7 @@ def test_the_result_is_the_mean_loss_per_image(student: Student, challenge: Chal
     as other means.
     """
     drawn = training_challenge(challenge, norm=False, learning_rate=0.0)
-    loss = fields(student.run(training.one_epoch, **drawn.data), "loss")["loss"]
+    loss = epoch_of(student, drawn)["loss"]
     expect(loss is not None, "train_epoch should return the mean loss; yours returns None.")
     seen = real(loss, "the mean loss")
     right = training.one_epoch(reference.train_epoch, **drawn.data)["loss"]
@@ -243,7 +255,7 @@ def test_the_given_criterion_is_used(student: Student, challenge: Challenge) -> 
     """
     factor = float(challenge.rng.uniform(0.3, 0.5))
     drawn = training_challenge(challenge, norm=False, learning_rate=0.3, factor=factor)
-    reply = fields(student.run(training.one_epoch, **drawn.data), "state")
+    reply = epoch_of(student, drawn)
     seen = updates(reply["state"], drawn.parameters)
     right = moved_by(reference.train_epoch, drawn)
     expect(
@@ -286,17 +298,10 @@ def test_the_accuracy_is_that_of_all_images_in_evaluation_mode(
     right, sizes = (np.array(numbers) for numbers in validation.accuracies(data, False))
     if abs(accuracy - right.sum() / sizes.sum()) < 1e-4:  # one image is more than 1e-2
         return
-    trained = np.array(validation.accuracies(data, True)[0])
-    wrong: dict[str, Any] = {
-        "it were in percent": lambda: [100 * right.sum() / sizes.sum()],
-        "the batches' accuracies were averaged, and the last, smaller batch weighed as much as the "
-        "others": lambda: [np.mean(right / sizes)],
-        "the network were in training mode": lambda: [trained.sum() / sizes.sum()],
-        "right answers were counted, and not divided": lambda: [right.sum()],
-        "the right answers were divided by the number of batches": lambda: [
-            right.sum() / len(sizes)
-        ],
-        "wrong answers were counted": lambda: [1 - right.sum() / sizes.sum()],
+    in_training, _ = validation.accuracies(data, True)
+    wrong = {
+        name: lambda value=value: [value]
+        for name, value in validation.mistaken_accuracies(right, sizes, in_training).items()
     }
     hint = likely_mistake([accuracy], wrong, 1e-4, "It is as if")
     expect(False, f"The accuracy is not right. {hint}")
@@ -331,11 +336,15 @@ def test_validation_leaves_the_network_as_it_was(student: Student, challenge: Ch
             else "A network that came in evaluation mode was not left in it.",
         )
         state = data["state"]
+        parameters = training.parameters_of(state)
+        expect(
+            relative_difference(vector(seen["state"], parameters), vector(state, parameters)) == 0,
+            "The parameters changed: validation should only look, and never train.",
+        )
         expect(
             relative_difference(vector(seen["state"], state), vector(state, state)) == 0,
-            "The parameters or the running statistics changed.",
+            "The running statistics of batch normalisation changed, as they do in training mode.",
         )
-        parameters = training.parameters_of(state)
         expect(
             seen["requires_grad"] == [True] * len(parameters),
             "Afterwards some parameters no longer require gradients.",
@@ -441,7 +450,7 @@ def test_a_short_run_learns(student: Student, challenge: Challenge) -> None:
     expect(
         result.loss_ratio <= short_run.THRESHOLDS.loss_ratio,
         "The training loss did not fall enough: "
-        f"it went from {result.first_loss:.2f} to {result.last_loss:.2f}.",
+        f"yours went from {result.first_loss:.2f} to {result.last_loss:.2f}.",
     )
     expect(
         result.accuracy >= short_run.THRESHOLDS.accuracy,

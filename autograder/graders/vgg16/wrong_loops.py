@@ -3,7 +3,7 @@
 The graders run them on the same network, batches and optimizer as the student's loop, and name the
 mistake when the student's parameters moved exactly as one of these moves them. Where two mistakes
 move the parameters in the same way (never zeroed, or zeroed once before the loop) they are one
-entry, and the words fit both.
+entry, and the words fit both. Two mistakes at once move them like neither, and nothing is named.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ class Habits:
 
     training: bool = True
     order: str = "zero forward backward step"
+    zero_every: int = 1  # batches
+    optimizer: Callable[..., torch.optim.Optimizer] | None = None  # made by the loop itself
     activation: Callable[[torch.Tensor], torch.Tensor] = log_softmax
     batches: tuple[int | None, int | None] = (None, None)
     passes: int = 1
@@ -50,8 +52,10 @@ def loop(habits: Habits) -> TrainEpoch:
         device: torch.device,
     ) -> float:
         net.train(habits.training)
+        if habits.optimizer:
+            optimizer = habits.optimizer(net.parameters())
         batches = list(loader)
-        for images, labels in habits.passes * batches[slice(*habits.batches)]:
+        for number, (images, labels) in enumerate(habits.passes * batches[slice(*habits.batches)]):
             losses: list[torch.Tensor] = []
 
             def forward(
@@ -71,7 +75,8 @@ def loop(habits: Habits) -> TrainEpoch:
                 "step": optimizer.step,
             }
             for action in habits.order.split():
-                actions[action]()
+                if action != "zero" or number % habits.zero_every == 0:
+                    actions[action]()
         if habits.one_step:
             optimizer.step()
         return 0.0
@@ -89,8 +94,16 @@ WRONG_LOOPS: dict[str, TrainEpoch] = {
         "the gradients were never set to zero between batches": Habits(
             order="forward backward step"
         ),
+        "the gradients were set to zero only before every second batch": Habits(zero_every=2),
         "nothing were learnt: step() is never called, or finds no gradient, because zero_grad() "
         "stands between backward() and step()": Habits(order="zero forward backward"),
+        **{
+            f"an Adam of the loop's own, with the learning rate {rate}, made the steps, and not the "
+            "optimizer that was passed in": Habits(
+                optimizer=partial(torch.optim.Adam, lr=float(rate))
+            )
+            for rate in ("1e-3", "1e-4")
+        },
         "softmax stood where log_softmax should": Habits(activation=partial(torch.softmax, dim=1)),
         "softmax were applied first and log_softmax on top of it": Habits(
             activation=lambda logits: torch.log_softmax(torch.softmax(logits, dim=1), dim=1)
@@ -126,4 +139,13 @@ WRONG_LOOPS: dict[str, TrainEpoch] = {
         "the loss were made larger and not smaller (a sign)": Habits(factor=lambda _i, _b: -1.0),
         "step() were called once, after the loop": Habits(order="forward backward", one_step=True),
     }.items()
+}
+
+# Mistakes that torch itself refuses: words of its message, and the question to ask.
+ERRORS = {
+    "modified by an inplace operation": "Does step() stand between the forward pass and backward()?",
+    "through the graph a second time": "Are the losses of earlier batches part of the loss on which "
+    "you call backward()? Add up numbers, by .item() or .detach().",
+    "does not require grad": "Is the loss cut off from the network before backward(), by no_grad(), "
+    "detach() or item()?",
 }
