@@ -38,7 +38,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 NAMES = [plan.name for plan in plans()]
 # Alone on two cores the class takes two minutes; beside other tests it may take several times that.
-pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.timeout(1500)]
+pytestmark = pytest.mark.timeout(1500)
 
 
 @pytest.fixture(scope="module")
