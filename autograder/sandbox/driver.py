@@ -114,6 +114,7 @@ class Driver:
 
         Raises:
             Dead: when the kernel ended, or did not stop when it was interrupted.
+            BoxFailed: when it ended by no doing of its own.
         """
         collector = OutputCollector(self._settings.output_mib * 2**20, self._settings.outputs)
         skipped = self._iopub.skipped
@@ -228,8 +229,14 @@ class Driver:
         if self._kernel.pidfd in ready or self._shell.broken:
             select.select([self._kernel.pidfd], [], [], 1.0)  # its sockets close before it is gone
             self._bite(self._watchdog.after_death())
-            raise Dead("kernel", "its kernel died or closed its connection")
+            raise self._end("its kernel died or closed its connection")
         return True
+
+    def _end(self, how: str) -> Exception:
+        """Whose doing it is that the kernel is gone."""
+        if self._kernel.parent_is_gone():
+            return BoxFailed("The warm process ended, and with it this notebook's kernel.")
+        return Dead("kernel", how)
 
     def _wait(self, wall_s: float) -> set[int]:
         """The descriptors that have something to read; sends what could not be sent before."""
@@ -302,8 +309,8 @@ class Driver:
                     [packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)], socket.MSG_DONTWAIT
                 )
             except OSError as error:
-                raise Dead(
-                    "kernel", f"its kernel takes no more questions ({error.strerror})"
+                raise self._end(
+                    f"its kernel takes no more questions ({error.strerror})"
                 ) from None
 
     def _send(self, channel: Channel, kind: str, content: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ class BoxedKernel:
     pidfd: int  # readable when the kernel has ended
     log: int  # a memfd with what the box's processes wrote outside of the protocol
     process: subprocess.Popen[bytes] | None = None  # the wall, where the kernel has one of its own
+    parent_is_gone: Callable[[], bool] = lambda: False  # and took the kernel with it
     _killed: bool = False
 
     def socket_path(self, channel: str) -> str:

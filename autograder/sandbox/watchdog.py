@@ -178,7 +178,7 @@ def _has_memory(thread: str) -> bool:
 
 
 class MemoryGroup:
-    """A control group, of version 1 or 2, that limits the memory and number of a box's processes."""
+    """A control group, of version 1 or 2: a box's memory, its number of processes, its share of time."""
 
     def __init__(self, folders: list[Path], events: Path) -> None:
         self._folders = folders
@@ -245,7 +245,11 @@ _EVENTS = ("memory.events", "memory.oom_control")
 
 @cache
 def _writable_groups() -> list[Path]:
-    """The folders in which groups for memory and processes can be made, if both can."""
+    """The folders in which groups for memory, processes and processor time can be made.
+
+    None where memory cannot be limited. A group of its own gives a box no more of the processor than
+    another one gets, however many processes it has, so a busy one does not cost a sibling its time.
+    """
     top = Path("/sys/fs/cgroup")
     with contextlib.suppress(OSError):
         controllers = (top / "cgroup.subtree_control").read_text().split()
@@ -255,7 +259,7 @@ def _writable_groups() -> list[Path]:
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/cgroup").read_text().splitlines():
             _number, names, path = line.split(":", 2)
-            for name in {"memory", "pids"} & set(names.split(",")):
+            for name in {"memory", "pids", "cpu"} & set(names.split(",")):
                 folder = top / name / path.lstrip("/")
                 if os.access(folder, os.W_OK) and (folder / "cgroup.procs").exists():
                     found.append(folder)
