@@ -2,8 +2,8 @@
 
 Memory is held by a control group where the kit may make one (started by root): the system then kills
 what goes over, whatever kind of memory it is. Elsewhere the watchdog adds up what it sees a few times
-a second: private and shared memory of every process, and every memfd that one of them holds, mapped
-or not. A process that hides its descriptors (a system's own programs can, by being unreadable) counts
+a second: private and shared memory of every process with its page tables, every memfd that one of
+them holds, mapped or not, and what the box's sockets can hold at most. A process that hides its descriptors (a system's own programs can, by being unreadable) counts
 as too much. What is neither mapped nor held (a memfd on its way through a socket) it cannot see.
 Between two looks a box can overshoot by what it can write in that time, some hundred MiB at worst;
 the tmpfs folders have sizes of their own, and each process has its own hard limits besides.
@@ -95,11 +95,11 @@ class Watchdog:
 
     def _over_memory(self) -> bool:
         allowed = self._settings.memory_mib * _MIB
-        memfds = self._memfd_bytes()
-        if self._resident_bytes() - self._baseline + memfds <= allowed:
+        unmapped = self._memfd_bytes() + self._socket_bytes()
+        if self._resident_bytes() - self._baseline + unmapped <= allowed:
             return False
         # Processes that the student forked share pages: count those once before calling it too much.
-        return self._proportional_bytes() - self._own_baseline + memfds > allowed
+        return self._proportional_bytes() - self._own_baseline + unmapped > allowed
 
     def _processes(self) -> list[int]:
         found = [self._pid]
@@ -113,10 +113,23 @@ class Watchdog:
         return sum(len(_threads_of(pid)) for pid in self._processes())
 
     def _resident_bytes(self) -> int:
-        return 1024 * self._kib_of_all("status", ("RssAnon:", "RssShmem:"))
+        return 1024 * self._kib_of_all("status", ("RssAnon:", "RssShmem:", "VmPTE:"))
 
     def _proportional_bytes(self) -> int:
-        return 1024 * self._kib_of_all("smaps_rollup", ("Pss_Anon:", "Pss_Shmem:"))
+        tables = self._kib_of_all("status", ("VmPTE:",))
+        return 1024 * (tables + self._kib_of_all("smaps_rollup", ("Pss_Anon:", "Pss_Shmem:")))
+
+    def _socket_bytes(self) -> int:
+        """What the buffers of the box's sockets can hold: no process's memory, and told nowhere."""
+        ours = Path("/proc/self/ns/net").stat().st_ino
+        for pid in self._processes():
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/ns/net").stat().st_ino == ours:
+                    continue  # bubblewrap's process outside of a cold box
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                used = Path(f"/proc/{pid}/net/sockstat").read_text().split()[2]  # "sockets: used 5"
+                return int(used) * 2 * _send_buffer_bytes()
+        return 0
 
     def _kib_of_all(self, file: str, names: tuple[str, ...]) -> int:
         # Of a process whose first thread has ended, only the others still tell.
@@ -151,6 +164,12 @@ class Watchdog:
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 ticks += sum(map(int, fields[11:15]))  # utime, stime, and those of waited children
         return ticks / _TICK
+
+
+@cache
+def _send_buffer_bytes() -> int:
+    """A socket's buffer, which a box cannot enlarge; one message more than fits may lie in it."""
+    return int(Path("/proc/sys/net/core/wmem_default").read_text())
 
 
 def _kib_of(path: str, names: tuple[str, ...]) -> int:
