@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import BoxFailed
-from autograder.sandbox import wall
+from autograder.sandbox import in_flight, wall
 from autograder.sandbox.kernel import BoxedKernel, KernelPlan, new_ends, resource_limits, start_cold
 from autograder.sandbox.settings import BoxSettings
 
@@ -99,6 +99,7 @@ class WarmProcess:
         Raises:
             BoxUnavailable: when the wall cannot be built here.
         """
+        in_flight.allow_more_than_a_box()  # it sends kernels' pidfds
         self.folder = Path(tempfile.mkdtemp(prefix="warm-"))  # closed to other users
         self._owner, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:

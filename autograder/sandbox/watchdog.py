@@ -3,8 +3,9 @@
 Memory is held by a control group where the kit may make one (started by root): the system then kills
 what goes over, whatever kind of memory it is. Elsewhere the watchdog adds up what it sees a few times
 a second: private and shared memory of every process with its page tables, every memfd that one of
-them holds, mapped or not, and what the box's sockets can hold at most. A process that hides its descriptors (a system's own programs can, by being unreadable) counts
-as too much. What is neither mapped nor held (a memfd on its way through a socket) it cannot see.
+them holds, mapped or not, and what the box's sockets can hold at most. A process
+that hides its descriptors (a system's own programs can, by being unreadable) counts as too much.
+What is neither mapped nor held (a memfd on its way through a socket) it cannot see.
 Between two looks a box can overshoot by what it can write in that time, some hundred MiB at worst;
 the tmpfs folders have sizes of their own, and each process has its own hard limits besides.
 """

@@ -5,7 +5,8 @@ which most escapes were found: making namespaces, mounting, tracing, keyrings, B
 A filter cannot be taken off again and is inherited by every child.
 
 The filter is classic BPF, put together by hand: one comparison a system call, one look at the flags
-of `clone`, at the family of `socket` and at the option of `setsockopt` (see seccomp(2) and the kernel's seccomp_filter document).
+of `clone`, at the family of `socket` and at the option of `setsockopt` (see seccomp(2) and the
+kernel's seccomp_filter document).
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ Workers of one grader share the warm process: it listens on a SOCK_SEQPACKET soc
 grader's. A request is one JSON packet with eight descriptors (five listening sockets, the wire, a
 memfd with the hand-in's files, a memfd for what the box writes outside of the protocol). The answer
 is a packet with the kernel's pidfd, by which the trusted side kills the whole box at once, or with the
-reason for a failure. The request {} asks whether the warm process lives. When a
-worker's connection ends, so do its kernels; when the owner's does, all.
+reason for a failure. The request {} asks whether the warm process lives. When a worker's connection
+ends, so do its kernels; when the owner's does, all.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ class _Server:
                     end.recv(4096)
                     self._reap()
                 elif end is self._listener:
-                    with contextlib.suppress(OSError):  # the worker waits until there is room for it
+                    with contextlib.suppress(
+                        OSError
+                    ):  # the worker waits until there is room for it
                         self._workers.add(end.accept()[0])
                 elif not self._answer_one(end):
                     self._drop(end)
