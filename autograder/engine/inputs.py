@@ -14,7 +14,7 @@ from autograder.course.course import digest
 from autograder.engine.job import Job
 from autograder.sandbox import BoxSettings
 
-_FORM = "1"  # of what is kept in the ledger
+_FORM = "2"  # of what is kept in the ledger
 # The rooms of the kit that take part in a judgement; the others only show it.
 _ROOMS = (
     "sandbox",
@@ -23,7 +23,11 @@ _ROOMS = (
     "course",
     "plain_data.py",
     "scorecard.py",
+    "errors.py",
+    "clean.py",
+    "engine/job.py",
     "engine/judge.py",
+    "engine/training_data.py",
 )
 _LIBRARIES = (
     "torch",
@@ -48,6 +52,7 @@ def judgement_key(course: Course, job: Job) -> str:
     return digest(
         _FORM,
         job.hand_in,
+        str(len(job.cells)),  # or a cell could be taken for a file's name, the next for its content
         _points(source),
         _graders(course.graders(job.assignment), job.notebook),
         _settings(course),

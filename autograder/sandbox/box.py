@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autograder.errors import BadReply, LimitHit, NameMissing, StudentRaised
+from autograder.errors import BadReply, BoxFailed, LimitHit, NameMissing, StudentRaised
 from autograder.sandbox.driver import Dead, Driver, Executed
 from autograder.sandbox.kernel import KernelPlan
 from autograder.sandbox.settings import BoxSettings
@@ -72,6 +72,9 @@ class Box:
         except Dead as error:
             self._drop()
             raise self._limit(error, "probe_wall_s", wall_s, _IN_CHECK) from None
+        except BoxFailed:
+            self._drop()  # this question's trouble; a new kernel answers the next one
+            raise
         return self._value_of(reply, wall_s)
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ deadline that no message can move. A kernel that hangs is interrupted once and t
 from __future__ import annotations
 
 import array
+import errno
 import fcntl
 import json
 import os
@@ -25,6 +26,7 @@ from jupyter_client.session import Session
 
 from autograder import plain_data
 from autograder.errors import BadReply, BoxFailed
+from autograder.sandbox import in_flight
 from autograder.sandbox.kernel import BoxedKernel
 from autograder.sandbox.outputs import OutputCollector
 from autograder.sandbox.settings import BoxSettings
@@ -36,6 +38,10 @@ _MAX_MESSAGE = 12 * 2**20  # one Jupyter message; a large figure is 2 MiB
 _MAX_HEADER = 2**16  # its header and its parent's, in JSON; some hundred bytes
 _INTERRUPT_GRACE_S = 3.0  # how long an interrupted cell may take to end
 _IDLE_GRACE_S = 2.0  # how long outputs may lag behind the reply that follows them
+_USED_UP = (
+    "Some program of your user, perhaps another hand-in, has so many descriptors on their way through "
+    "sockets that no answer came through. Grade again, as root: then each box has a count of its own."
+)
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
@@ -114,6 +120,7 @@ class Driver:
 
         Raises:
             Dead: when the kernel ended, or did not stop when it was interrupted.
+            BoxFailed: when it ended by no doing of its own.
         """
         collector = OutputCollector(self._settings.output_mib * 2**20, self._settings.outputs)
         skipped = self._iopub.skipped
@@ -133,6 +140,7 @@ class Driver:
         Raises:
             Dead: as for `execute`.
             BadReply: when the answer is missing or no data.
+            BoxFailed: when it is missing by no doing of the kernel's.
         """
         self._asked += 1
         self._send_packet({**request, "id": self._asked}, plain_data.dumps(data))
@@ -146,6 +154,8 @@ class Driver:
             return replies[0]
         if content is None:
             return {"ended": "interrupted"}
+        if in_flight.used_up(self._settings.open_files):
+            raise BoxFailed(_USED_UP)
         raise BadReply("Your notebook's kernel did not answer a check.")
 
     def _run(
@@ -228,8 +238,14 @@ class Driver:
         if self._kernel.pidfd in ready or self._shell.broken:
             select.select([self._kernel.pidfd], [], [], 1.0)  # its sockets close before it is gone
             self._bite(self._watchdog.after_death())
-            raise Dead("kernel", "its kernel died or closed its connection")
+            raise self._end("its kernel died or closed its connection")
         return True
+
+    def _end(self, how: str) -> Exception:
+        """Whose doing it is that the kernel is gone."""
+        if self._kernel.parent_is_gone():
+            return BoxFailed("The warm process ended, and with it this notebook's kernel.")
+        return Dead("kernel", how)
 
     def _wait(self, wall_s: float) -> set[int]:
         """The descriptors that have something to read; sends what could not be sent before."""
@@ -302,9 +318,9 @@ class Driver:
                     [packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)], socket.MSG_DONTWAIT
                 )
             except OSError as error:
-                raise Dead(
-                    "kernel", f"its kernel takes no more questions ({error.strerror})"
-                ) from None
+                if error.errno == errno.ETOOMANYREFS:
+                    raise BoxFailed(_USED_UP) from None
+                raise self._end(f"its kernel takes no more questions ({error.strerror})") from None
 
     def _send(self, channel: Channel, kind: str, content: dict[str, Any]) -> str:
         message = self._session.msg(kind, content)

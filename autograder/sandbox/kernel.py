@@ -21,12 +21,12 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autograder.sandbox import wall
+from autograder.sandbox import in_flight, wall
 from autograder.sandbox.settings import BoxSettings
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
@@ -61,6 +61,7 @@ class BoxedKernel:
     pidfd: int  # readable when the kernel has ended
     log: int  # a memfd with what the box's processes wrote outside of the protocol
     process: subprocess.Popen[bytes] | None = None  # the wall, where the kernel has one of its own
+    parent_is_gone: Callable[[], bool] = lambda: False  # and took the kernel with it
     _killed: bool = False
 
     def socket_path(self, channel: str) -> str:
@@ -121,6 +122,7 @@ class Ends:
 @contextlib.contextmanager
 def new_ends() -> Iterator[Ends]:
     """Sockets for a new kernel. Theirs are closed at the end; ours too, if an exception ends it."""
+    in_flight.allow_more_than_a_box()
     folder = Path(tempfile.mkdtemp(prefix="box-"))
     wire, their_wire = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     log = os.memfd_create("log", os.MFD_ALLOW_SEALING)

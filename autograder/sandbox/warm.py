@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import BoxFailed
-from autograder.sandbox import wall
+from autograder.sandbox import in_flight, wall
 from autograder.sandbox.kernel import BoxedKernel, KernelPlan, new_ends, resource_limits, start_cold
 from autograder.sandbox.settings import BoxSettings
 
@@ -99,6 +99,7 @@ class WarmProcess:
         Raises:
             BoxUnavailable: when the wall cannot be built here.
         """
+        in_flight.allow_more_than_a_box()  # it sends kernels' pidfds
         self.folder = Path(tempfile.mkdtemp(prefix="warm-"))  # closed to other users
         self._owner, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
@@ -154,6 +155,7 @@ class WarmLink:
         self._settings = settings
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
+        self._closed = False
 
     def fork(self, settings: BoxSettings, plan: KernelPlan) -> BoxedKernel:
         """A kernel in a box of its own, ready some hundredths of a second later.
@@ -171,7 +173,16 @@ class WarmLink:
             said, pidfds = self._request(request, [*fds, ends.their_wire.fileno(), files, ends.log])
             if len(pidfds) != 1:
                 raise BoxFailed(f"A box could not be made: {said.get('error', 'no answer')}.")
-            return ends.kernel(pidfds[0])
+            kernel = ends.kernel(pidfds[0])
+            kernel.parent_is_gone = self.is_gone
+            return kernel
+
+    def is_gone(self) -> bool:
+        """Whether the warm process has ended, or the connection: then so have its kernels."""
+        try:
+            return self._closed or "error" in self._request({}, [])[0]
+        except BoxFailed:
+            return True
 
     def trial(self) -> str | None:
         """Build the wall around nothing; what went wrong, or None.
@@ -190,13 +201,19 @@ class WarmLink:
     def close(self) -> None:
         """Drop the connection; the warm process ends the kernels that came from it."""
         with self._lock:
-            if self._socket is not None:
-                self._socket.close()
-            self._socket = None
+            self._close()
+
+    def _close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = None
+        self._closed = True
 
     def _request(self, request: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], list[int]]:
         with self._lock:
             try:
+                if self._closed:
+                    raise OSError("the connection was closed")
                 if self._socket is None:
                     self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                     self._socket.settimeout(self._settings.start_wall_s)
@@ -204,10 +221,12 @@ class WarmLink:
                 socket.send_fds(self._socket, [json.dumps(request).encode()], fds)
                 # The first answer comes when the warm process has made its imports.
                 packet, received, _flags, _address = socket.recv_fds(self._socket, 2**16, 4)
+                if not packet:
+                    raise ConnectionResetError("it said nothing")
             except OSError as error:
+                # An answer that comes late would be taken for the next request's.
+                self._close()
                 raise BoxFailed(self._gone(str(error))) from None
-        if not packet:
-            raise BoxFailed(self._gone("it said nothing"))
         return json.loads(packet), received
 
     def _gone(self, why: str) -> str:

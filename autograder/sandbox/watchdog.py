@@ -2,9 +2,10 @@
 
 Memory is held by a control group where the kit may make one (started by root): the system then kills
 what goes over, whatever kind of memory it is. Elsewhere the watchdog adds up what it sees a few times
-a second: private and shared memory of every process, and every memfd that one of them holds, mapped
-or not. A process that hides its descriptors (a system's own programs can, by being unreadable) counts
-as too much. What is neither mapped nor held (a memfd on its way through a socket) it cannot see.
+a second: private and shared memory of every process with its page tables, every memfd that one of
+them holds, mapped or not, and what the box's sockets can hold at most. A process
+that hides its descriptors (a system's own programs can, by being unreadable) counts as too much.
+What is neither mapped nor held (a memfd on its way through a socket) it cannot see.
 Between two looks a box can overshoot by what it can write in that time, some hundred MiB at worst;
 the tmpfs folders have sizes of their own, and each process has its own hard limits besides.
 """
@@ -95,11 +96,11 @@ class Watchdog:
 
     def _over_memory(self) -> bool:
         allowed = self._settings.memory_mib * _MIB
-        memfds = self._memfd_bytes()
-        if self._resident_bytes() - self._baseline + memfds <= allowed:
+        unmapped = self._memfd_bytes() + self._socket_bytes()
+        if self._resident_bytes() - self._baseline + unmapped <= allowed:
             return False
         # Processes that the student forked share pages: count those once before calling it too much.
-        return self._proportional_bytes() - self._own_baseline + memfds > allowed
+        return self._proportional_bytes() - self._own_baseline + unmapped > allowed
 
     def _processes(self) -> list[int]:
         found = [self._pid]
@@ -113,10 +114,23 @@ class Watchdog:
         return sum(len(_threads_of(pid)) for pid in self._processes())
 
     def _resident_bytes(self) -> int:
-        return 1024 * self._kib_of_all("status", ("RssAnon:", "RssShmem:"))
+        return 1024 * self._kib_of_all("status", ("RssAnon:", "RssShmem:", "VmPTE:"))
 
     def _proportional_bytes(self) -> int:
-        return 1024 * self._kib_of_all("smaps_rollup", ("Pss_Anon:", "Pss_Shmem:"))
+        tables = self._kib_of_all("status", ("VmPTE:",))
+        return 1024 * (tables + self._kib_of_all("smaps_rollup", ("Pss_Anon:", "Pss_Shmem:")))
+
+    def _socket_bytes(self) -> int:
+        """What the buffers of the box's sockets can hold: no process's memory, and told nowhere."""
+        ours = Path("/proc/self/ns/net").stat().st_ino
+        for pid in self._processes():
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/ns/net").stat().st_ino == ours:
+                    continue  # bubblewrap's process outside of a cold box
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                used = Path(f"/proc/{pid}/net/sockstat").read_text().split()[2]  # "sockets: used 5"
+                return int(used) * 2 * _send_buffer_bytes()
+        return 0
 
     def _kib_of_all(self, file: str, names: tuple[str, ...]) -> int:
         # Of a process whose first thread has ended, only the others still tell.
@@ -153,6 +167,12 @@ class Watchdog:
         return ticks / _TICK
 
 
+@cache
+def _send_buffer_bytes() -> int:
+    """A socket's buffer, which a box cannot enlarge; one message more than fits may lie in it."""
+    return int(Path("/proc/sys/net/core/wmem_default").read_text())
+
+
 def _kib_of(path: str, names: tuple[str, ...]) -> int:
     total = 0
     with contextlib.suppress(OSError, ValueError, IndexError):
@@ -178,7 +198,7 @@ def _has_memory(thread: str) -> bool:
 
 
 class MemoryGroup:
-    """A control group, of version 1 or 2, that limits the memory and number of a box's processes."""
+    """A control group, of version 1 or 2: a box's memory, its number of processes, its share of time."""
 
     def __init__(self, folders: list[Path], events: Path) -> None:
         self._folders = folders
@@ -245,7 +265,11 @@ _EVENTS = ("memory.events", "memory.oom_control")
 
 @cache
 def _writable_groups() -> list[Path]:
-    """The folders in which groups for memory and processes can be made, if both can."""
+    """The folders in which groups for memory, processes and processor time can be made.
+
+    None where memory cannot be limited. A group of its own gives a box no more of the processor than
+    another one gets, however many processes it has, so a busy one does not cost a sibling its time.
+    """
     top = Path("/sys/fs/cgroup")
     with contextlib.suppress(OSError):
         controllers = (top / "cgroup.subtree_control").read_text().split()
@@ -255,7 +279,7 @@ def _writable_groups() -> list[Path]:
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/cgroup").read_text().splitlines():
             _number, names, path = line.split(":", 2)
-            for name in {"memory", "pids"} & set(names.split(",")):
+            for name in {"memory", "pids", "cpu"} & set(names.split(",")):
                 folder = top / name / path.lstrip("/")
                 if os.access(folder, os.W_OK) and (folder / "cgroup.procs").exists():
                     found.append(folder)

@@ -297,6 +297,41 @@ print("sent")
         ("memory",),
     ),
     Disruption(
+        "memory_in_sockets",
+        """
+        import os, socket, time
+        kept = []
+        def fill():
+            try:
+                while True:
+                    for end in (pair := socket.socketpair()):
+                        kept.append(end)
+                        try: end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**23)
+                        except PermissionError: pass
+                        try:
+                            while True: end.send(bytes(2**16), socket.MSG_DONTWAIT)
+                        except BlockingIOError: pass
+            except OSError: time.sleep(30)
+        for _ in range(40):
+            if os.fork() == 0: fill()
+        time.sleep(30)
+        """,
+        ("memory",),
+    ),
+    Disruption(
+        "memory_of_page_tables",
+        """
+        import mmap, time
+        kept = []
+        for _ in range(4):
+            room = mmap.mmap(-1, 2**40, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000, prot=mmap.PROT_READ)
+            kept.append(room)
+            for place in range(0, 2**40, 2**21): room[place]
+        time.sleep(30)
+        """,
+        ("memory",),
+    ),
+    Disruption(
         "memory_of_a_process_without_its_first_thread",
         """
         import ctypes, os, threading, time
@@ -319,6 +354,7 @@ EATS_MEMORY = [
     for attack in IN_A_CELL
     if attack.name in ("heap", "memfds", "shared_mappings", "memory_of_many_processes")
     or attack.name in ("hides_from_the_watchdog", "memory_of_a_process_without_its_first_thread")
+    or attack.name in ("memory_in_sockets", "memory_of_page_tables")
 ]
 
 IN_A_PROBE = [

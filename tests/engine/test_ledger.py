@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,6 +155,24 @@ def test_what_a_key_depends_on(tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
     is_new("the data's place")
     (data / "batch").write_text("22")
     is_new("the data")
+
+
+def test_code_is_not_taken_for_a_file(tiny: TinyCourse) -> None:
+    course = load_course(tiny.root)
+    as_code = replace(job_of(course), cells=("x = 1", "data", "y = 2"), files=())
+    as_file = replace(as_code, cells=("x = 1",), files=(("data", b"y = 2"),))
+    assert judgement_key(course, as_code) != judgement_key(course, as_file)
+
+
+def test_the_parts_of_the_kit_that_a_judgement_goes_through_are_in_its_key() -> None:
+    """What `judge_job` imports, but not what only shows a judgement or hands it on."""
+    code = "import sys, autograder.engine.judge, autograder.grading.plugin, autograder.data\n"
+    code += "print(*(n for n in sys.modules if n.startswith('autograder.')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    rooms = {room.removesuffix(".py").replace("/", ".") for room in inputs._ROOMS}
+    for name in done.stdout.split():
+        module = name.removeprefix("autograder.")
+        assert module == "engine" or module in rooms or module.split(".")[0] in rooms, name
 
 
 def judgement(verdict: Verdict) -> Judgement:

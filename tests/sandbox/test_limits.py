@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -320,3 +321,18 @@ def test_a_work_folder_has_an_end() -> None:
     with open_box(settings_of(disk_mib=20), [fill]) as box:
         (run,) = box.run_cells()
         assert "full" in text_of(run) or "XFSZ" in run.message or run.status == "limit"
+
+
+def test_a_box_has_a_share_of_the_processor_of_its_own() -> None:
+    """Or one that starts two hundred processes would leave its siblings next to none."""
+    with open_box(BoxSettings(warm_imports=["IPython", "ipykernel.kernelapp"]), ["1"]) as box:
+        box.run_cells()
+        assert box._driver is not None
+        watchdog = box._driver._watchdog
+        if not watchdog.by_group:
+            assert os.getsid(watchdog._pid) == watchdog._pid, "the system shares by session"
+            return
+        groups = Path(f"/proc/{watchdog._pid}/cgroup").read_text().splitlines()
+        by_names = {line.split(":")[1]: line for line in groups}  # "" is version 2's
+        names = next((names for names in by_names if "cpu" in names.split(",")), "")
+        assert "autograder-box-" in by_names[names]

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 
 from autograder.errors import BoxFailed, BoxUnavailable
 from autograder.sandbox import BoxSettings, check_wall, open_box, wall, warm
+from autograder.sandbox.kernel import KernelPlan
 
 LIGHT = ["ipykernel.kernelapp", "ipykernel.ipkernel", "IPython"]
 BUSY = "import subprocess, sys\n" + "\n".join(
@@ -228,6 +230,70 @@ def test_workers_share_a_warm_process_and_one_that_is_killed_takes_only_its_own_
         worker.stdin.close()
         worker.stdout.close()
         worker.wait()
+
+
+def the_warm_process() -> psutil.Process:
+    """The one of LIGHT: below bubblewrap's two processes."""
+    (process,) = (p for key, p in warm._processes.items() if list(LIGHT) == list(key[-1]))  # type: ignore[call-overload]
+    (inner,) = psutil.Process(process._process.pid).children()
+    (python,) = inner.children()
+    return python
+
+
+GET = "def get(x):\n    return x"
+
+
+def test_a_warm_process_that_ends_is_our_failure_and_the_next_probe_is_answered() -> None:
+    settings = BoxSettings(warm_imports=LIGHT)
+    with open_box(settings, ["x = 1"]) as box:
+        box.run_cells()
+        process = the_warm_process()
+        family = [process, *process.children(recursive=True)]
+        process.kill()
+        psutil.wait_procs(family, timeout=20)
+        with pytest.raises(BoxFailed, match="warm process"):
+            box.ask(GET, "get", {"x": "x"}, {})
+        assert box.ask(GET, "get", {"x": "x"}, {}) == 1
+    with open_box(settings, ["import time; print(1, flush=True); time.sleep(60)"]) as box:
+        killer = threading.Timer(1.5, the_warm_process().kill)
+        killer.start()
+        with pytest.raises(BoxFailed, match="warm process"):
+            box.run_cells()
+
+
+def test_a_kernel_that_ends_itself_is_the_students_doing() -> None:
+    with open_box(BoxSettings(warm_imports=LIGHT), ["import os; os._exit(1)"]) as box:
+        assert box.run_cells()[0].limit == "kernel"
+
+
+def test_a_warm_process_without_a_descriptor_left_makes_no_box_and_keeps_the_others() -> None:
+    settings = BoxSettings(warm_imports=LIGHT)
+    with open_box(settings, ["x = 1"]) as box:
+        box.run_cells()
+        python = the_warm_process()
+        worker = warm.WarmLink(warm._link(settings, None).folder, settings)
+        assert not worker.is_gone()
+        python.rlimit(psutil.RLIMIT_NOFILE, (3, 2**12))
+        with pytest.raises(BoxFailed, match="Too many open files"):
+            worker.fork(settings, KernelPlan())
+        worker.close()
+        assert box.ask(GET, "get", {"x": "x"}, {}) == 1
+        assert the_warm_process() == python
+        python.rlimit(psutil.RLIMIT_NOFILE, (2**10, 2**12))
+        with open_box(settings, ["1"]) as another:
+            assert another.run_cells()[0].status == "ok"
+        assert the_warm_process() == python
+
+
+def test_a_kernel_ends_with_the_process_that_waits_for_it() -> None:
+    settings = BoxSettings(warm_imports=LIGHT)
+    with open_box(settings, ["x = 1"]) as box:
+        box.run_cells()
+        (attendant,) = the_warm_process().children()
+        (kernel,) = attendant.children()
+        attendant.kill()
+        _gone, alive = psutil.wait_procs([kernel], timeout=20)
+        assert alive == []
 
 
 def box_processes() -> set[int]:

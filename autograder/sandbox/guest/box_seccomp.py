@@ -5,7 +5,8 @@ which most escapes were found: making namespaces, mounting, tracing, keyrings, B
 A filter cannot be taken off again and is inherited by every child.
 
 The filter is classic BPF, put together by hand: one comparison a system call, one look at the flags
-of `clone` and at the family of `socket` (see seccomp(2) and the kernel's seccomp_filter document).
+of `clone`, at the family of `socket` and at the option of `setsockopt` (see seccomp(2) and the
+kernel's seccomp_filter document).
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ _DENIED = {
         "kexec_file_load": 320, "bpf": 321, "userfaultfd": 323, "io_uring_setup": 425,
         "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428, "move_mount": 429,
         "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433, "pidfd_getfd": 438,
-        "process_madvise": 440, "mount_setattr": 442, "quotactl_fd": 443, "shmget": 29,
-        "semget": 64, "msgget": 68,
+        "process_madvise": 440, "mount_setattr": 442, "quotactl_fd": 443,
+        "memfd_secret": 447, "shmget": 29, "semget": 64, "msgget": 68,
     },
     "aarch64": {
         "ptrace": 117, "syslog": 116, "personality": 92, "pivot_root": 41, "chroot": 51,
@@ -43,14 +44,16 @@ _DENIED = {
         "kexec_file_load": 294, "bpf": 280, "userfaultfd": 282, "io_uring_setup": 425,
         "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428, "move_mount": 429,
         "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433, "pidfd_getfd": 438,
-        "process_madvise": 440, "mount_setattr": 442, "quotactl_fd": 443, "shmget": 194,
-        "semget": 190, "msgget": 186,
+        "process_madvise": 440, "mount_setattr": 442, "quotactl_fd": 443,
+        "memfd_secret": 447, "shmget": 194, "semget": 190, "msgget": 186,
     },
 }  # fmt: skip
 _ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3 = 435
 _SOCKET = {"x86_64": 41, "aarch64": 198}
+_SETSOCKOPT = {"x86_64": 54, "aarch64": 208}
+_SOL_SOCKET, _SO_SNDBUF = 1, 7
 
 # CLONE_NEW{TIME,NS,CGROUP,UTS,IPC,USER,PID,NET}
 _NEW_NAMESPACE = (
@@ -62,7 +65,8 @@ _KILL = 0x80000000  # SECCOMP_RET_KILL_PROCESS
 _ALLOW = 0x7FFF0000
 _ERRNO = 0x00050000
 _LOAD, _EQUAL, _GREATER_EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _ARGUMENT_0 = 0, 4, 16  # offsets in struct seccomp_data
+# Offsets in struct seccomp_data.
+_NUMBER, _ARCHITECTURE, _ARGUMENT_0, _ARGUMENT_1, _ARGUMENT_2 = 0, 4, 16, 24, 32
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
 
@@ -115,6 +119,10 @@ def _program(machine: str) -> list[tuple[int, int, int, int]]:
     part += [(_EQUAL, 0, 1, _CLONE3), _error(errno.ENOSYS)]
     part += [(_EQUAL, 0, 4, _CLONE[machine]), (_LOAD, 0, 0, _ARGUMENT_0)]
     part += [(_ANY_BIT, 0, 1, _NEW_NAMESPACE), _error(errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
+    # What lies in a socket is no process's memory: the watchdog counts sockets of the usual size.
+    part += [(_EQUAL, 0, 6, _SETSOCKOPT[machine]), (_LOAD, 0, 0, _ARGUMENT_1)]
+    part += [(_EQUAL, 0, 3, _SOL_SOCKET), (_LOAD, 0, 0, _ARGUMENT_2)]
+    part += [(_EQUAL, 0, 1, _SO_SNDBUF), _error(errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
     part += [(_EQUAL, 0, len(_FAMILIES) + 2, _SOCKET[machine]), (_LOAD, 0, 0, _ARGUMENT_0)]
     for number, family in enumerate(_FAMILIES):
         part += [(_EQUAL, len(_FAMILIES) - number, 0, family)]

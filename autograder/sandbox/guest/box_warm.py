@@ -14,13 +14,15 @@ Workers of one grader share the warm process: it listens on a SOCK_SEQPACKET soc
 grader's. A request is one JSON packet with eight descriptors (five listening sockets, the wire, a
 memfd with the hand-in's files, a memfd for what the box writes outside of the protocol). The answer
 is a packet with the kernel's pidfd, by which the trusted side kills the whole box at once, or with the
-reason for a failure. When a worker's connection ends, so do its kernels; when the owner's does, all.
+reason for a failure. The request {} asks whether the warm process lives. When a worker's connection
+ends, so do its kernels; when the owner's does, all.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import gc
 import importlib
 import io
@@ -47,6 +49,7 @@ _NEW = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x400000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND = 1, 2, 4, 8, 32, 4096
 _MS_REC, _MS_PRIVATE = 16384, 1 << 18
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 1, 24, 38, 4
+_DESCRIPTORS = 8  # of a request
 _CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 
 
@@ -92,7 +95,10 @@ class _Server:
                     end.recv(4096)
                     self._reap()
                 elif end is self._listener:
-                    self._workers.add(end.accept()[0])
+                    with contextlib.suppress(
+                        OSError
+                    ):  # the worker waits until there is room for it
+                        self._workers.add(end.accept()[0])
                 elif not self._answer_one(end):
                     self._drop(end)
 
@@ -103,38 +109,49 @@ class _Server:
             return False
         if not packet:
             return False
-        theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        attendant = os.fork()
-        if attendant == 0:
-            _attend(json.loads(packet), fds, theirs)
-        theirs.close()
-        answer, pidfds, _flags, _address = socket.recv_fds(ours, 4096, 1)
-        ours.close()
-        if pidfds:
-            self._kernels[attendant] = (worker, pidfds[0])
         try:
-            reply = answer or json.dumps({"error": "the box was not made"}).encode()
-            socket.send_fds(worker, [reply], pidfds)
-        except ConnectionError:
-            return False
+            answer, pidfds = (packet, []) if packet == b"{}" else self._fork(worker, packet, fds)
+        except OSError as error:  # no process or descriptor to be had: this box's trouble alone
+            answer, pidfds = _failure(error), []
         finally:
             for fd in fds:
                 os.close(fd)
+        try:
+            socket.send_fds(worker, [answer], pidfds)
+        except ConnectionError:
+            return False
         return True
+
+    def _fork(
+        self, worker: socket.socket, packet: bytes, fds: list[int]
+    ) -> tuple[bytes, list[int]]:
+        if len(fds) != _DESCRIPTORS:  # the system drops those for which there is no room
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours:
+            with theirs:
+                attendant = os.fork()
+                if attendant == 0:
+                    _attend(json.loads(packet), fds, theirs)
+            answer, pidfds, _flags, _address = socket.recv_fds(ours, 4096, 1)
+        if pidfds:
+            self._kernels[attendant] = (worker, pidfds[0])
+        return answer or b'{"error": "the box was not made"}', pidfds
 
     def _drop(self, worker: socket.socket) -> None:
         self._workers.discard(worker)
         worker.close()
         for owner, pidfd in self._kernels.values():
             if owner is worker:
-                with contextlib.suppress(ProcessLookupError):
-                    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                _kill(pidfd)
 
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG)[0]) != 0:
                 if ended in self._kernels:
-                    os.close(self._kernels.pop(ended)[1])
+                    _worker, pidfd = self._kernels.pop(ended)
+                    _kill(pidfd)  # gone already, unless it was the attendant that somebody killed
+                    os.close(pidfd)
 
 
 def _attend(request: dict[str, Any], fds: list[int], report: socket.socket) -> NoReturn:
@@ -149,7 +166,9 @@ def _attend(request: dict[str, Any], fds: list[int], report: socket.socket) -> N
         kernel = os.fork()
         if kernel == 0:
             os.close(go)
-            os.read(ready, 1)  # the trusted side holds our pidfd before anything of a student runs
+            # The attendant holds our pidfd before anything of a student runs; if it is gone, so are we.
+            if not os.read(ready, 1):
+                os._exit(0)
             os.close(ready)
             _become_kernel(request, fds, report)
         pidfd = os.pidfd_open(kernel)
@@ -175,6 +194,7 @@ def _become_kernel(request: dict[str, Any], fds: list[int], report: socket.socke
     try:
         report.close()
         _redirect_standard_streams(fds[7])
+        os.setsid()  # where the system shares processor time by session, no more than a sibling gets
         wall = request["wall"]
         _check("sethostname", _libc.sethostname(b"box", 3))
         _mount(wall)
@@ -259,9 +279,18 @@ def _close_all_but(kept: set[int]) -> None:
                 os.close(int(path.name))
 
 
+def _kill(pidfd: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+
+
 def _report(report: socket.socket, error: BaseException) -> None:
     with contextlib.suppress(OSError):
-        report.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
+        report.send(_failure(error))
+
+
+def _failure(error: BaseException) -> bytes:
+    return json.dumps({"error": f"{type(error).__name__}: {error}"}).encode()
 
 
 def _check(what: str, result: int) -> None:
