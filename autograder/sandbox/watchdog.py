@@ -58,6 +58,15 @@ class Watchdog:
         self._used_s = self._cpu_s()
         self._cell_started_s = self._used_s
 
+    def waited_s(self) -> float:
+        """How long the kernel's main thread could have run but had no processor, since it started.
+
+        Source: the second field of /proc/PID/schedstat, in nanoseconds; 0 where it is not kept.
+        """
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            return int(Path(f"/proc/{self._pid}/schedstat").read_text().split()[1]) / 1e9
+        return 0.0
+
     def look(self) -> Excess | None:
         """What the box has gone over; looks at most every LOOK_EVERY_S."""
         now = time.monotonic()

@@ -15,6 +15,7 @@ from autograder.errors import BadReply, LimitHit, NameMissing, StudentFault, Stu
 from autograder.grading import Student
 from autograder.sandbox import BoxSettings, open_box
 from autograder.sandbox.box import Box, CellRun
+from autograder.sandbox.watchdog import Watchdog
 
 STUBBORN = """
 import signal
@@ -336,3 +337,28 @@ def test_a_box_has_a_share_of_the_processor_of_its_own() -> None:
         by_names = {line.split(":")[1]: line for line in groups}  # "" is version 2's
         names = next((names for names in by_names if "cpu" in names.split(",")), "")
         assert "autograder-box-" in by_names[names]
+
+
+@pytest.mark.parametrize(("sleeps_s", "status"), [(2, "ok"), (6, "limit")])
+def test_waiting_for_a_busy_machine_is_not_the_students_time(
+    sleeps_s: int, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited = iter(range(0, 10**6, 2))
+    monkeypatch.setattr(Watchdog, "waited_s", lambda _self: float(next(waited)))
+    with open_box(settings_of(cell_wall_s=1.0), [f"import time; time.sleep({sleeps_s})"]) as box:
+        assert box.run_cells()[0].status == status, "patience has an end"
+
+
+def test_a_kernel_that_waits_for_a_processor_is_seen() -> None:
+    """Two threads that are always busy on one processor: each waits about half of the time."""
+    cells = [
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})",
+        "import subprocess, sys, time\n"
+        "other = subprocess.Popen([sys.executable, '-c', 'while True: pass'])\n"
+        "until = time.process_time() + 1.0\nwhile time.process_time() < until: pass\nother.kill()",
+    ]
+    with open_box(settings_of(cell_wall_s=30.0), cells) as box:
+        runs = box.run_cells()
+        assert [run.status for run in runs] == ["ok", "ok"], runs
+        assert box._driver is not None
+        assert box._driver._watchdog.waited_s() > 0.1
