@@ -144,8 +144,8 @@ def test_two_boxes_at_the_same_time_do_not_see_each_other() -> None:
     look = f"""
     import glob, json, os, socket
     found = [f"{{folder}}/{name}" for folder in ("/work", "/tmp", "/dev/shm") if os.path.exists(f"{{folder}}/{name}")]
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
-        if b"sleep 100" in open(path, "rb").read(): found.append(path)
+    if any(b"sleep 100" in open(path, "rb").read() for path in glob.glob("/proc/[0-9]*/cmdline")):
+        found.append("process")  # or two, for a moment, when the shell starts the sleeper
     try:
         with socket.socket(socket.AF_UNIX) as s: s.connect("\\0{name}")
         found.append("socket")
