@@ -16,6 +16,7 @@ the kit (its package, its metadata, scripts with absolute paths) is covered.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import runpy
 import shutil
@@ -36,6 +37,7 @@ WORK = "/work"
 DATA = "/data"
 
 _IDS = 1000
+_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime")
@@ -180,11 +182,12 @@ class memory_file:
         self._text = text.encode() if isinstance(text, str) else text
 
     def __enter__(self) -> int:
-        self._fd = os.memfd_create("file")
+        self._fd = os.memfd_create("file", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         view = memoryview(self._text)
         while view:
             view = view[os.write(self._fd, view) :]
         os.lseek(self._fd, 0, os.SEEK_SET)
+        fcntl.fcntl(self._fd, fcntl.F_ADD_SEALS, _SEALS)  # no box makes it larger
         return self._fd
 
     def __exit__(self, *_: object) -> None:

@@ -190,7 +190,8 @@ class WarmLink:
         Raises:
             BoxFailed: when the process is gone.
         """
-        with wall.memory_file("") as words:
+        with os.fdopen(os.memfd_create("words"), "rb") as log:
+            words = log.fileno()
             request = {"kernel": None, "wall": _wall_options(self._settings), "limits": {}}
             said, _fds = self._request(request, [words] * 8)
             if said.get("status") == 0:

@@ -2,12 +2,11 @@
 
 Memory is held by a control group where the kit may make one (started by root): the system then kills
 what goes over, whatever kind of memory it is. Elsewhere the watchdog adds up what it sees a few times
-a second: private and shared memory of every process with its page tables, every memfd that one of
-them holds, mapped or not, and what the box's sockets can hold at most. A process
-that hides its descriptors (a system's own programs can, by being unreadable) counts as too much.
-What is neither mapped nor held (a memfd on its way through a socket) it cannot see.
+a second: private and shared memory of every process with its page tables, and what the box's sockets
+can hold at most. Memory without a process, which it could not see (memfds, System V's), the filter
+of system calls refuses to make; the tmpfs folders have sizes of their own.
 Between two looks a box can overshoot by what it can write in that time, some hundred MiB at worst;
-the tmpfs folders have sizes of their own, and each process has its own hard limits besides.
+each process has its own hard limits besides.
 """
 
 from __future__ import annotations
@@ -105,7 +104,7 @@ class Watchdog:
 
     def _over_memory(self) -> bool:
         allowed = self._settings.memory_mib * _MIB
-        unmapped = self._memfd_bytes() + self._socket_bytes()
+        unmapped = self._socket_bytes()
         if self._resident_bytes() - self._baseline + unmapped <= allowed:
             return False
         # Processes that the student forked share pages: count those once before calling it too much.
@@ -123,11 +122,19 @@ class Watchdog:
         return sum(len(_threads_of(pid)) for pid in self._processes())
 
     def _resident_bytes(self) -> int:
-        return 1024 * self._kib_of_all("status", ("RssAnon:", "RssShmem:", "VmPTE:"))
+        return sum(self._resident_of(pid) for pid in self._processes())
 
     def _proportional_bytes(self) -> int:
-        tables = self._kib_of_all("status", ("VmPTE:",))
-        return 1024 * (tables + self._kib_of_all("smaps_rollup", ("Pss_Anon:", "Pss_Shmem:")))
+        total = 0
+        for pid in self._processes():
+            own = _bytes_of(pid, "smaps_rollup", ("Pss_Anon:", "Pss_Shmem:"))
+            # A process can hide these figures; then all that it shares counts as its own.
+            total += own + _bytes_of(pid, "status", ("VmPTE:",)) if own else self._resident_of(pid)
+        return total
+
+    @staticmethod
+    def _resident_of(pid: int) -> int:
+        return _bytes_of(pid, "status", ("RssAnon:", "RssShmem:", "VmPTE:"))
 
     def _socket_bytes(self) -> int:
         """What the buffers of the box's sockets can hold: no process's memory, and told nowhere."""
@@ -140,32 +147,6 @@ class Watchdog:
                 used = Path(f"/proc/{pid}/net/sockstat").read_text().split()[2]  # "sockets: used 5"
                 return int(used) * 2 * _send_buffer_bytes()
         return 0
-
-    def _kib_of_all(self, file: str, names: tuple[str, ...]) -> int:
-        # Of a process whose first thread has ended, only the others still tell.
-        return sum(
-            next(
-                filter(None, (_kib_of(f"{thread}/{file}", names) for thread in _threads_of(pid))), 0
-            )
-            for pid in self._processes()
-        )
-
-    def _memfd_bytes(self) -> int:
-        sizes: dict[tuple[object, int], int] = {}
-        for thread in (thread for pid in self._processes() for thread in _threads_of(pid)):
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                try:
-                    entries = list(Path(f"{thread}/fd").iterdir())
-                except PermissionError:
-                    if _has_memory(thread):
-                        sizes[thread, 0] = 2**62
-                    continue
-                for entry in entries:
-                    with contextlib.suppress(OSError):
-                        if str(entry.readlink()).startswith("/memfd:"):
-                            status = entry.stat()
-                            sizes[status.st_dev, status.st_ino] = status.st_blocks * 512
-        return sum(sizes.values())
 
     def _cpu_s(self) -> float:
         ticks = 0
@@ -182,6 +163,13 @@ def _send_buffer_bytes() -> int:
     return int(Path("/proc/sys/net/core/wmem_default").read_text())
 
 
+def _bytes_of(pid: int, file: str, names: tuple[str, ...]) -> int:
+    """The sum of some figures of a process."""
+    # Of one whose first thread has ended, only the other threads still tell.
+    told = (_kib_of(f"{thread}/{file}", names) for thread in _threads_of(pid))
+    return 1024 * next(filter(None, told), 0)
+
+
 def _kib_of(path: str, names: tuple[str, ...]) -> int:
     total = 0
     with contextlib.suppress(OSError, ValueError, IndexError):
@@ -196,14 +184,6 @@ def _threads_of(pid: int) -> list[str]:
     with contextlib.suppress(OSError):
         return [f"/proc/{pid}/task/{tid}" for tid in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208
     return []
-
-
-def _has_memory(thread: str) -> bool:
-    """Whether a thread has memory still: one that is ending has none, and hides everything."""
-    with contextlib.suppress(OSError, IndexError):
-        fields = Path(f"{thread}/stat").read_text().rpartition(")")[2].split()
-        return fields[20] != "0"  # vsize; the fields count from the third, the state
-    return False
 
 
 class MemoryGroup:

@@ -92,18 +92,17 @@ IN_A_CELL = [
     Disruption("heap", "kept = []\nwhile True: kept.append(bytearray(2**24))", ("memory", "MemoryError")),
     Disruption("tensors", "import torch\nkept = [torch.ones(2**22) for _ in range(10**4)]", ("memory",)),
     Disruption(
-        "memfds",
+        "memfds",  # no process's memory, and on their way through a socket no process's descriptor
         """
-        import os
-        kept = []
-        try:
-            while len(kept) < 200:
-                kept.append(os.memfd_create("x"))
-                for _ in range(16): os.write(kept[-1], bytes(2**20))
-        finally:
-            print("filled", len(kept))
+        import os, socket
+        ends = socket.socketpair()
+        for number in range(200):
+            kept = os.memfd_create("x")
+            for _ in range(16): os.write(kept, bytes(2**20))
+            socket.send_fds(ends[0], [b"x"], [kept])
+            os.close(kept)
         """,
-        ("memory", "filled"),
+        ("PermissionError",),
     ),
     Disruption(
         "shared_mappings",
@@ -287,10 +286,9 @@ print("sent")
         """
         import ctypes, os
         ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
-        kept = []
-        while len(kept) < 100:
-            kept.append(os.memfd_create("x"))
-            for _ in range(16): os.write(kept[-1], bytes(2**20))
+        import mmap
+        kept = [mmap.mmap(-1, 2**24) for _ in range(100)]
+        for part in kept: part.write(b"x" * 2**24)
         import time
         time.sleep(1)
         """,
@@ -352,7 +350,7 @@ print("sent")
 EATS_MEMORY = [
     attack
     for attack in IN_A_CELL
-    if attack.name in ("heap", "memfds", "shared_mappings", "memory_of_many_processes")
+    if attack.name in ("heap", "shared_mappings", "memory_of_many_processes")
     or attack.name in ("hides_from_the_watchdog", "memory_of_a_process_without_its_first_thread")
     or attack.name in ("memory_in_sockets", "memory_of_page_tables")
 ]
@@ -373,14 +371,13 @@ IN_A_PROBE = [
     Disruption(
         "answers_with_sparse_gigabytes",
         """
-        import array, box_probe, fcntl, json, os, socket
+        import array, box_probe, json, os, socket
         def serve():
             number = json.loads(box_probe._wire.recvmsg(65536, 1000)[0])["id"]
             for size in (2**30, 2**26 - 4096, 2**26 - 4096):
-                fd = os.memfd_create("x", os.MFD_ALLOW_SEALING)
+                fd = os.open("/dev/shm", os.O_TMPFILE | os.O_RDWR, 0o600)
                 try: os.ftruncate(fd, size)
                 except OSError: continue
-                fcntl.fcntl(fd, fcntl.F_ADD_SEALS, 15)
                 rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
                 box_probe._wire.sendmsg([json.dumps({"id": number}).encode()], rights)
         box_probe.serve = serve

@@ -18,20 +18,17 @@ from autograder.grading import Student
 from autograder.sandbox import BoxSettings, open_box
 
 TOOLS = '''
-import array, fcntl, json, os, socket, struct, sys, threading, time
+import array, json, os, socket, struct, sys, threading, time
 
 probe = sys.modules["box_probe"]
 wire = probe._wire
-SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
-def memfd(content=b"", seals=SEALS, size=None):
-    fd = os.memfd_create("forged", os.MFD_ALLOW_SEALING)
+def file(content=b"", size=None):
+    fd = os.open("/dev/shm", os.O_TMPFILE | os.O_RDWR, 0o600)
     os.write(fd, content)
     if size is not None:
         os.truncate(fd, size)
-    if seals:
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
     return fd
 
 
@@ -86,32 +83,32 @@ ATTACKS = {
     "empty_packet": "send(b''); end()",
     "empty_packets_and_a_reply": "[send(b'') for _ in range(3)]",
     "nested_json": "send(b'[' * 4000); end()",
-    "json_list": "send(b'[1]', memfd(reply(ended='returned', value=1))); end()",
+    "json_list": "send(b'[1]', file(reply(ended='returned', value=1))); end()",
     "long_number": "send(b'1' * 4000); end()",
     "no_descriptor": "send(header()); end()",
-    "many_descriptors": "send(header(), *[memfd() for _ in range(8)]); end()",
-    "very_many_descriptors": "send(header(), *[memfd() for _ in range(200)]); end()",
+    "many_descriptors": "send(header(), *[file() for _ in range(8)]); end()",
+    "very_many_descriptors": "send(header(), *[file() for _ in range(200)]); end()",
     "a_pipe": "send(header(), os.pipe()[0]); end()",
     "a_socket": "send(header(), socket.socketpair()[0].detach()); end()",
     "a_folder": "send(header(), os.open('/', os.O_RDONLY)); end()",
     "a_device": "send(header(), os.open('/dev/zero', os.O_RDONLY)); end()",
     "a_file": "open('f', 'w').close(); send(header(), os.open('f', os.O_RDONLY)); end()",
     "write_only": "open('g', 'w').write('x'); send(header(), os.open('g', os.O_WRONLY)); end()",
-    "unsealed": "send(header(), memfd(reply(ended='returned', value=1), seals=0)); end()",
-    "half_sealed": "send(header(), memfd(reply(value=1), seals=fcntl.F_SEAL_GROW)); end()",
-    "empty": "send(header(), memfd()); end()",
-    "huge": "send(header(), memfd(size=2**29)); end()",
-    "no_message": "send(header(), memfd(os.urandom(5000))); end()",
-    "deep_message": "send(header(), memfd(message(b'[' * 50_000))); end()",
-    "large_json": "send(header(), memfd(message(b'[' + b'[],' * 10_000_000 + b'0]'))); end()",
-    "pickle": "import pickle; send(header(), memfd(pickle.dumps(print))); end()",
-    "no_answer_kind": "send(header(), memfd(message([1, 2]))); end()",
-    "odd_end": "send(header(), memfd(reply(ended='won'))); end()",
-    "end_is_a_list": "send(header(), memfd(reply(ended=[1], value=1))); end()",
-    "no_value": "send(header(), memfd(reply(ended='returned'))); end()",
-    "raised_oddly": "send(header(), memfd(reply(ended='raised', kind=[1], text=None))); end()",
-    "missing_oddly": "send(header(), memfd(reply(ended='missing', name=[1]))); end()",
-    "wrong_number": "send(b'{\"id\": 999999}', memfd(reply(ended='returned', value=1))); end()",
+    "a_file_of_the_system": "send(header(), os.open('/proc/self/mem', os.O_RDONLY)); end()",
+    "cut_short": "fd = file(bytes(2**24)); send(header(), fd); os.truncate(fd, 9); end()",
+    "empty": "send(header(), file()); end()",
+    "huge": "send(header(), file(size=2**29)); end()",
+    "no_message": "send(header(), file(os.urandom(5000))); end()",
+    "deep_message": "send(header(), file(message(b'[' * 50_000))); end()",
+    "large_json": "send(header(), file(message(b'[' + b'[],' * 10_000_000 + b'0]'))); end()",
+    "pickle": "import pickle; send(header(), file(pickle.dumps(print))); end()",
+    "no_answer_kind": "send(header(), file(message([1, 2]))); end()",
+    "odd_end": "send(header(), file(reply(ended='won'))); end()",
+    "end_is_a_list": "send(header(), file(reply(ended=[1], value=1))); end()",
+    "no_value": "send(header(), file(reply(ended='returned'))); end()",
+    "raised_oddly": "send(header(), file(reply(ended='raised', kind=[1], text=None))); end()",
+    "missing_oddly": "send(header(), file(reply(ended='missing', name=[1]))); end()",
+    "wrong_number": "send(b'{\"id\": 999999}', file(reply(ended='returned', value=1))); end()",
     "closes_the_wire": "wire.close()",
     "closes_the_wire_with_a_question_in_it": "os.close(wire.detach())",
     "shuts_the_wire_down": "wire.shutdown(socket.SHUT_RDWR)",
@@ -150,7 +147,7 @@ ATTACKS = {
     "patched_probe": "probe.serve = lambda: None",
     "patched_codec": "sys.modules['plain_data'].dumps = lambda value: b'no message'",
     "no_kernel_sockets": "[os.close(n) for n in range(3, 60) if n not in (wire.fileno(),)]",
-    "half_characters": "send(header(), memfd(message(b'\"\\\\ud83d\"'))); end()",
+    "half_characters": "send(header(), file(message(b'\"\\\\ud83d\"'))); end()",
 }
 
 

@@ -31,7 +31,7 @@ _DENIED = {
         "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428, "move_mount": 429,
         "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433, "pidfd_getfd": 438,
         "process_madvise": 440, "mount_setattr": 442, "quotactl_fd": 443,
-        "memfd_secret": 447, "shmget": 29, "semget": 64, "msgget": 68,
+        "memfd_create": 319, "memfd_secret": 447, "shmget": 29, "semget": 64, "msgget": 68,
     },
     "aarch64": {
         "ptrace": 117, "syslog": 116, "personality": 92, "pivot_root": 41, "chroot": 51,
@@ -45,7 +45,7 @@ _DENIED = {
         "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428, "move_mount": 429,
         "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433, "pidfd_getfd": 438,
         "process_madvise": 440, "mount_setattr": 442, "quotactl_fd": 443,
-        "memfd_secret": 447, "shmget": 194, "semget": 190, "msgget": 186,
+        "memfd_create": 279, "memfd_secret": 447, "shmget": 194, "semget": 190, "msgget": 186,
     },
 }  # fmt: skip
 _ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
