@@ -20,13 +20,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from autograder.sandbox import in_flight, wall
+from autograder.sandbox.folders import new_folder
 from autograder.sandbox.settings import BoxSettings
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
@@ -123,7 +123,7 @@ class Ends:
 def new_ends() -> Iterator[Ends]:
     """Sockets for a new kernel. Theirs are closed at the end; ours too, if an exception ends it."""
     in_flight.allow_more_than_a_box()
-    folder = Path(tempfile.mkdtemp(prefix="box-"))
+    folder = new_folder("box")
     wire, their_wire = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     log = os.memfd_create("log", os.MFD_ALLOW_SEALING)
     os.ftruncate(log, _LOG_BYTES)

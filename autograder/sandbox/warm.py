@@ -18,7 +18,6 @@ import signal
 import socket
 import subprocess
 import tarfile
-import tempfile
 import threading
 from collections.abc import Mapping
 from functools import cache
@@ -27,6 +26,7 @@ from typing import Any
 
 from autograder.errors import BoxFailed
 from autograder.sandbox import in_flight, wall
+from autograder.sandbox.folders import new_folder
 from autograder.sandbox.kernel import BoxedKernel, KernelPlan, new_ends, resource_limits, start_cold
 from autograder.sandbox.settings import BoxSettings
 
@@ -100,7 +100,7 @@ class WarmProcess:
             BoxUnavailable: when the wall cannot be built here.
         """
         in_flight.allow_more_than_a_box()  # it sends kernels' pidfds
-        self.folder = Path(tempfile.mkdtemp(prefix="warm-"))  # closed to other users
+        self.folder = new_folder("warm")
         self._owner, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with theirs:
@@ -137,7 +137,8 @@ class WarmProcess:
 
     @property
     def alive(self) -> bool:
-        return self._process.poll() is None
+        """Whether it runs, and can still be reached: somebody may have emptied the temporary folder."""
+        return self._process.poll() is None and (self.folder / _SOCKET).exists()
 
     def close(self) -> None:
         """End it, and every kernel that was forked from it."""

@@ -199,7 +199,7 @@ class MemoryGroup:
         roots = _writable_groups()
         if not roots or not settings.control_groups:
             return None
-        name = f"autograder-box-{os.getpid()}-{processes[0]}"
+        name = f"{_GROUP}{os.getpid()}-{processes[0]}"
         folders = []
         limit = str(settings.memory_mib * _MIB)
         wanted = {
@@ -249,11 +249,24 @@ class MemoryGroup:
                     time.sleep(0.02)
 
 
+_GROUP = "autograder-box-"
 _EVENTS = ("memory.events", "memory.oom_control")
 
 
 @cache
 def _writable_groups() -> list[Path]:
+    """The folders in which groups can be made, without those that killed graders left in them."""
+    roots = _group_roots()
+    for root in roots:
+        for left in root.glob(f"{_GROUP}*"):
+            grader = left.name.removeprefix(_GROUP).partition("-")[0]
+            if not Path("/proc", grader).exists():
+                with contextlib.suppress(OSError):  # the system removes none that is in use
+                    left.rmdir()
+    return roots
+
+
+def _group_roots() -> list[Path]:
     """The folders in which groups for memory, processes and processor time can be made.
 
     None where memory cannot be limited. A group of its own gives a box no more of the processor than

@@ -437,7 +437,7 @@ def _traces() -> set[str]:
         for name in names
         if name.startswith(f"autograder-box-{os.getpid()}-")
     }
-    folders = {str(path) for path in Path(tempfile.gettempdir()).glob("box-*")}
+    folders = {str(path) for path in Path(tempfile.gettempdir()).rglob("box-*")}
     return children | mounts | groups | folders | descriptors
 
 

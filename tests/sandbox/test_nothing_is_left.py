@@ -11,13 +11,14 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from autograder.errors import BoxFailed, BoxUnavailable
-from autograder.sandbox import BoxSettings, check_wall, open_box, wall, warm
+from autograder.sandbox import BoxSettings, check_wall, folders, open_box, wall, warm
 from autograder.sandbox.kernel import KernelPlan
 
 LIGHT = ["ipykernel.kernelapp", "ipykernel.ipkernel", "IPython"]
@@ -34,11 +35,16 @@ def descendants() -> set[int]:
     return {child.pid for child in psutil.Process().children(recursive=True)}
 
 
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A temporary folder of the test's own, with a path that is short enough for sockets."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("warm", [True, False], ids=["warm", "cold"])
-def test_a_closed_box_leaves_no_process_and_no_folder(
-    warm: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_a_closed_box_leaves_no_process_and_no_folder(warm: bool, short: Path) -> None:
     settings = BoxSettings(warm=warm, warm_imports=LIGHT)
     with open_box(settings, ["1"]) as box:  # the warm process stays for the next box
         box.run_cells()
@@ -46,12 +52,12 @@ def test_a_closed_box_leaves_no_process_and_no_folder(
     with open_box(settings, [BUSY]) as box:
         assert box.run_cells()[0].status == "ok"
         assert len(descendants() - before) >= 4
-        assert list(tmp_path.glob("box-*"))
+        assert list(short.rglob("box-*"))
     gone_by = time.monotonic() + 20
     while descendants() - before and time.monotonic() < gone_by:
         time.sleep(0.05)
     assert descendants() - before == set()
-    assert list(tmp_path.glob("box-*")) == []
+    assert list(short.rglob("box-*")) == []
     assert open_descriptors() <= descriptors
 
 
@@ -68,13 +74,13 @@ with open_box(settings, [{busy!r}]) as box:
 
 
 @pytest.mark.parametrize("form", ["warm", "cold"])
-def test_a_killed_grader_takes_its_boxes_with_it(form: str, tmp_path: Path) -> None:
+def test_a_killed_grader_takes_its_boxes_with_it(form: str, short: Path) -> None:
     code = GRADER.format(light=LIGHT, busy=BUSY)
     grader = subprocess.Popen(
         [sys.executable, "-c", code, form],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "TMPDIR": str(short)},
     )
     assert grader.stdout is not None
     assert grader.stdin is not None
@@ -87,6 +93,37 @@ def test_a_killed_grader_takes_its_boxes_with_it(form: str, tmp_path: Path) -> N
     grader.stdin.close()
     grader.stdout.close()
     assert alive == []
+    # What only a living process could have removed, the next one does; and leaves its neighbour's.
+    assert len(list(short.glob("*"))) == 1
+    neighbour = folders.new_folder("box").parent
+    assert set(short.glob("*")) == {neighbour}
+    assert folders.sweep() == []
+    assert neighbour.is_dir()
+
+
+def test_a_folder_that_another_user_made_to_look_like_ours_is_left(
+    tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "target"
+    (target / "kept").mkdir(parents=True)
+    (short / "autograder-run-link").symlink_to(target)
+    foreign = short / "autograder-run-foreign"
+    foreign.mkdir()
+    with monkeypatch.context() as somebody_else:
+        somebody_else.setattr(os, "geteuid", lambda: foreign.stat().st_uid + 1)
+        assert folders.sweep() == []
+    assert folders.sweep() == [foreign]
+    assert (target / "kept").is_dir()
+
+
+def test_a_temporary_folder_too_deep_for_sockets_is_named(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = short / ("d" * 80)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with pytest.raises(BoxUnavailable, match="too long for sockets.*TMPDIR"):
+        folders.new_folder("box")
 
 
 def test_a_box_that_was_never_run_leaves_nothing(tmp_path: Path) -> None:

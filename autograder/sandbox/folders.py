@@ -1,0 +1,92 @@
+"""Where the sockets of boxes lie: one folder for each process of ours, closed to other users.
+
+A process holds a lock on its folder, which the system takes back when it ends in whatever way. So what
+a killed grader left behind is told from what is in use, and the next grader removes it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import fcntl
+import itertools
+import os
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+
+from autograder.errors import BoxUnavailable
+
+_PREFIX = "autograder-run-"
+_LONGEST = 107  # bytes of a socket's path, by unix(7)
+_BELOW = len("/autograder-run-12345678/warm-123456/kernel-1")
+
+_held: dict[tuple[int, str], tuple[Path, int]] = {}  # by process and temporary folder
+_numbers = itertools.count()
+_lock = threading.Lock()
+
+
+def new_folder(name: str) -> Path:
+    """An empty folder in this process's own, with a number after its name; whoever asked removes it.
+
+    Raises:
+        BoxUnavailable: when the temporary folder's path is too long for a socket in it.
+    """
+    with _lock:
+        key = (os.getpid(), tempfile.gettempdir())
+        if key not in _held or not _held[key][0].is_dir():
+            if len(os.fsencode(key[1])) + _BELOW > _LONGEST:
+                raise BoxUnavailable(
+                    f"The path of the temporary folder, {key[1]}, is too long for sockets: it may have "
+                    f"{_LONGEST - _BELOW} characters. Set TMPDIR to a shorter one, such as /tmp."
+                )
+            _held[key] = _hold_one()
+            sweep()
+        folder = _held[key][0] / f"{name}-{next(_numbers)}"
+        folder.mkdir(mode=0o700)
+        return folder
+
+
+def sweep() -> list[Path]:
+    """Remove this user's folders whose process has ended, and say which."""
+    gone = []
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if folder.lstat().st_uid != os.geteuid() or not folder.is_dir() or folder.is_symlink():
+                continue
+            held = _take(folder)
+            if held is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(held)
+                gone.append(folder)
+    return gone
+
+
+def _hold_one() -> tuple[Path, int]:
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        held = _take(folder)
+        # Another process may have swept it in the moment before it was locked.
+        if held is not None:
+            if folder.is_dir():
+                return folder, held
+            os.close(held)
+
+
+def _take(folder: Path) -> int | None:
+    """A descriptor that holds the folder's lock; None when a process holds it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+@atexit.register
+def _remove_own() -> None:
+    for (process, _place), (folder, _descriptor) in _held.items():
+        if process == os.getpid():
+            shutil.rmtree(folder, ignore_errors=True)
