@@ -14,6 +14,7 @@ from autograder.course import find_course, load_course
 from autograder.course.course import CourseSettings
 from autograder.errors import KitError
 from autograder.sandbox import BoxSettings, check_wall, warm
+from autograder.sandbox.gpu import find_gpu
 
 _PACKAGES = ("torch", "torchvision", "nbgrader", "ipykernel", "pytest", "safetensors")
 
@@ -44,7 +45,6 @@ def examine(folder: Path) -> Iterator[Finding]:
         yield _kernels()
     free_gib = shutil.disk_usage(folder).free / 2**30
     yield Finding("disk", free_gib > 2, f"{free_gib:.0f} GiB free (2 GiB are needed for a class)")
-    yield _gpu()
     yield from _examine_course(folder)
 
 
@@ -56,12 +56,22 @@ def _kernels() -> Finding:
     return Finding("kernels", True, text)
 
 
-def _gpu() -> Finding:
+def _gpu(settings: BoxSettings) -> Finding:
     import torch
 
-    if torch.cuda.is_available():
-        return Finding("GPU", True, torch.cuda.get_device_name(0))
-    return Finding("GPU", True, "none; hand-ins are graded on the CPU, in the short size")
+    if settings.gpu is None:
+        if not torch.cuda.is_available():
+            return Finding("GPU", True, "none; hand-ins are graded on the CPU, in the short size")
+        name = torch.cuda.get_device_name(0)
+        text = f"{name}, which no box uses: hand-ins are graded on the CPU (see c.BoxSettings.gpu)"
+        return Finding("GPU", True, text)
+    try:
+        gpu = find_gpu(settings.gpu)
+        check_wall(settings.gpu)
+    except KitError as error:
+        return Finding("GPU", False, str(error))
+    share = f"a box may hold {settings.gpu_memory_mib} of {gpu.memory_mib} MiB"
+    return Finding("GPU", settings.gpu_memory_mib <= gpu.memory_mib, f"{gpu.name}; {share}")
 
 
 def _examine_course(folder: Path) -> Iterator[Finding]:
@@ -74,6 +84,7 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
         yield Finding("course", False, str(error))
         return
     yield Finding("course", True, str(course.root))
+    yield _gpu(BoxSettings(config=course.config))
     for assignment in course.assignments():
         try:
             sources = course.notebooks(assignment)

@@ -29,7 +29,7 @@ from autograder.engine.records import (
 )
 from autograder.engine.service import judge_service
 from autograder.errors import KitError
-from autograder.sandbox import check_wall
+from autograder.sandbox import BoxSettings, check_wall
 from autograder.scorecard import NotebookCard, Scorecard, merge
 
 log = logging.getLogger("autograder")
@@ -81,7 +81,7 @@ def grade_class(
             another run is grading this course.
         Stopped: when `stopping` said so. What was judged by then is kept.
     """
-    check_wall()
+    check_wall(BoxSettings(config=course.config).gpu)
     sources = course.notebooks(assignment)
     gradebook.check_released(course, assignment, sources)
     students = course.students(assignment, pattern)
@@ -232,7 +232,7 @@ def score_path(course: Course, assignment: str, path: Path, student: str) -> Sco
     Raises:
         KitError: when the path does not exist or the notebook is none of the assignment's.
     """
-    check_wall()
+    check_wall(BoxSettings(config=course.config).gpu)
     from autograder.engine.judge import not_handed_in
 
     sources = course.notebooks(assignment)

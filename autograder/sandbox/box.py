@@ -241,6 +241,7 @@ def limit_behind(kind: str, text: str) -> LimitHit | None:
     for limit, kinds, words in (
         ("memory_mib", ("MemoryError",), ""),
         ("memory_mib", ("RuntimeError", "OSError"), "allocate memory"),
+        ("gpu_memory_mib", ("OutOfMemoryError",), "CUDA out of memory"),
         ("disk_mib", ("OSError",), "[Errno 28]"),
         ("disk_mib", ("OSError",), "[Errno 27]"),
         ("open_files", ("OSError",), "[Errno 24]"),

@@ -31,6 +31,7 @@ from autograder.sandbox.settings import BoxSettings
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 BASELINE_MIB = 1024  # private memory that an idle kernel with torch maps without using it
+_CUDA_MIB = 8192  # what CUDA's own libraries map besides, generously; not its memory on the GPU
 _LOG_BYTES = 2**16
 
 
@@ -45,10 +46,14 @@ class KernelPlan:
     graded: bool = True  # whether its environment says that it is being graded
     seed: int = 0  # of its random number generators
 
-    def options(self, key: str) -> dict[str, Any]:
+    def options(self, key: str, settings: BoxSettings) -> dict[str, Any]:
         """What `box_kernel.run_kernel` is told, besides the descriptors."""
-        environment = {"AUTOGRADER_BOX": "1"} if self.graded else {}
-        return {"key": key, "seed": self.seed, "environment": environment}
+        return {
+            "key": key,
+            "seed": self.seed,
+            "environment": {"AUTOGRADER_BOX": "1"} if self.graded else {},
+            "gpu_bytes": None if settings.gpu is None else settings.gpu_memory_mib * 2**20,
+        }
 
 
 @dataclass
@@ -150,8 +155,9 @@ def new_ends() -> Iterator[Ends]:
 def resource_limits(settings: BoxSettings) -> dict[str, int]:
     """Limits of the kernel's processes, by the names of the module `resource`."""
     mib = 2**20
+    baseline_mib = BASELINE_MIB + (0 if settings.gpu is None else _CUDA_MIB)
     return {
-        "RLIMIT_DATA": (settings.memory_mib + BASELINE_MIB) * mib,
+        "RLIMIT_DATA": (settings.memory_mib + baseline_mib) * mib,
         "RLIMIT_FSIZE": settings.disk_mib * mib,
         # Counted by user: an ordinary user's boxes share one count, which only keeps a fork bomb from
         # outrunning the watchdog, and which siblings must not run into.
@@ -175,7 +181,7 @@ def start_cold(settings: BoxSettings, plan: KernelPlan) -> BoxedKernel:
             inherited.append(fd)
             layout.add_file(fd, name)
         options = {
-            **plan.options(ends.key),
+            **plan.options(ends.key, settings),
             "fds": {
                 name: listener.fileno()
                 for name, listener in zip(CHANNELS, ends.listeners, strict=True)

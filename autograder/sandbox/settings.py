@@ -96,6 +96,18 @@ class BoxSettings(Configurable):
         help="Modules that the warm process imports once for all kernels. They must not start threads, "
         "touch a GPU or look for a running IPython (as matplotlib's inline backend does).",
     ).tag(config=True)
+    gpu = Integer(
+        None,
+        allow_none=True,
+        help="The number of the GPU that boxes may use, as nvidia-smi counts them. Without one no box "
+        "sees a GPU, and hand-ins are graded on the CPU, in the short size.",
+    ).tag(config=True)
+    gpu_memory_mib = Integer(
+        16384,
+        help="Memory of the GPU that a box may hold, with the 500 MiB or so that CUDA takes for itself. "
+        "A VGG16 with gradients, Adam and a batch of 32 images of 224x224 needs about half. Time on "
+        "the GPU is bounded by the wall times above: what runs there ends with its kernel.",
+    ).tag(config=True)
     user_id = Integer(
         64000,
         help="Started by root, students' code runs as this unprivileged user and group id "

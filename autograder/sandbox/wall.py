@@ -29,6 +29,7 @@ from pathlib import Path
 
 from autograder import plain_data
 from autograder.errors import BoxUnavailable
+from autograder.sandbox.gpu import find_gpu
 from autograder.sandbox.settings import BoxSettings
 
 GUEST = Path(__file__).parent / "guest"
@@ -98,6 +99,8 @@ class WallLayout:
         command += [*_system_binds(), "--proc", "/proc", "--dev", "/dev"]
         for folder in ("/dev/shm", "/tmp", WORK):
             command += ["--perms", "1777", "--size", size, "--tmpfs", folder]
+        if self._settings.gpu is not None:
+            command += find_gpu(self._settings.gpu).binds()
         command += _python_binds()
         for path, fd in self._texts.items():
             command += ["--perms", "0444", "--ro-bind-data", str(fd), path]
@@ -146,8 +149,11 @@ def _pyvenv_text() -> str:
 
 
 @cache
-def check_wall() -> str:
+def check_wall(gpu: int | None = None) -> str:
     """Build the wall once around a trivial program.
+
+    Args:
+        gpu: as `BoxSettings.gpu`.
 
     Returns:
         a sentence that says which form of the wall is used.
@@ -155,7 +161,7 @@ def check_wall() -> str:
     Raises:
         BoxUnavailable: when it cannot be built here; the message names the repair.
     """
-    layout = WallLayout(BoxSettings(), data=None)
+    layout = WallLayout(BoxSettings(gpu=gpu), data=None)
     with contextlib.ExitStack() as stack:
         inherited = layout.open_files(stack)
         probe = "import os; print(os.getuid(), os.path.exists('/box/box_boot.py'))"

@@ -166,7 +166,7 @@ class WarmLink:
         """
         with new_ends() as ends, wall.memory_file(_tar(plan.files)) as files:
             request = {
-                "kernel": plan.options(ends.key),
+                "kernel": plan.options(ends.key, settings),
                 "wall": _wall_options(settings),
                 "limits": resource_limits(settings),
             }
@@ -244,7 +244,8 @@ _starting = threading.RLock()
 
 
 def _key(settings: BoxSettings, data: Path | None) -> tuple[object, ...]:
-    return (os.getpid(), data, settings.threads, settings.disk_mib, tuple(settings.warm_imports))
+    built = (settings.threads, settings.disk_mib, settings.gpu)
+    return (os.getpid(), data, *built, tuple(settings.warm_imports))
 
 
 def _own(settings: BoxSettings, data: Path | None) -> WarmProcess:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from autograder.sandbox.gpu import find_gpu
 from autograder.sandbox.settings import BoxSettings
 
 LOOK_EVERY_S = 0.1
@@ -43,6 +44,7 @@ class Watchdog:
         # Pages that the box shares with the warm process are not its own.
         self._baseline = self._resident_bytes()
         self._own_baseline = 0 if self._group else self._proportional_bytes()
+        self._gpu = None if settings.gpu is None else find_gpu(settings.gpu)
         self._next_look = 0.0
         self._cell_started_s = 0.0
         self._used_s = 0.0
@@ -86,6 +88,9 @@ class Watchdog:
         if self._group is None and self._threads() > limits.processes:
             text = f"it had more than {limits.processes} processes and threads"
             return Excess("processes", text)
+        if self._gpu is not None and self._gpu.held_mib(self._processes()) > limits.gpu_memory_mib:
+            text = f"it held more than {limits.gpu_memory_mib} MiB of the GPU's memory"
+            return Excess("gpu_memory_mib", text)
         return None
 
     def after_death(self) -> Excess | None:

@@ -351,7 +351,7 @@ def test_without_a_box_nothing_is_graded(
 ) -> None:
     from autograder.engine import grade
 
-    def no_wall() -> str:
+    def no_wall(_gpu: int | None) -> str:
         raise KitError("no wall")
 
     monkeypatch.setattr(grade, "check_wall", no_wall)

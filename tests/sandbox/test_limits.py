@@ -362,3 +362,10 @@ def test_a_kernel_that_waits_for_a_processor_is_seen() -> None:
         assert [run.status for run in runs] == ["ok", "ok"], runs
         assert box._driver is not None
         assert box._driver._watchdog.waited_s() > 0.1
+
+
+def test_a_box_is_the_first_to_go_when_the_machine_is_short_of_memory(
+    box_and_peak: tuple[Box, float],
+) -> None:
+    source = "def get():\n    return open('/proc/self/oom_score_adj').read()"
+    assert box_and_peak[0].ask(source, "get", {}, {}) == "1000\n"

@@ -122,7 +122,7 @@ def test_a_temporary_folder_too_deep_for_sockets_is_named(
     deep = short / ("d" * 80)
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
-    with pytest.raises(BoxUnavailable, match="too long for sockets.*TMPDIR"):
+    with pytest.raises(BoxUnavailable, match=r"too long for sockets.*TMPDIR"):
         folders.new_folder("box")
 
 

@@ -6,9 +6,11 @@ host share no folder and the student's code can put nothing where the host conne
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import sys
+from pathlib import Path
 from typing import Any
 
 _PORTS = {1: "shell", 2: "iopub", 3: "stdin", 4: "control", 5: "hb"}
@@ -22,13 +24,16 @@ def set_limits(limits: dict[str, int]) -> None:
         if hard != resource.RLIM_INFINITY:
             value = min(value, hard)
         resource.setrlimit(number, (value, value))
+    with contextlib.suppress(OSError):  # of all processes, the first to go when memory is short
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def run_kernel(options: dict[str, Any]) -> None:
     """Run the kernel until it is killed.
 
     Args:
-        options: `fds` (channel to descriptor), `wire`, `key`, `seed`, `environment`.
+        options: `fds` (channel to descriptor), `wire`, `key`, `seed`, `environment`, and `gpu_bytes`:
+            what torch may allocate on the GPU, or None where there is none.
     """
     import box_probe
 
@@ -36,6 +41,8 @@ def run_kernel(options: dict[str, Any]) -> None:
     _use_inherited_sockets(options["fds"])
     box_probe.open_wire(options["wire"])
     _seed(options["seed"])
+    if options["gpu_bytes"] is not None:
+        limit_gpu(options["gpu_bytes"])
     sys.path[0] = ""  # as in an ordinary kernel: the working folder first
 
     from ipykernel.kernelapp import IPKernelApp
@@ -59,6 +66,20 @@ def run_kernel(options: dict[str, Any]) -> None:
     app.initialize([])
     _connect_figures()
     app.start()
+
+
+def limit_gpu(most: int) -> None:
+    """Have torch raise its own OutOfMemoryError before the box is stopped for its GPU memory.
+
+    It starts CUDA no earlier than the notebook does: that takes a second, and memory of the GPU.
+    """
+    import torch
+
+    def limit() -> None:
+        total = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, most / total), 0)
+
+    torch.cuda._lazy_call(limit)  # type: ignore[no-untyped-call]
 
 
 def _use_inherited_sockets(fds: dict[str, int]) -> None:
