@@ -128,6 +128,11 @@ def _lean(found: dict[str, Any]) -> dict[str, Any]:
     if "cell_type" not in found or "grade_id" in found:  # nbgrader's metadata has both
         return found
     cell = {key: found[key] for key in _KEPT & found.keys()}
+    for key in ("source", "input"):
+        # Files hold lists of lines, of which nbformat converts no older format.
+        lines = cell.get(key)
+        if isinstance(lines, list) and all(isinstance(line, str) for line in lines):
+            cell[key] = "".join(lines)
     if "outputs" in found:
         cell["outputs"] = []
     about = found.get("metadata")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import BadReply, BoxFailed, LimitHit, NameMissing, StudentRaised
-from autograder.sandbox.driver import Dead, Driver, Executed
+from autograder.sandbox.driver import Dead, Driver
 from autograder.sandbox.kernel import KernelPlan
 from autograder.sandbox.settings import BoxSettings
 from autograder.sandbox.warm import start_kernel
@@ -49,13 +49,12 @@ class Box:
         self._plan = plan
         self._driver: Driver | None = None
         self._starts = 0
-        self._deadline = 0.0
+        self._used_s = 0.0  # by cells and probes; not by what the grader does in between
         self.runs: list[CellRun] = []
 
     def run_cells(self) -> list[CellRun]:
         """Run every cell in order; what a cell does to the kernel costs only that cell."""
         self._start()
-        self._deadline = time.monotonic() + self._settings.notebook_wall_s
         for source in self._cells:
             self.runs.append(self._run_cell(source))
         return self.runs
@@ -68,7 +67,8 @@ class Box:
         wall_s = self._time_for(self._settings.probe_wall_s)
         request = {"source": source, "function": function, "names": names}
         try:
-            reply = self._driver.ask(request, data, wall_s)
+            with self._clock(self._driver):
+                reply = self._driver.ask(request, data, wall_s)
         except Dead as error:
             self._drop()
             raise self._limit(error, "probe_wall_s", wall_s, _IN_CHECK) from None
@@ -125,7 +125,8 @@ class Box:
         assert self._driver is not None
         try:
             wall_s = self._time_for(self._settings.cell_wall_s)
-            done = self._driver.execute(source, wall_s)
+            with self._clock(self._driver):
+                done = self._driver.execute(source, wall_s)
         except LimitHit as hit:
             return CellRun("skipped", message=str(hit), limit=hit.limit)
         except Dead as error:
@@ -160,31 +161,37 @@ class Box:
                 f"Your notebook killed or hung its kernel more than {self._settings.restarts} times; "
                 "what comes after that was not run.",
             )
-        started = time.monotonic()
         self._start()
-        self._deadline += time.monotonic() - started  # our own start is not the student's time
         assert self._driver is not None
         for source, run in zip(self._cells, list(self.runs), strict=False):
             if run.status == "limit":
                 continue
             try:
-                replayed: Executed = self._driver.execute(
-                    source, self._time_for(self._settings.cell_wall_s)
-                )
+                wall_s = self._time_for(self._settings.cell_wall_s)
+                with self._clock(self._driver):
+                    self._driver.execute(source, wall_s)
             except (Dead, LimitHit):
                 self._drop()
                 raise LimitHit(
                     "restarts", "Your notebook's kernel died, and its cells could not be run again."
                 ) from None
-            del replayed
 
     def _drop(self) -> None:
         if self._driver is not None:
             driver, self._driver = self._driver, None
             driver.close()
 
+    @contextlib.contextmanager
+    def _clock(self, driver: Driver) -> Iterator[None]:
+        """Count what a cell or a probe takes of the notebook's time, without waiting for a processor."""
+        started_s, waited_s = time.monotonic(), driver.waited_s
+        try:
+            yield
+        finally:
+            self._used_s += time.monotonic() - started_s - (driver.waited_s - waited_s)
+
     def _time_for(self, wall_s: float) -> float:
-        left = self._deadline - time.monotonic()
+        left = self._settings.notebook_wall_s - self._used_s
         if left <= 0:
             raise LimitHit(
                 "notebook_wall_s",

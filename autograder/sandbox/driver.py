@@ -38,7 +38,7 @@ _MAX_MESSAGE = 12 * 2**20  # one Jupyter message; a large figure is 2 MiB
 _MAX_HEADER = 2**16  # its header and its parent's, in JSON; some hundred bytes
 _INTERRUPT_GRACE_S = 3.0  # how long an interrupted cell may take to end
 _MOST_PATIENCE = 3.0  # times its limit, that a cell may wait for a busy machine besides
-_IDLE_GRACE_S = 2.0  # how long outputs may lag behind the reply that follows them
+_IDLE_GRACE_S = 5.0  # how long outputs may lag behind the reply that follows them
 _USED_UP = (
     "Some program of your user, perhaps another hand-in, has so many descriptors on their way through "
     "sockets that no answer came through. Grade again, as root: then each box has a count of its own."
@@ -76,6 +76,7 @@ class Driver:
         self._wire_open = True
         kernel.wire.setblocking(False)  # not by a flag: Python's recv_fds takes it and ignores it
         self._asked = 0
+        self.waited_s = 0.0  # for a processor, of what cells and probes were given besides
 
     def close(self) -> None:
         """Drop the connections and end the kernel with everything in its box."""
@@ -201,6 +202,7 @@ class Driver:
                 more_s = min(self._watchdog.waited_s() - waited_s, patience_s)
                 if more_s > LOOK_EVERY_S and not interrupted:
                     waited_s, patience_s = waited_s + more_s, patience_s - more_s
+                    self.waited_s += more_s
                     deadline = time.monotonic() + more_s
                     continue
                 if interrupted:

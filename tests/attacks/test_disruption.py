@@ -496,7 +496,7 @@ AT_FULL_SIZE = [
         kernel.iopub_socket.send_multipart([b"topic", b"<IDS|MSG>", bytes(2**30)])
         print("sent")
         """,
-        ("sent", "cell_wall_s", "memory"),
+        ("sent", "cut off", "cell_wall_s", "memory"),
     ),
 ]  # fmt: skip
 

@@ -231,9 +231,9 @@ def test_a_notebook_in_another_encoding_is_read(
     assert by_id(hand_in)["why"].source == "Für alle Größen."
 
 
-def old_notebook(version: int) -> dict[str, Any]:
+def old_notebook(version: int, text: str | list[str]) -> dict[str, Any]:
     cells = [
-        {"cell_type": "code", "language": "python", "input": RIGHT["double"], "outputs": []},
+        {"cell_type": "code", "language": "python", "input": text, "outputs": []},
         {"cell_type": "markdown", "source": "words"},
         {"cell_type": "heading", "level": 2, "source": "A heading"},
     ]
@@ -243,10 +243,13 @@ def old_notebook(version: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize(
+    "text", [RIGHT["double"], RIGHT["double"].splitlines(keepends=True)], ids=["text", "lines"]
+)
 def test_a_notebook_of_an_old_format_is_read(
-    version: int, tmp_path: Path, source: SourceNotebook
+    version: int, text: str | list[str], tmp_path: Path, source: SourceNotebook
 ) -> None:
-    hand_in = taken_in(tmp_path, source, old_notebook(version))
+    hand_in = taken_in(tmp_path, source, old_notebook(version, text))
     expect_whole(hand_in, source)
     assert RIGHT["double"] in hand_in.cells
 
