@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -289,6 +290,13 @@ def test_a_notebook_has_one_time_for_all_its_cells_and_probes() -> None:
         for _ in range(2):
             with pytest.raises(LimitHit, match="used up its 4 seconds"):
                 Student(box).anything()
+
+
+def test_what_the_grader_does_in_between_is_not_the_notebooks_time() -> None:
+    with open_box(settings_of(notebook_wall_s=1.5), ["def one(): return 1"]) as box:
+        box.run_cells()
+        time.sleep(1.6)
+        assert Student(box).one() == 1
 
 
 def test_a_cell_that_dies_when_it_is_replayed_ends_in_a_limit() -> None:
