@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -12,25 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.course import Course
-from autograder.course.course import digest
-from autograder.engine import gradebook
+from autograder.engine import gradebook, room, writing
 from autograder.engine.hand_ins import Intake, make_job, take_file, take_in
-from autograder.engine.inputs import judgement_key
 from autograder.engine.job import Judgement
 from autograder.engine.lock import only_run
-from autograder.engine.records import (
-    changed_answers,
-    forget,
-    is_done,
-    keep_answers,
-    load_card,
-    mark_done,
-    save_card,
-)
+from autograder.engine.records import load_card
 from autograder.engine.service import judge_service
 from autograder.errors import KitError
 from autograder.sandbox import BoxSettings, check_wall
-from autograder.scorecard import NotebookCard, Scorecard, merge
+from autograder.scorecard import Scorecard, merge
 
 log = logging.getLogger("autograder")
 
@@ -96,7 +85,7 @@ def grade_class(
         run.reasons[student] = [
             f"rename its folder: {student!r} is no id that nbgrader's pages can show"
         ]
-    with only_run(course, assignment):
+    with only_run(course, assignment), room.named(course.records), gradebook.held_open(course):
         graded = _grade_all(course, assignment, students, run, regrade, progress, stopping)
     if graded:
         from autograder.engine.thresholds import fit  # not before it is needed: imports torch
@@ -109,12 +98,6 @@ def grade_class(
             if card.reasons:
                 run.reasons[student] = card.reasons
     return run
-
-
-def _inputs(course: Course, intake: Intake) -> str:
-    """A digest of all that the marks of a hand-in depend on."""
-    keys = [judgement_key(course, job) for job in intake.jobs.values()]
-    return digest(*keys, *intake.missing)
 
 
 def _grade_all(
@@ -169,58 +152,20 @@ def _take_in(
     except Exception as error:
         log.exception("%s: the hand-in could not be read", student)
         reason = f"the hand-in could not be read: {type(error).__name__}: {error}"
-        _withdraw(course, assignment, student, reason)
+        writing.withdraw(course, assignment, student, reason)
         return None
-    if not anew and is_done(course, assignment, student, _inputs(course, intake)):
+    if not anew and writing.is_written(course, assignment, student, intake):
         run.kept.append(student)
         return None
     return intake
 
 
 def _finish(course: Course, assignment: str, student: str, intake: Intake) -> None:
-    """Marks into the gradebook, scorecards to the records; a failure of ours is this student's only."""
-    forget(course, assignment, student)
-    autograded = course.autograded(student, assignment)
     try:
-        if intake.jobs:
-            gradebook.run_nbgrader(course, assignment, student, list(intake.jobs))
-        else:
-            shutil.rmtree(autograded, ignore_errors=True)
-            gradebook.create_submission(course, assignment, student)
-        for name in intake.missing:
-            _save_missing(course, assignment, student, name)
-        kept = load_card(course, assignment, student)
-        if kept is not None and not kept.reasons:  # else the next run tries again
-            mark_done(course, assignment, student, _inputs(course, intake))
-    except Exception as error:
-        log.exception("%s: the marks could not be kept", student)
-        reason = f"the marks could not be kept: {type(error).__name__}: {error}"
-        _withdraw(course, assignment, student, reason)
+        writing.write(course, assignment, student, intake)
     finally:
         for job in intake.jobs.values():
             judge_service().forget(job)
-
-
-def _save_missing(course: Course, assignment: str, student: str, name: str) -> None:
-    """The card and the marks of a notebook that is not there; also marks by hand of an older one go."""
-    from autograder.engine.judge import not_handed_in
-
-    card = not_handed_in(course, assignment, name, student)
-    stale = changed_answers(course, assignment, student, name, {})
-    card = gradebook.save_card(course, card, stale)
-    save_card(course, card)
-    keep_answers(course, assignment, student, name, {})
-
-
-def _withdraw(course: Course, assignment: str, student: str, reason: str) -> None:
-    """After a failure of ours: nothing is graded, and staff read why."""
-    from autograder.engine.judge import ungraded_items
-
-    forget(course, assignment, student)
-    gradebook.withdraw(course, assignment, student)
-    for name, source in course.notebooks(assignment).items():
-        card = NotebookCard(name, ungraded_items(source, reason), reason)
-        save_card(course, Scorecard(assignment, student, (card,)))
 
 
 def score_path(course: Course, assignment: str, path: Path, student: str) -> Scorecard:

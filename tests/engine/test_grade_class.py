@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from autograder.course import Course, load_course
-from autograder.engine import gradebook
+from autograder.engine import converter, gradebook
 from autograder.engine.grade import ClassRun, grade_class, score_path
 from autograder.engine.records import load_card
 from autograder.engine.service import judge_service
@@ -308,14 +308,14 @@ def test_a_failure_of_the_gradebook_is_one_students_only(
     fresh: TinyCourse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh.hand_in("bob")
-    real = gradebook.run_nbgrader
+    real = converter.convert
 
     def fails_for_ada(course: Course, assignment: str, student: str, names: list[str]) -> None:
         if student == "ada":
             raise OSError("no space left on device")
         real(course, assignment, student, names)
 
-    monkeypatch.setattr(gradebook, "run_nbgrader", fails_for_ada)
+    monkeypatch.setattr(converter, "convert", fails_for_ada)
     course = load_course(fresh.root)
     run = grade_class(course, "tiny")
     assert "no space left" in run.reasons["ada"][0]
@@ -329,14 +329,14 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(
     fresh: TinyCourse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh.hand_in("bob")
-    real = gradebook.run_nbgrader
+    real = converter.convert
 
     def killed_at_bob(course: Course, assignment: str, student: str, names: list[str]) -> None:
         if student == "bob":
             raise KeyboardInterrupt
         real(course, assignment, student, names)
 
-    monkeypatch.setattr(gradebook, "run_nbgrader", killed_at_bob)
+    monkeypatch.setattr(converter, "convert", killed_at_bob)
     course = load_course(fresh.root)
     with pytest.raises(KeyboardInterrupt):
         grade_class(course, "tiny")

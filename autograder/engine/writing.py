@@ -1,0 +1,98 @@
+"""Writes what was judged: marks, scorecards, autograded notebooks, and the note that a hand-in is done."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+
+from autograder.course import Course
+from autograder.course.course import digest
+from autograder.engine import gradebook, room
+from autograder.engine.hand_ins import Intake
+from autograder.engine.inputs import judgement_key
+from autograder.engine.records import (
+    begin,
+    changed_answers,
+    is_done,
+    load_card,
+    mark_done,
+    stage_answers,
+    stage_card,
+)
+from autograder.scorecard import NotebookCard, Scorecard
+
+log = logging.getLogger("autograder")
+
+
+def is_written(course: Course, assignment: str, student: str, intake: Intake) -> bool:
+    """Whether the marks of exactly this hand-in, as it would be judged now, are in the gradebook."""
+    return is_done(course, assignment, student, _inputs(course, intake))
+
+
+def write(course: Course, assignment: str, student: str, intake: Intake) -> list[str]:
+    """Keep a judged hand-in: all of it or, after a failure, nothing but the reason.
+
+    Marks and scorecards are kept in one step; that the hand-in is done is noted after it. So whatever
+    stops this, at worst the hand-in is written again.
+
+    Returns:
+        why staff must act; nothing for a hand-in that is graded.
+
+    Raises:
+        KitError: where the disk is full, for then it would be for the next one, too.
+    """
+    begin(course, assignment, student, course.notebooks(assignment))
+    try:
+        with gradebook.entry(course):
+            if intake.jobs:
+                from autograder.engine.converter import convert  # loads nbgrader
+
+                convert(course, assignment, student, list(intake.jobs))
+            else:
+                shutil.rmtree(course.autograded(student, assignment), ignore_errors=True)
+                gradebook.create_submission(course, assignment, student)
+            for name in intake.missing:
+                _write_missing(course, assignment, student, name)
+        kept = load_card(course, assignment, student)
+        reasons = kept.reasons if kept is not None else []
+        if kept is not None and not reasons:  # else the next run tries again
+            mark_done(course, assignment, student, _inputs(course, intake))
+        return reasons
+    except Exception as error:
+        if room.no_room(error) and not room.has_plenty(course.root, course.records):
+            raise
+        log.exception("%s: the marks could not be kept", student)
+        reason = f"the marks could not be kept: {type(error).__name__}: {error}"
+        return withdraw(course, assignment, student, reason)
+
+
+def withdraw(course: Course, assignment: str, student: str, reason: str) -> list[str]:
+    """After a failure of ours: nothing is graded, and staff read why."""
+    from autograder.engine.judge import ungraded_items
+
+    sources = course.notebooks(assignment)
+    begin(course, assignment, student, sources)
+    with gradebook.entry(course) as writing:
+        gradebook.withdraw(course, assignment, student)
+        for name, source in sources.items():
+            card = NotebookCard(name, ungraded_items(source, reason), reason)
+            writing.keep(stage_card(course, Scorecard(assignment, student, (card,))))
+    return [reason]
+
+
+def _inputs(course: Course, intake: Intake) -> str:
+    """A digest of all that the marks of a hand-in depend on."""
+    keys = [judgement_key(course, job) for job in intake.jobs.values()]
+    return digest(*keys, *intake.missing)
+
+
+def _write_missing(course: Course, assignment: str, student: str, name: str) -> None:
+    """The card and the marks of a notebook that is not there; also marks by hand of an older one go."""
+    from autograder.engine.judge import not_handed_in
+
+    card = not_handed_in(course, assignment, name, student)
+    stale = changed_answers(course, assignment, student, name, {})
+    with gradebook.entry(course) as writing:
+        card = gradebook.save_card(course, card, stale)
+        writing.keep(stage_card(course, card))
+        writing.keep(stage_answers(course, assignment, student, name, {}))
