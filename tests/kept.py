@@ -35,8 +35,9 @@ def files(root: Path) -> dict[str, tuple[bytes, int]]:
     """The scorecards, the digests of answers and the autograded files, with their permissions."""
     cards = [path for form in _CARDS for path in (root / "records/scorecards").rglob(form)]
     autograded = [path for path in (root / "autograded").rglob("*") if path.is_file()]
+    here = str(root.resolve()).encode()  # in tracebacks
     return {
-        str(path.relative_to(root)): (path.read_bytes(), path.stat().st_mode)
+        str(path.relative_to(root)): (path.read_bytes().replace(here, b"."), path.stat().st_mode)
         for path in (*cards, *autograded)
     }
 

@@ -6,37 +6,33 @@ import logging
 import shutil
 
 from autograder.course import Course
-from autograder.course.course import digest
 from autograder.engine import gradebook, room
 from autograder.engine.hand_ins import Intake
-from autograder.engine.inputs import judgement_key
 from autograder.engine.records import (
     begin,
     changed_answers,
-    is_done,
     load_card,
     mark_done,
     stage_answers,
     stage_card,
 )
-from autograder.scorecard import NotebookCard, Scorecard
+from autograder.errors import KitError
+from autograder.scorecard import NotebookCard, Scorecard, merge
 
 log = logging.getLogger("autograder")
 
 
-def is_written(course: Course, assignment: str, student: str, intake: Intake) -> bool:
-    """Whether the marks of exactly this hand-in, as it would be judged now, are in the gradebook."""
-    return is_done(course, assignment, student, _inputs(course, intake))
-
-
-def write(course: Course, assignment: str, student: str, intake: Intake) -> list[str]:
+def write(course: Course, assignment: str, student: str, intake: Intake, inputs: str) -> Scorecard:
     """Keep a judged hand-in: all of it or, after a failure, nothing but the reason.
 
     Marks and scorecards are kept in one step; that the hand-in is done is noted after it. So whatever
     stops this, at worst the hand-in is written again.
 
+    Args:
+        inputs: a digest of all that the marks were made from.
+
     Returns:
-        why staff must act; nothing for a hand-in that is graded.
+        the card of the hand-in, on which it may be said why staff must act.
 
     Raises:
         KitError: where the disk is full, for then it would be for the next one, too.
@@ -53,11 +49,12 @@ def write(course: Course, assignment: str, student: str, intake: Intake) -> list
                 gradebook.create_submission(course, assignment, student)
             for name in intake.missing:
                 _write_missing(course, assignment, student, name)
-        kept = load_card(course, assignment, student)
-        reasons = kept.reasons if kept is not None else []
-        if kept is not None and not reasons:  # else the next run tries again
-            mark_done(course, assignment, student, _inputs(course, intake))
-        return reasons
+        card = load_card(course, assignment, student)
+        if card is None:
+            raise KitError("no scorecard was written; is SaveMarks among nbgrader's preprocessors?")
+        if not card.reasons:  # else the next run tries again
+            mark_done(course, assignment, student, inputs)
+        return card
     except Exception as error:
         if room.no_room(error) and not room.has_plenty(course.root, course.records):
             raise
@@ -66,24 +63,25 @@ def write(course: Course, assignment: str, student: str, intake: Intake) -> list
         return withdraw(course, assignment, student, reason)
 
 
-def withdraw(course: Course, assignment: str, student: str, reason: str) -> list[str]:
-    """After a failure of ours: nothing is graded, and staff read why."""
+def withdraw(course: Course, assignment: str, student: str, reason: str) -> Scorecard:
+    """After a failure of ours: nothing is graded, and staff read why, on the card."""
     from autograder.engine.judge import ungraded_items
 
     sources = course.notebooks(assignment)
     begin(course, assignment, student, sources)
+    cards = [
+        Scorecard(
+            assignment,
+            student,
+            (NotebookCard(name, ungraded_items(source, reason), reason),),
+        )
+        for name, source in sources.items()
+    ]
     with gradebook.entry(course) as writing:
         gradebook.withdraw(course, assignment, student)
-        for name, source in sources.items():
-            card = NotebookCard(name, ungraded_items(source, reason), reason)
-            writing.keep(stage_card(course, Scorecard(assignment, student, (card,))))
-    return [reason]
-
-
-def _inputs(course: Course, intake: Intake) -> str:
-    """A digest of all that the marks of a hand-in depend on."""
-    keys = [judgement_key(course, job) for job in intake.jobs.values()]
-    return digest(*keys, *intake.missing)
+        for card in cards:
+            writing.keep(stage_card(course, card))
+    return merge(cards)
 
 
 def _write_missing(course: Course, assignment: str, student: str, name: str) -> None:
