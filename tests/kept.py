@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from autograder.engine import gradebook
 
 # The note `graded` is there only for hand-ins that need nobody, `nbgrader autograde` writes none.
 _CARDS = ("*.json", "*.answers")
+_PLACE = re.compile(
+    rb'(File \\")[^"]*/'
+)  # the folder of a file in a traceback: of one course or the other
 
 
 def rows(root: Path, assignment: str = "tiny") -> dict[tuple[str, ...], tuple[Any, ...]]:
@@ -35,9 +39,8 @@ def files(root: Path) -> dict[str, tuple[bytes, int]]:
     """The scorecards, the digests of answers and the autograded files, with their permissions."""
     cards = [path for form in _CARDS for path in (root / "records/scorecards").rglob(form)]
     autograded = [path for path in (root / "autograded").rglob("*") if path.is_file()]
-    here = str(root.resolve()).encode()  # in tracebacks
     return {
-        str(path.relative_to(root)): (path.read_bytes().replace(here, b"."), path.stat().st_mode)
+        str(path.relative_to(root)): (_PLACE.sub(rb"\1", path.read_bytes()), path.stat().st_mode)
         for path in (*cards, *autograded)
     }
 

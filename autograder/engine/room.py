@@ -18,7 +18,7 @@ _NO_ROOM_IN_SQLITE = {
     sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_CANTOPEN,
 }
-_PLENTY_MIB = 64  # with so much left, it was one hand-in that did not fit
+_PLENTY_MIB = 64
 
 
 def no_room(error: BaseException) -> Exception | None:
@@ -37,17 +37,27 @@ def no_room(error: BaseException) -> Exception | None:
     return None
 
 
-def has_plenty(*folders: Path) -> bool:
-    """Whether there is room on the disks of all of these folders, as far as the system tells."""
-    return all(shutil.disk_usage(folder).free >= _PLENTY_MIB * 2**20 for folder in folders)
+def place_of(found: Exception, records: Path) -> Path:
+    """The folder in which something could not be written, as far as the system tells.
+
+    Args:
+        records: what is meant where no file is named, as SQLite names none.
+    """
+    path = getattr(found, "filename2", None) or getattr(found, "filename", None)
+    folder = Path(path).parent if isinstance(path, str) else records
+    while not folder.is_dir():
+        folder = folder.parent
+    return folder
+
+
+def has_plenty(folder: Path) -> bool:
+    """Whether there is room on a folder's disk, so that only something large did not fit."""
+    return shutil.disk_usage(folder).free >= _PLENTY_MIB * 2**20
 
 
 @contextmanager
 def named(records: Path) -> Iterator[None]:
     """Say of a full disk which folder is concerned and what to do.
-
-    Args:
-        records: the folder that is meant where the system names no file, as SQLite does not.
 
     Raises:
         KitError: in the place of the system's error.
@@ -58,11 +68,8 @@ def named(records: Path) -> Iterator[None]:
         found = no_room(error)
         if found is None or isinstance(error, KitError):
             raise
-        said, folder = str(found), records
-        if isinstance(found, OSError):
-            said = found.strerror or said
-            path = found.filename2 or found.filename
-            folder = Path(path).parent if isinstance(path, str) else records
+        said = getattr(found, "strerror", None) or str(found)
+        folder = place_of(found, records)
         raise KitError(
             f"There is no room to write in {folder} ({said}). What was graded before is kept whole. "
             "Make room there, then give the same command again: it goes on where this one stopped."

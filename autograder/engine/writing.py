@@ -35,7 +35,7 @@ def write(course: Course, assignment: str, student: str, intake: Intake, inputs:
         the card of the hand-in, on which it may be said why staff must act.
 
     Raises:
-        KitError: where the disk is full, for then it would be for the next one, too.
+        Exception: where the disk is full, for then it would be for the next one, too.
     """
     begin(course, assignment, student, course.notebooks(assignment))
     try:
@@ -56,7 +56,8 @@ def write(course: Course, assignment: str, student: str, intake: Intake, inputs:
             mark_done(course, assignment, student, inputs)
         return card
     except Exception as error:
-        if room.no_room(error) and not room.has_plenty(course.root, course.records):
+        full = room.no_room(error)
+        if full is not None and not room.has_plenty(room.place_of(full, course.records)):
             raise
         log.exception("%s: the marks could not be kept", student)
         reason = f"the marks could not be kept: {type(error).__name__}: {error}"
