@@ -19,13 +19,14 @@ from nbgrader.coursedir import CourseDirectory
 
 from autograder.course import Course
 from autograder.engine import gradebook
+from autograder.engine.hand_ins import Taken
 
 
-def convert(course: Course, assignment: str, student: str, notebooks: list[str]) -> None:
+def convert(course: Course, assignment: str, student: str, taken: dict[str, Taken]) -> None:
     """Write a hand-in's marks, scorecards and autograded notebooks.
 
     Args:
-        notebooks: those to convert. Their files may have other names: the exporter finds them.
+        taken: the notebooks as they were taken in, by name; they are not read again.
 
     Raises:
         Exception: whatever went wrong. Nothing of the hand-in is in the gradebook or in
@@ -39,18 +40,18 @@ def convert(course: Course, assignment: str, student: str, notebooks: list[str])
     converter = _OneHandIn(coursedir=directory, config=course.config)
     converter.log = log
     converter.course = course
-    converter.names = notebooks
+    converter.taken = taken
     with gradebook.entry(course):
         converter.start()
 
 
 class _OneHandIn(Autograde):  # type: ignore[misc]
     course: Course
-    names: list[str]
+    taken: dict[str, Taken]  # the exporter takes them from here
 
     def init_notebooks(self) -> None:
         folder = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
-        self.assignments = {folder: [f"{folder}/{name}.ipynb" for name in self.names]}
+        self.assignments = {folder: [f"{folder}/{name}.ipynb" for name in self.taken]}
 
     def convert_notebooks(self) -> None:
         where = (self.coursedir.assignment_id, self.coursedir.student_id)

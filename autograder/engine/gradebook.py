@@ -196,6 +196,8 @@ def save_card(course: Course, card: Scorecard, stale: Collection[str]) -> Scorec
                 said += take_back(grade, stale)
                 grade.auto_score = item.score
                 grade.needs_manual_grade = item.score is None or grade.manual_score is not None
+            where = (notebook.name, card.assignment, card.student)
+            writing.book.find_submission_notebook(*where).late_submission_penalty = None
     return card.with_repairs(said)
 
 

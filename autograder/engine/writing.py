@@ -43,7 +43,7 @@ def write(course: Course, assignment: str, student: str, intake: Intake, inputs:
             if intake.jobs:
                 from autograder.engine.converter import convert  # loads nbgrader
 
-                convert(course, assignment, student, list(intake.jobs))
+                convert(course, assignment, student, intake.taken)
             else:
                 shutil.rmtree(course.autograded(student, assignment), ignore_errors=True)
                 gradebook.create_submission(course, assignment, student)
@@ -78,10 +78,16 @@ def withdraw(course: Course, assignment: str, student: str, reason: str) -> Scor
         )
         for name, source in sources.items()
     ]
-    with gradebook.entry(course) as writing:
-        gradebook.withdraw(course, assignment, student)
-        for card in cards:
-            writing.keep(stage_card(course, card))
+    try:
+        with gradebook.entry(course) as writing:
+            gradebook.withdraw(course, assignment, student)
+            for card in cards:
+                writing.keep(stage_card(course, card))
+    except Exception as error:
+        if room.no_room(error) is not None:
+            raise
+        # As while somebody else keeps the gradebook locked: what is in it stays; the next run tries again.
+        log.exception("%s: not even that could be written", student)
     return merge(cards)
 
 

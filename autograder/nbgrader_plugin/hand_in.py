@@ -37,9 +37,13 @@ class HandInExporter(NotebookExporter):  # type: ignore[misc]
             course = course_at(Path(converter.coursedir.root))
             directory = converter.coursedir
             directory.get_existing_timestamp = _careful(directory.get_existing_timestamp)
+            taken = getattr(converter, "taken", None)  # `autograder grade` has read the hand-in
             for folder in list(converter.assignments):
-                names = names_of_notebooks(course, directory.assignment_id, Path(folder))
-                converter.assignments[folder] = [f"{folder}/{name}.ipynb" for name in names]
+                if taken is not None:
+                    self._taken = Path(folder), taken
+                else:
+                    names = names_of_notebooks(course, directory.assignment_id, Path(folder))
+                    converter.assignments[folder] = [f"{folder}/{name}.ipynb" for name in names]
                 odd = {glob.escape(path.name) for path in odd_files(Path(folder))}
                 directory.ignore = sorted({*directory.ignore, *odd})
 

@@ -14,6 +14,7 @@ from autograder.course import Course, load_course
 from autograder.engine import converter, gradebook
 from autograder.engine.class_run import ClassRun
 from autograder.engine.grade import grade_class, score_path
+from autograder.engine.hand_ins import Taken
 from autograder.engine.records import load_card
 from autograder.engine.service import judge_service
 from autograder.errors import KitError
@@ -311,16 +312,26 @@ def test_a_failure_of_the_gradebook_is_one_students_only(
     fresh.hand_in("bob")
     real = converter.convert
 
-    def fails_for_ada(course: Course, assignment: str, student: str, names: list[str]) -> None:
+    def fails_for_ada(
+        course: Course, assignment: str, student: str, taken: dict[str, Taken]
+    ) -> None:
         if student == "ada":
             raise OSError("no space left on device")
-        real(course, assignment, student, names)
+        real(course, assignment, student, taken)
 
     monkeypatch.setattr(converter, "convert", fails_for_ada)
     course = load_course(fresh.root)
     run = grade_class(course, "tiny")
     assert "no space left" in run.reasons["ada"][0]
     assert auto(course, "bob") == FULL
+
+    def locked(*_: object) -> None:
+        raise OSError("database is locked")
+
+    monkeypatch.setattr(gradebook, "withdraw", locked)
+    run = grade_class(course, "tiny")
+    assert list(run.reasons) == ["ada"]
+    assert run.kept == ["bob"]
     monkeypatch.undo()
     assert grade_class(course, "tiny").reasons == {}
     assert auto(course, "ada") == FULL
@@ -332,10 +343,12 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(
     fresh.hand_in("bob")
     real = converter.convert
 
-    def killed_at_bob(course: Course, assignment: str, student: str, names: list[str]) -> None:
+    def killed_at_bob(
+        course: Course, assignment: str, student: str, taken: dict[str, Taken]
+    ) -> None:
         if student == "bob":
             raise KeyboardInterrupt
-        real(course, assignment, student, names)
+        real(course, assignment, student, taken)
 
     monkeypatch.setattr(converter, "convert", killed_at_bob)
     course = load_course(fresh.root)

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from autograder import cli
 from autograder.course import load_course
-from autograder.engine import grade, run_log
+from autograder.engine import run_log, writing
 from autograder.engine.grade import grade_class
 from tests.tiny_course import TinyCourse
 
@@ -64,7 +64,7 @@ def test_a_traceback_of_ours_is_in_the_log_and_not_on_the_screen(
     def broken(*_: object) -> None:
         raise ValueError("the writing is broken")
 
-    monkeypatch.setattr(grade.writing, "mark_done", broken)
+    monkeypatch.setattr(writing, "mark_done", broken)
     done, log = graded(tiny, "--quiet", "--student", "ada")
     assert "ada needs staff: tiny: the marks could not be kept: ValueError" in done.stderr
     assert "Traceback" not in done.output
