@@ -226,9 +226,15 @@ def test_a_new_hand_in_keeps_no_mark_of_the_older_one(course: Course, tiny: Tiny
     tiny.write("submitted/bob/tiny/tiny.ipynb", "{}")
     assert list(grade_class(course, "tiny", "bob").reasons) == ["bob"]
     assert auto(course, "bob") == NONE
+    with gradebook.open_gradebook(course) as book:
+        book.find_submission_notebook("tiny", "tiny", "bob").late_submission_penalty = 1.0
+        book.db.commit()
     (course.root / "submitted/bob/tiny/tiny.ipynb").unlink()
     grade_class(course, "tiny", "bob")
     assert auto(course, "bob")["mean_tests"] == 0.0
+    with gradebook.open_gradebook(course) as book:
+        notebook = book.find_submission_notebook("tiny", "tiny", "bob")
+        assert notebook.late_submission_penalty is None
     assert not (course.root / "autograded/bob/tiny").exists()
 
 
