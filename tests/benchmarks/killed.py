@@ -1,6 +1,6 @@
 """Kill -9 at random moments: does one more run always end with the marks of an undisturbed one?
 
-    python tests/benchmarks/killed.py [--moments 20] [--seed 1] [--students 8]
+    python tests/benchmarks/killed.py [--moments 20] [--seed 1] [--students 20]
 
 Each time a fresh copy of a tiny class is graded by `autograder grade`, and at a random moment SIGKILL
 goes to the grader itself, in every second moment to one of the processes that it has started: a judge's
@@ -132,7 +132,7 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--moments", type=int, default=20)
     options.add_argument("--seed", type=int, default=1)
-    options.add_argument("--students", type=int, default=8)
+    options.add_argument("--students", type=int, default=20)
     chosen = options.parse_args()
     from autograder.course import load_course
     from autograder.engine.release import build
