@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import re
 from logging.handlers import RotatingFileHandler
 
 from autograder.course import Course
@@ -34,6 +35,9 @@ def open_log(course: Course, run: str = "") -> logging.FileHandler:
     with room.named(course.records):
         path = course.make_records() / "autograder.log"
         if run:
+            run = re.sub(
+                r"[^\w.-]", "_", run
+            )  # an assignment may be called anything on the command line
             when = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
             path = course.records / FOLDER / f"{run}-{when}.log"
             path.parent.mkdir(mode=0o700, exist_ok=True)

@@ -58,6 +58,12 @@ def test_a_run_ends_with_counts_and_names_its_log(tiny: TinyCourse) -> None:
     assert "ada: unchanged, left alone" in log
 
 
+def test_what_is_no_assignment_is_refused_by_name_whatever_it_is_called(tiny: TinyCourse) -> None:
+    done = CliRunner().invoke(cli.main, ["--course", str(tiny.root), "grade", "../no/such*"])
+    assert done.exit_code == 2
+    assert "no assignment `../no/such*`" in done.stderr
+
+
 def test_a_traceback_of_ours_is_in_the_log_and_not_on_the_screen(
     tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
