@@ -15,7 +15,7 @@ import click
 
 from autograder import __version__
 from autograder.errors import KitError
-from autograder.terminal import Bar, Interrupt, print_items, print_table
+from autograder.terminal import Bar, Interrupt, print_items, print_summary, print_table
 
 if TYPE_CHECKING:
     from autograder.course import Course
@@ -203,7 +203,7 @@ def grade(ctx: click.Context, assignment: str, student: str, regrade: bool, quie
     from autograder.engine.grade import Stopped, grade_class
     from autograder.engine.gradebook import marks
 
-    course = _course(ctx)
+    course = _course(ctx, f"grade-{assignment}")
     try:
         with Bar(quiet) as bar, Interrupt() as interrupt:
             run = grade_class(course, assignment, student, regrade, bar.show, interrupt)
@@ -216,11 +216,9 @@ def grade(ctx: click.Context, assignment: str, student: str, regrade: bool, quie
         ctx.exit(_STOPPED)
     if not quiet:
         print_table(run.cards, marks(course, assignment))
-    click.echo(f"{len(run.cards)} hand-ins have a scorecard; {len(run.reasons)} need staff.")
+    print_summary(run.counts(), quiet)
     for text in run.notes:
         click.secho(f"Note for staff: {text}", fg="yellow", err=True)
-    if run.kept:
-        click.echo(f"{len(run.kept)} hand-ins were graded before and have not changed.")
     _stop_for_staff(ctx, run.reasons)
 
 
@@ -334,17 +332,21 @@ def pack(source: Path, destination: Path) -> None:
     click.echo(str(packed))
 
 
-def _course(ctx: click.Context) -> Course:
+def _course(ctx: click.Context, run: str = "") -> Course:
+    """The course; from here on its log is open. A `run` has a log of its own, named at its end."""
     from autograder.course import find_course, load_course
+    from autograder.engine.run_log import open_log
 
     course = load_course(find_course(ctx.obj or Path.cwd()))
-    log_file = course.make_records() / "autograder.log"
-    handler = logging.FileHandler(log_file)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    handler = open_log(course, run)
     logger = logging.getLogger("autograder")
     for old in logger.handlers:
         old.close()
     logger.handlers = [handler]
+    if run:
+        ctx.call_on_close(
+            lambda: click.echo(f"Log: {_short(Path(handler.baseFilename))}", err=True)
+        )
     ctx.call_on_close(handler.close)
     # Called before that: a closed handler would open its file again.
     ctx.call_on_close(logger.handlers.clear)

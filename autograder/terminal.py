@@ -81,6 +81,17 @@ def print_table(cards: list[Scorecard], marks: dict[tuple[str, str, str], float 
     Console().print(class_table(cards, marks))
 
 
+def print_summary(counts: dict[str, tuple[int, str]], quiet: bool) -> None:
+    from rich.console import Console
+
+    from autograder.report.summary import summary_line, summary_table
+
+    if quiet:
+        print(summary_line(counts))
+    else:
+        Console().print(summary_table(counts))
+
+
 def print_items(card: Scorecard) -> None:
     from rich.console import Console
 

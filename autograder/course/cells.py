@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,19 @@ class GradeCell:
     solution: str  # grade_id of the solution cell that it judges (its own for a written answer)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SourceNotebook:
-    """A source notebook and its grade cells in order."""
+    """A source notebook and its grade cells in order. Read once for many hand-ins: change nothing in it."""
 
     name: str
     notebook: NotebookNode
     grade_cells: tuple[GradeCell, ...]
+
+    @cached_property
+    def released_texts(self) -> dict[str, str]:
+        """The sources of the cells with a grade_id, without solutions and hidden tests."""
+        named = ((grade_id_of(cell), cell) for cell in self.notebook.cells)
+        return {grade_id: _released(cell) for grade_id, cell in named if grade_id}
 
     def released_cells(self) -> dict[str, NotebookNode]:
         """The cells with a grade_id as students get them: without solutions and hidden tests."""
@@ -45,7 +52,7 @@ class SourceNotebook:
             if grade_id:
                 copy = NotebookNode(cell)
                 copy.metadata = NotebookNode(nbgrader=NotebookNode(cell.metadata.nbgrader))
-                copy.source = _released(cell)
+                copy.source = self.released_texts[grade_id]
                 released[grade_id] = copy
         return released
 

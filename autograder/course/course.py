@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from traitlets import Int, Unicode
@@ -87,7 +88,9 @@ class Course:
             KitError: when the assignment does not exist or a notebook of it is damaged.
         """
         found = {
-            path.stem: read_source(path) for path in sorted(self.source(assignment).glob("*.ipynb"))
+            path.stem: _read_source(path, status.st_size, status.st_mtime_ns)
+            for path in sorted(self.source(assignment).glob("*.ipynb"))
+            for status in [path.stat()]
         }
         if not found:
             known = ", ".join(self.assignments()) or "none"
@@ -140,6 +143,12 @@ class Course:
         return self.records
 
 
+@lru_cache(maxsize=64)
+def _read_source(path: Path, _size: int, _changed_ns: int) -> SourceNotebook:
+    """Every hand-in asks for the sources several times, and nobody changes what was read."""
+    return read_source(path)
+
+
 def find_course(start: Path) -> Path:
     """The course at or above a folder.
 
@@ -179,6 +188,25 @@ def load_course(root: Path) -> Course:
             "autograder.nbgrader_plugin in it."
         )
     return Course(root, config, settings)
+
+
+def course_at(root: Path) -> Course:
+    """`load_course`, but read again only when the configuration has changed.
+
+    Raises:
+        KitError: when it cannot be read.
+    """
+    path = root / CONFIG
+    try:
+        status = path.stat()
+    except OSError:
+        raise KitError(f"{root} is no course: it has no {CONFIG}.") from None
+    return _course(root, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _course(root: Path, _size: int, _changed_ns: int) -> Course:
+    return load_course(root)
 
 
 def digest(*parts: bytes | str) -> str:

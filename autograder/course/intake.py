@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -198,12 +199,12 @@ def _share(notebook: NotebookNode, source: SourceNotebook) -> float:
     return sum(known) / max(len(known), 1)
 
 
-def _texts(source: SourceNotebook) -> set[tuple[str, ...]]:
+@lru_cache(maxsize=32)
+def _texts(source: SourceNotebook) -> frozenset[tuple[str, ...]]:
     """What students were given; not the solutions, for those may be theirs as well."""
     own = [cell for cell in source.notebook.cells if not grade_id_of(cell)]
-    return {
-        essence(cell.cell_type, cell.source) for cell in (*source.released_cells().values(), *own)
-    }
+    cells = (*source.released_cells().values(), *own)
+    return frozenset(essence(cell.cell_type, cell.source) for cell in cells)
 
 
 def _candidates(folder: Path) -> list[Path]:

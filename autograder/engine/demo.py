@@ -13,9 +13,10 @@ from pathlib import Path
 from autograder.course import Course, SourceNotebook, find_course, load_course
 from autograder.engine import gradebook
 from autograder.engine import release as releases
+from autograder.engine.class_run import ClassRun
 from autograder.engine.corpus import Case, read_cases
 from autograder.engine.demo_class import CLASS, HandInPlan, expected_items, write_hand_in
-from autograder.engine.grade import ClassRun, Progress, grade_class
+from autograder.engine.grade import Progress, grade_class
 from autograder.errors import KitError
 
 ASSIGNMENT = "vgg16"

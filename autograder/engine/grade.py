@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from autograder import __version__
 from autograder.course import Course
 from autograder.course.course import digest
-from autograder.engine import gradebook
+from autograder.engine import gradebook, room, writing
+from autograder.engine.class_run import ClassRun, Origin
 from autograder.engine.hand_ins import Intake, make_job, take_file, take_in
 from autograder.engine.inputs import judgement_key
 from autograder.engine.job import Judgement
 from autograder.engine.lock import only_run
-from autograder.engine.records import (
-    changed_answers,
-    forget,
-    is_done,
-    keep_answers,
-    load_card,
-    mark_done,
-    save_card,
-)
+from autograder.engine.records import is_done, load_card
 from autograder.engine.service import judge_service
 from autograder.errors import KitError
 from autograder.sandbox import BoxSettings, check_wall
-from autograder.scorecard import NotebookCard, Scorecard, merge
+from autograder.scorecard import Scorecard, Verdict, merge
 
 log = logging.getLogger("autograder")
 
@@ -50,13 +44,22 @@ class Stopped(Exception):
 
 
 @dataclass
-class ClassRun:
-    """What a grading run did."""
+class _UnderWay:
+    """A hand-in that is being judged."""
 
-    cards: list[Scorecard] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)  # students whose hand-in was graded before
-    reasons: dict[str, list[str]] = field(default_factory=dict)  # by student: why staff must act
-    notes: list[str] = field(default_factory=list)  # for staff, on the run as a whole
+    intake: Intake
+    keys: dict[str, str]  # what the judgement of each notebook depends on
+    jobs: list[Future[Judgement]] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
+    since_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def inputs(self) -> str:
+        """A digest of all that the marks depend on."""
+        return digest(*self.keys.values(), *self.intake.missing)
+
+    def is_judged(self) -> bool:
+        return all(job.done() for job in self.jobs)
 
 
 def grade_class(
@@ -96,25 +99,31 @@ def grade_class(
         run.reasons[student] = [
             f"rename its folder: {student!r} is no id that nbgrader's pages can show"
         ]
-    with only_run(course, assignment):
-        graded = _grade_all(course, assignment, students, run, regrade, progress, stopping)
-    if graded:
+    log.info(
+        "grading `%s`: %s hand-ins, version %s%s",
+        assignment,
+        len(students),
+        __version__,
+        ", whatever was judged before" if regrade else "",
+    )
+    try:
+        with only_run(course, assignment), room.named(course.records), gradebook.held_open(course):
+            _grade_all(course, assignment, students, run, regrade, progress, stopping)
+    except Stopped as stopped:
+        log.warning("%s", stopped)
+        raise
+    except BaseException:
+        log.exception("the run ended early")
+        raise
+    if run.graded or run.from_ledger:
         from autograder.engine.thresholds import fit  # not before it is needed: imports torch
 
         run.notes += fit(course, assignment)
-    for student in students:
-        card = load_card(course, assignment, student)
-        if card is not None:
-            run.cards.append(card)
-            if card.reasons:
-                run.reasons[student] = card.reasons
+    run.notes += judge_service().troubles()
+    cards = (load_card(course, assignment, student) for student in students)
+    run.cards += [card for card in cards if card is not None]
+    log.info("done: %s", {name: count for name, (count, _) in run.counts().items()})
     return run
-
-
-def _inputs(course: Course, intake: Intake) -> str:
-    """A digest of all that the marks of a hand-in depend on."""
-    keys = [judgement_key(course, job) for job in intake.jobs.values()]
-    return digest(*keys, *intake.missing)
 
 
 def _grade_all(
@@ -125,102 +134,89 @@ def _grade_all(
     anew: bool,
     progress: Progress,
     stopping: Callable[[], bool],
-) -> int:
-    """Judge and keep what needs it, some hand-ins ahead of the gradebook; how many that were."""
+) -> None:
+    """Judge and keep what needs it, some hand-ins ahead of the gradebook."""
     service = judge_service()
     waiting = deque(students)
-    under_way: dict[str, tuple[Intake, list[Future[Judgement]]]] = {}
-    graded = 0
+    under_way: dict[str, _UnderWay] = {}
+    judged_keys: set[str] = set()  # of what is judged in this run
     try:
         while waiting or under_way:
             while waiting and len(under_way) < _AHEAD * service.workers:
                 student = waiting.popleft()
-                intake = _take_in(course, assignment, student, run, anew)
-                if intake is not None:
-                    jobs = [service.submit(job, anew) for job in intake.jobs.values()]
-                    under_way[student] = (intake, jobs)
-            judged = [
-                name
-                for name, (_intake, jobs) in under_way.items()
-                if all(job.done() for job in jobs)
-            ]
+                taken = _take_in(course, assignment, student, run, anew)
+                if taken is not None:
+                    _submit(taken, anew, judged_keys)
+                    under_way[student] = taken
+            judged = [name for name, one in under_way.items() if one.is_judged()]
             for student in judged[:1]:  # one at a time: the workers want to be fed in between
-                _finish(course, assignment, student, under_way.pop(student)[0])
-                graded += 1
+                _finish(course, assignment, student, under_way.pop(student), run)
             done = len(students) - len(waiting) - len(under_way)
-            progress(f"grading {', '.join(list(under_way)[:3])}", done, len(students))
+            staff = f"; {len(run.reasons)} need staff" if run.reasons else ""
+            progress(f"grading {', '.join(list(under_way)[:3])}{staff}", done, len(students))
             if stopping():
                 raise Stopped(done, len(students))
             if not judged:
-                open_jobs = [job for _intake, jobs in under_way.values() for job in jobs]
+                open_jobs = [job for one in under_way.values() for job in one.jobs]
                 wait(open_jobs, timeout=0.5, return_when=FIRST_COMPLETED)
     except BaseException:
         service.stop()
         raise
-    return graded
 
 
 def _take_in(
     course: Course, assignment: str, student: str, run: ClassRun, anew: bool
-) -> Intake | None:
+) -> _UnderWay | None:
     """A hand-in that is to be graded; None for one that need not or cannot be."""
     try:
         intake = take_in(course, assignment, student, course.submitted(student, assignment))
     except Exception as error:
         log.exception("%s: the hand-in could not be read", student)
         reason = f"the hand-in could not be read: {type(error).__name__}: {error}"
-        _withdraw(course, assignment, student, reason)
+        card = writing.withdraw(course, assignment, student, reason)
+        run.needs_staff(student, card.reasons)
         return None
-    if not anew and is_done(course, assignment, student, _inputs(course, intake)):
-        run.kept.append(student)
+    keys = {name: judgement_key(course, job) for name, job in intake.jobs.items()}
+    taken = _UnderWay(intake, keys)
+    if not anew and is_done(course, assignment, student, taken.inputs):
+        run.left_alone(student)
         return None
-    return intake
+    return taken
 
 
-def _finish(course: Course, assignment: str, student: str, intake: Intake) -> None:
-    """Marks into the gradebook, scorecards to the records; a failure of ours is this student's only."""
-    forget(course, assignment, student)
-    autograded = course.autograded(student, assignment)
-    try:
-        if intake.jobs:
-            gradebook.run_nbgrader(course, assignment, student, list(intake.jobs))
+def _submit(taken: _UnderWay, anew: bool, judged_keys: set[str]) -> None:
+    """Have the notebooks of a hand-in judged, and see where each judgement comes from."""
+    for name, job in taken.intake.jobs.items():
+        future = judge_service().submit(job, anew)
+        key = taken.keys[name]
+        if key in judged_keys:
+            origin = Origin.EQUAL
+        elif future.done() and future.exception() is None:
+            origin = Origin.LEDGER
         else:
-            shutil.rmtree(autograded, ignore_errors=True)
-            gradebook.create_submission(course, assignment, student)
-        for name in intake.missing:
-            _save_missing(course, assignment, student, name)
-        kept = load_card(course, assignment, student)
-        if kept is not None and not kept.reasons:  # else the next run tries again
-            mark_done(course, assignment, student, _inputs(course, intake))
-    except Exception as error:
-        log.exception("%s: the marks could not be kept", student)
-        reason = f"the marks could not be kept: {type(error).__name__}: {error}"
-        _withdraw(course, assignment, student, reason)
+            origin = Origin.JUDGED
+            judged_keys.add(key)
+        taken.jobs.append(future)
+        taken.origins.append(origin)
+
+
+def _finish(
+    course: Course, assignment: str, student: str, judged: _UnderWay, run: ClassRun
+) -> None:
+    wall_s = time.monotonic() - judged.since_s
+    try:
+        card = writing.write(course, assignment, student, judged.intake, judged.inputs)
     finally:
-        for job in intake.jobs.values():
+        for job in judged.intake.jobs.values():
             judge_service().forget(job)
-
-
-def _save_missing(course: Course, assignment: str, student: str, name: str) -> None:
-    """The card and the marks of a notebook that is not there; also marks by hand of an older one go."""
-    from autograder.engine.judge import not_handed_in
-
-    card = not_handed_in(course, assignment, name, student)
-    stale = changed_answers(course, assignment, student, name, {})
-    card = gradebook.save_card(course, card, stale)
-    save_card(course, card)
-    keep_answers(course, assignment, student, name, {})
-
-
-def _withdraw(course: Course, assignment: str, student: str, reason: str) -> None:
-    """After a failure of ours: nothing is graded, and staff read why."""
-    from autograder.engine.judge import ungraded_items
-
-    forget(course, assignment, student)
-    gradebook.withdraw(course, assignment, student)
-    for name, source in course.notebooks(assignment).items():
-        card = NotebookCard(name, ungraded_items(source, reason), reason)
-        save_card(course, Scorecard(assignment, student, (card,)))
+    if card.reasons:
+        run.needs_staff(student, card.reasons)
+        checks = [check for item in card.items for check in item.checks]
+        ungraded = [check for check in checks if check.verdict is Verdict.UNGRADED]
+        for text in dict.fromkeys(check.staff_detail for check in ungraded):
+            log.warning("%s: %s", student, text)
+    else:
+        run.written(card, judged.origins, wall_s)
 
 
 def score_path(course: Course, assignment: str, path: Path, student: str) -> Scorecard:

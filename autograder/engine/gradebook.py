@@ -1,18 +1,19 @@
 """nbgrader's gradebook: the only place where marks of a class are kept.
 
-Marks of judged notebooks come in through nbgrader's own converter, whose preprocessors
-`course_config.py` names. What the converter has no notebook for is written here.
+Whatever is written is written in an `entry`: marks and the files that go with them (scorecards, digests
+of answers) are kept together, or after a failure not at all. A grading run holds one gradebook open for
+all its entries; nbgrader's own tools make an entry with a gradebook of its own each time.
 """
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from autograder.course import Course, SourceNotebook
+from autograder.engine.staged import StagedFile
 from autograder.errors import KitError
 from autograder.scorecard import Scorecard
 
@@ -22,6 +23,93 @@ def open_gradebook(course: Course) -> Any:
     from nbgrader.api import Gradebook
 
     return Gradebook(course.config.CourseDirectory.db_url, course.config.CourseDirectory.course_id)
+
+
+class Entry:
+    """What is being written of one hand-in."""
+
+    def __init__(self, book: Any) -> None:
+        self.book = book
+        """nbgrader's gradebook; its own commits only take effect when the entry ends well."""
+        self._files: list[StagedFile] = []
+
+    def keep(self, file: StagedFile) -> None:
+        """Put a file in its place once the marks are committed."""
+        self._files.append(file)
+
+    def put_files(self) -> None:
+        while self._files:
+            self._files.pop(0).put()
+
+    def drop_files(self) -> None:
+        for file in self._files:
+            file.drop()
+
+
+class _Session:
+    """A gradebook held open, of which each entry is one transaction."""
+
+    def __init__(self, course: Course) -> None:
+        from sqlalchemy.orm import scoped_session, sessionmaker
+
+        self._book = open_gradebook(course)
+        self._book.db.remove()
+        self._connection = self._book.engine.connect()
+        # nbgrader commits after every step. Joined to a transaction of ours, its commits only flush.
+        mode: Any = "rollback_only"
+        self._book.db = scoped_session(
+            sessionmaker(bind=self._connection, join_transaction_mode=mode)
+        )
+        self._entry: Entry | None = None
+
+    @contextmanager
+    def entry(self) -> Iterator[Entry]:
+        if self._entry is not None:  # a step of a larger one
+            yield self._entry
+            return
+        entry = self._entry = Entry(self._book)
+        try:
+            with self._connection.begin(), _without_noise():
+                yield entry
+                self._book.db.commit()
+            entry.put_files()
+        finally:
+            self._entry = None
+            entry.drop_files()
+            self._book.db.remove()  # what it knows of the rows: others write, too
+
+    def close(self) -> None:
+        self._book.db.remove()
+        self._connection.close()
+        self._book.close()
+
+
+_sessions: dict[str, _Session] = {}  # of this process, by the gradebook's URL
+
+
+@contextmanager
+def held_open(course: Course) -> Iterator[None]:
+    """Until this ends, the entries in a course's gradebook share one session."""
+    url = course.config.CourseDirectory.db_url
+    session = _sessions[url] = _Session(course)
+    try:
+        yield
+    finally:
+        del _sessions[url]
+        session.close()
+
+
+@contextmanager
+def entry(course: Course) -> Iterator[Entry]:
+    """One transaction in a course's gradebook; within another entry, a part of that one."""
+    held = _sessions.get(course.config.CourseDirectory.db_url)
+    session = held or _Session(course)
+    try:
+        with session.entry() as made:
+            yield made
+    finally:
+        if held is None:
+            session.close()
 
 
 @contextmanager
@@ -67,59 +155,27 @@ def check_released(course: Course, assignment: str, sources: Mapping[str, Source
                 )
 
 
-class _LastError(logging.Handler):
-    """Keeps the last line of the last traceback: nbgrader logs a cause, and then raises without it."""
+def rows_of(
+    book: Any, notebook: str, assignment: str, student: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The grades and the comments of a submitted notebook by their cells' names, in three queries."""
+    from nbgrader.api import Comment, Grade
+    from sqlalchemy.orm import joinedload, undefer
 
-    text = ""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage().strip()
-        if message.startswith("Traceback"):
-            self.text = message.splitlines()[-1]
-
-
-def run_nbgrader(course: Course, assignment: str, student: str, notebooks: list[str]) -> None:
-    """nbgrader's autograde for one hand-in, in this process.
-
-    Args:
-        notebooks: those to convert. Their files may have other names: the exporter finds them.
-
-    Raises:
-        KitError: when it stopped, with the cause.
-    """
-    from nbgrader.converters import Autograde
-    from nbgrader.converters.base import NbGraderException
-    from nbgrader.coursedir import CourseDirectory
-
-    class AutogradeThese(Autograde):  # type: ignore[misc]
-        def init_notebooks(self) -> None:
-            folder = str(course.submitted(student, assignment))
-            self.assignments = {folder: [f"{folder}/{name}.ipynb" for name in notebooks]}
-
-    directory = CourseDirectory(config=course.config)
-    directory.student_id = student
-    directory.assignment_id = assignment
-    log = logging.getLogger("autograder.nbgrader")
-    directory.log = log
-    converter = AutogradeThese(coursedir=directory, config=course.config)
-    converter.log = log
-    converter.force = True
-    cause = _LastError()
-    log.addHandler(cause)
-    try:
-        with _without_noise():
-            converter.start()
-    except NbGraderException as error:
-        raise KitError(cause.text or str(error)) from error
-    finally:
-        log.removeHandler(cause)
+    submitted = book.find_submission_notebook(notebook, assignment, student)
+    grades = book.db.query(Grade).options(joinedload(Grade.cell), undefer(Grade.max_score))
+    comments = book.db.query(Comment).options(joinedload(Comment.cell))
+    return (
+        {row.name: row for row in grades.filter(Grade.notebook_id == submitted.id)},
+        {row.name: row for row in comments.filter(Comment.notebook_id == submitted.id)},
+    )
 
 
 def create_submission(course: Course, assignment: str, student: str) -> None:
     """A row for a hand-in without any notebook."""
-    with open_gradebook(course) as book, _without_noise():
-        book.update_or_create_student(student)
-        book.update_or_create_submission(assignment, student)
+    with entry(course) as writing:
+        writing.book.update_or_create_student(student)
+        writing.book.update_or_create_submission(assignment, student)
 
 
 def save_card(course: Course, card: Scorecard, stale: Collection[str]) -> Scorecard:
@@ -132,14 +188,16 @@ def save_card(course: Course, card: Scorecard, stale: Collection[str]) -> Scorec
         the card, on which it is said which marks went.
     """
     said = []
-    with open_gradebook(course) as book:
+    with entry(course) as writing:
         for notebook in card.notebooks:
+            grades, _ = rows_of(writing.book, notebook.name, card.assignment, card.student)
             for item in notebook.items:
-                grade = book.find_grade(item.grade_id, notebook.name, card.assignment, card.student)
+                grade = grades[item.grade_id]
                 said += take_back(grade, stale)
                 grade.auto_score = item.score
                 grade.needs_manual_grade = item.score is None or grade.manual_score is not None
-        book.db.commit()
+            where = (notebook.name, card.assignment, card.student)
+            writing.book.find_submission_notebook(*where).late_submission_penalty = None
     return card.with_repairs(said)
 
 
@@ -155,14 +213,13 @@ def take_back(grade: Any, stale: Collection[str]) -> list[str]:
 
 def withdraw(course: Course, assignment: str, student: str) -> None:
     """After a failure of ours: no automatic mark, and every item waits for a person."""
-    with open_gradebook(course) as book, _without_noise():
-        book.update_or_create_student(student)
-        submission = book.update_or_create_submission(assignment, student)
+    with entry(course) as writing:
+        writing.book.update_or_create_student(student)
+        submission = writing.book.update_or_create_submission(assignment, student)
         for notebook in submission.notebooks:
             for grade in notebook.grades:
                 grade.auto_score = None
                 grade.needs_manual_grade = True
-        book.db.commit()
 
 
 def marks(course: Course, assignment: str) -> dict[tuple[str, str, str], float | None]:
@@ -170,12 +227,27 @@ def marks(course: Course, assignment: str) -> dict[tuple[str, str, str], float |
 
     None where a mark is still open.
     """
-    found: dict[tuple[str, str, str], float | None] = {}
+    from nbgrader.api import Assignment, BaseCell, Grade, Notebook, SubmittedAssignment
+    from nbgrader.api import SubmittedNotebook as Submitted
+
     with open_gradebook(course) as book:
-        for submission in book.assignment_submissions(assignment):
-            for notebook in submission.notebooks:
-                for grade in notebook.grades:
-                    open_mark = grade.manual_score is None and grade.auto_score is None
-                    key = (submission.student.id, notebook.name, grade.name)
-                    found[key] = None if open_mark else float(grade.score)
-    return found
+        rows = (
+            book.db.query(
+                SubmittedAssignment.student_id,
+                Notebook.name,
+                BaseCell.name,
+                Grade.score,
+                (Grade.manual_score.is_(None) & Grade.auto_score.is_(None)).label("open"),
+            )
+            .select_from(Grade)
+            .join(BaseCell, BaseCell.id == Grade.cell_id)
+            .join(Submitted, Submitted.id == Grade.notebook_id)
+            .join(Notebook, Notebook.id == Submitted.notebook_id)
+            .join(SubmittedAssignment, SubmittedAssignment.id == Submitted.assignment_id)
+            .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+            .filter(Assignment.name == assignment)
+        )
+        return {
+            (student, notebook, name): None if still_open else float(score)
+            for student, notebook, name, score, still_open in rows
+        }

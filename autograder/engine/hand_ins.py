@@ -15,14 +15,6 @@ from autograder.engine.job import Job
 
 
 @dataclass(frozen=True)
-class Intake:
-    """What a folder holds for an assignment."""
-
-    jobs: dict[str, Job]  # by notebook; also of one that staff must look at before it can be graded
-    missing: tuple[str, ...]  # notebooks of the assignment that are not there
-
-
-@dataclass(frozen=True)
 class Taken:
     """One notebook of a hand-in as the box will run it."""
 
@@ -30,6 +22,15 @@ class Taken:
     repairs: list[str] = field(default_factory=list)
     unreadable: str = ""
     beside: str = ""  # the folder within the hand-in in which it lay
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What a folder holds for an assignment."""
+
+    jobs: dict[str, Job]  # by notebook; also of one that staff must look at before it can be graded
+    missing: tuple[str, ...]  # notebooks of the assignment that are not there
+    taken: dict[str, Taken] = field(default_factory=dict)  # what the jobs were made from
 
 
 def take_in(course: Course, assignment: str, student: str, folder: Path) -> Intake:
@@ -40,7 +41,7 @@ def take_in(course: Course, assignment: str, student: str, folder: Path) -> Inta
         name: make_job(course, assignment, student, sources[name], one, folder)
         for name, one in taken.items()
     }
-    return Intake(jobs, tuple(name for name in sources if name not in jobs))
+    return Intake(jobs, tuple(name for name in sources if name not in jobs), taken)
 
 
 def take_notebooks(course: Course, assignment: str, folder: Path) -> dict[str, Taken]:

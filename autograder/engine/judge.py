@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from functools import lru_cache
 from pathlib import Path
 
-from autograder.course import Course, SourceNotebook, load_course
+from autograder.course import Course, SourceNotebook, course_at
 from autograder.engine.job import Job, Judgement
 from autograder.engine.training_data import box_data
 from autograder.errors import LimitHit
@@ -76,12 +75,7 @@ def course_of(job: Job) -> Course:
     Raises:
         KitError: when it cannot be read.
     """
-    return _course(job.course, (job.course / "course_config.py").stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=4)
-def _course(root: Path, _changed_ns: int) -> Course:
-    return load_course(root)
+    return course_at(job.course)
 
 
 def _card(job: Job, items: tuple[Item, ...], reason: str | None) -> Scorecard:

@@ -39,6 +39,8 @@ class Ledger:
         self._path = path
         self._lock = threading.Lock()
         self._database: sqlite3.Connection | None = None
+        self.trouble = ""
+        """What went wrong with it last, for staff."""
 
     def find(self, key: str, job: Job) -> Judgement | None:
         """What was judged under a key, as this job's; None where nothing usable is kept."""
@@ -78,12 +80,13 @@ class Ledger:
         return self._database
 
     def _trouble(self, what: str, error: Exception) -> None:
-        log.warning(
-            "%s cannot be %s (%s). Grading goes on without it; a damaged one may be deleted.",
-            self._path,
-            what,
-            error,
+        said = (
+            f"{self._path} cannot be {what} ({error}). Grading goes on without it, and judges again "
+            "next time what is not in it. Make room, or delete it if it is damaged."
         )
+        if said != self.trouble:
+            log.warning("%s", said)
+        self.trouble = said
 
 
 def as_of(judgement: Judgement, job: Job) -> Judgement:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from autograder.course import Course
 from autograder.course.course import digest
+from autograder.engine.staged import StagedFile, drop_left_over
 from autograder.errors import KitError
 from autograder.scorecard import Scorecard, merge
 
+log = logging.getLogger("autograder")
 
-def save_card(course: Course, card: Scorecard) -> None:
-    """Keep the scorecard of one notebook, in place of an older one."""
+
+def stage_card(course: Course, card: Scorecard) -> StagedFile:
+    """The scorecard of one notebook, to take the place of an older one."""
     folder = _folder(course, card.assignment, card.student)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / f"{card.notebooks[0].name}.json"
-    fresh = path.with_suffix(f".{os.getpid()}.tmp")
-    fresh.write_text(card.dumps())
-    fresh.replace(path)
+    return StagedFile(folder / f"{card.notebooks[0].name}.json", card.dumps())
 
 
 def load_card(course: Course, assignment: str, student: str) -> Scorecard | None:
@@ -40,9 +39,7 @@ def load_card(course: Course, assignment: str, student: str) -> Scorecard | None
 
 def mark_done(course: Course, assignment: str, student: str, inputs: str) -> None:
     """Note what a student's marks were made from, once they are in the gradebook."""
-    path = _done(course, assignment, student)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_text(inputs)
+    StagedFile(_done(course, assignment, student), inputs).put()
 
 
 def is_done(course: Course, assignment: str, student: str, inputs: str) -> bool:
@@ -51,11 +48,18 @@ def is_done(course: Course, assignment: str, student: str, inputs: str) -> bool:
     return path.is_file() and path.read_text() == inputs
 
 
-def forget(course: Course, assignment: str, student: str) -> None:
-    """Drop what is kept of a student's hand-in, before it is graded anew."""
-    for path in _folder(course, assignment, student).glob("*.json"):
-        path.unlink()
+def begin(course: Course, assignment: str, student: str, notebooks: Collection[str]) -> None:
+    """Before a hand-in's marks are written: from now on it does not count as graded.
+
+    Its scorecards stay until there are new ones, but for those of notebooks that the assignment does
+    not have any more.
+    """
     _done(course, assignment, student).unlink(missing_ok=True)
+    folder = _folder(course, assignment, student)
+    drop_left_over(folder)
+    for path in folder.glob("*.json"):
+        if path.stem not in notebooks:
+            path.unlink()
 
 
 def changed_answers(
@@ -71,18 +75,21 @@ def changed_answers(
     path = _answers(course, assignment, student, notebook)
     if not path.is_file():
         return set()
-    known = json.loads(path.read_text())
+    try:
+        known = json.loads(path.read_text())
+    except ValueError:  # after a power cut, perhaps; a mark that a person gave is worth more
+        log.warning("%s is damaged, so marks given by hand stay", path)
+        return set()
     fresh = _digests(answers)
     return {name for name in {*known, *fresh} if known.get(name) != fresh.get(name)}
 
 
-def keep_answers(
+def stage_answers(
     course: Course, assignment: str, student: str, notebook: str, answers: Mapping[str, str]
-) -> None:
-    """Note which solutions the marks in the gradebook are for, once they are there."""
+) -> StagedFile:
+    """The note which solutions the marks in the gradebook are for."""
     path = _answers(course, assignment, student, notebook)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_text(json.dumps(_digests(answers)))
+    return StagedFile(path, json.dumps(_digests(answers)))
 
 
 def _digests(answers: Mapping[str, str]) -> dict[str, str]:

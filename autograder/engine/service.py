@@ -75,6 +75,14 @@ class JudgeService:
         with self._lock:
             self._futures.pop(job.key, None)
 
+    def troubles(self) -> list[str]:
+        """What went wrong with ledgers since this was asked last, for staff."""
+        with self._lock:
+            found = [ledger.trouble for ledger in self._ledgers.values() if ledger.trouble]
+            for ledger in self._ledgers.values():
+                ledger.trouble = ""
+            return found
+
     def close(self) -> None:
         """Stop the workers; what is not judged yet is dropped."""
         with self._lock:

@@ -33,17 +33,13 @@ def configure(c: Any, config_file: str) -> None:
     c.CourseDirectory.db_url = f"sqlite:///{records / 'gradebook.db'}"
 
     c.Autograde.exporter_class = f"{_HERE}.hand_in.HandInExporter"
-    c.Autograde.sanitize_preprocessors = [
-        "nbgrader.preprocessors.ClearOutput",
-        "nbgrader.preprocessors.OverwriteKernelspec",
-        "nbgrader.preprocessors.OverwriteCells",
-        "nbgrader.preprocessors.CheckCellMetadata",
-    ]
+    # ClearOutput, OverwriteKernelspec and CheckCellMetadata have nothing left to do: the exporter takes
+    # a hand-in without outputs and metadata, and gives its cells the metadata of the source's.
+    c.Autograde.sanitize_preprocessors = [f"{_HERE}.put_back.PutBack"]  # OverwriteCells
     c.Autograde.autograde_preprocessors = [
         f"{_HERE}.judge.Judge",  # in the place of nbgrader's Execute
         f"{_HERE}.judge.SaveMarks",  # in the place of SaveAutoGrades
-        "nbgrader.preprocessors.AssignLatePenalties",
-        "nbgrader.preprocessors.CheckCellMetadata",
+        f"{_HERE}.late.LatePenalties",  # AssignLatePenalties
     ]
 
     c.CourseDirectory.solution_directory = "solutions"

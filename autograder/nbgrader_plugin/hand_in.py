@@ -11,7 +11,7 @@ from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
 from nbgrader.converters import Autograde
 
-from autograder.course import find_course, load_course
+from autograder.course import course_at, find_course
 from autograder.course.intake import odd_files
 from autograder.course.reading import read_regular
 from autograder.engine.hand_ins import Taken, names_of_notebooks, take_notebooks
@@ -34,12 +34,16 @@ class HandInExporter(NotebookExporter):  # type: ignore[misc]
         self._taken: tuple[Path, dict[str, Taken]] | None = None
         converter = self.parent
         if isinstance(converter, Autograde):
-            course = load_course(Path(converter.coursedir.root))
+            course = course_at(Path(converter.coursedir.root))
             directory = converter.coursedir
             directory.get_existing_timestamp = _careful(directory.get_existing_timestamp)
+            taken = getattr(converter, "taken", None)  # `autograder grade` has read the hand-in
             for folder in list(converter.assignments):
-                names = names_of_notebooks(course, directory.assignment_id, Path(folder))
-                converter.assignments[folder] = [f"{folder}/{name}.ipynb" for name in names]
+                if taken is not None:
+                    self._taken = Path(folder), taken
+                else:
+                    names = names_of_notebooks(course, directory.assignment_id, Path(folder))
+                    converter.assignments[folder] = [f"{folder}/{name}.ipynb" for name in names]
                 odd = {glob.escape(path.name) for path in odd_files(Path(folder))}
                 directory.ignore = sorted({*directory.ignore, *odd})
 
@@ -49,7 +53,7 @@ class HandInExporter(NotebookExporter):  # type: ignore[misc]
         """Read and convert one notebook; a damaged one becomes an empty one with a reason on it."""
         about = (resources or {}).get("nbgrader", {})
         path = Path(filename)
-        course = load_course(find_course(Path.cwd()))
+        course = course_at(find_course(Path.cwd()))
         submitted = course.submitted(about["student"], about["assignment"])
         if path.parent.resolve() != submitted.resolve():  # the second pass, over our own output
             found: tuple[str, dict[str, Any]] = super().from_filename(filename, resources, **kwargs)

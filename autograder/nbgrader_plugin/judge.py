@@ -7,13 +7,12 @@ from typing import Any
 
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder.course import find_course, load_course
-from autograder.engine.gradebook import take_back
+from autograder.course import course_at, find_course
+from autograder.engine import gradebook
 from autograder.engine.hand_ins import Taken, make_job
-from autograder.engine.records import changed_answers, keep_answers, save_card
+from autograder.engine.records import changed_answers, stage_answers, stage_card
 from autograder.engine.service import judge_service
 from autograder.errors import KitError
 from autograder.nbgrader_plugin.hand_in import METADATA
@@ -29,7 +28,7 @@ class Judge(NbGraderPreprocessor):  # type: ignore[misc]
         self, nb: NotebookNode, resources: dict[str, Any]
     ) -> tuple[NotebookNode, dict[str, Any]]:
         about = resources["nbgrader"]
-        course = load_course(find_course(Path.cwd()))
+        course = course_at(find_course(Path.cwd()))
         source = course.notebooks(about["assignment"])[about["notebook"]]
         folder = course.submitted(about["student"], about["assignment"])
         taken = Taken(nb, **nb.metadata.pop(METADATA, {}))
@@ -39,7 +38,6 @@ class Judge(NbGraderPreprocessor):  # type: ignore[misc]
         for number, (cell, outputs) in enumerate(zip(code, judgement.outputs, strict=True), 1):
             cell.outputs = [NotebookNode(output) for output in outputs]
             cell.execution_count = number
-        save_card(course, judgement.card)
         resources[_CARD] = judgement.card
         return nb, resources
 
@@ -72,41 +70,38 @@ class SaveMarks(NbGraderPreprocessor):  # type: ignore[misc]
             item.grade_id: cells[solutions[item.grade_id] or item.grade_id].source
             for item in card.items
         }
-        course = load_course(find_course(Path.cwd()))
+        course = course_at(find_course(Path.cwd()))
         record = (course, about["assignment"], about["student"], about["notebook"], answers)
         stale = changed_answers(*record)
         said = []
-        with Gradebook(about["db_url"]) as gradebook:
+        with gradebook.entry(course) as writing:
+            grades, comments = gradebook.rows_of(writing.book, *where)
             for item in card.items:
-                grade = self._find_grade(gradebook, item, where)
-                said += take_back(grade, stale)
+                grade = _checked(grades.get(item.grade_id), item, where)
+                said += gradebook.take_back(grade, stale)
                 untouched = item.manual and _is_untouched(cells.get(item.grade_id))
                 grade.auto_score = 0.0 if untouched else item.score
                 grade.needs_manual_grade = (
                     grade.manual_score is not None or grade.auto_score is None
                 )
-                comment_at = solutions.get(item.grade_id)
-                if comment_at is not None:
-                    comment = gradebook.find_comment(comment_at, *where)
+                comment = comments.get(solutions.get(item.grade_id) or "")
+                if comment is not None:
                     comment.auto_comment = "No response." if untouched else comment_text(item)
-            gradebook.db.commit()
-        save_card(course, card.with_repairs(said))
-        keep_answers(*record)
+            writing.book.db.commit()
+            writing.keep(stage_card(course, card.with_repairs(said)))
+            writing.keep(stage_answers(*record))
         return nb, resources
 
-    @staticmethod
-    def _find_grade(gradebook: Gradebook, item: Item, where: tuple[str, str, str]) -> Any:
-        try:
-            grade = gradebook.find_grade(item.grade_id, *where)
-        except MissingEntry:
-            grade = None
-        if grade is None or grade.max_score != item.max_score:
-            known = "is not there" if grade is None else f"has {grade.max_score:g} points"
-            raise KitError(
-                f"`{item.grade_id}` has {item.max_score:g} points in source/{where[1]}/{where[0]}.ipynb, "
-                f"but in the gradebook it {known}. Run `autograder release {where[1]}`."
-            )
-        return grade
+
+def _checked(grade: Any, item: Item, where: tuple[str, str, str]) -> Any:
+    """A row of the gradebook, if it is for as many points as the source says."""
+    if grade is None or grade.max_score != item.max_score:
+        known = "is not there" if grade is None else f"has {grade.max_score:g} points"
+        raise KitError(
+            f"`{item.grade_id}` has {item.max_score:g} points in source/{where[1]}/{where[0]}.ipynb, "
+            f"but in the gradebook it {known}. Run `autograder release {where[1]}`."
+        )
+    return grade
 
 
 def comment_text(item: Item) -> str | None:

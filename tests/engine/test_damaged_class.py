@@ -12,7 +12,8 @@ import pytest
 
 from autograder.course import Course, load_course
 from autograder.engine import gradebook
-from autograder.engine.grade import ClassRun, grade_class, score_path
+from autograder.engine.class_run import ClassRun
+from autograder.engine.grade import grade_class, score_path
 from autograder.engine.records import load_card
 from tests import damages
 from tests.damages import Change

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from autograder.course import Course, load_course
-from autograder.engine import gradebook
-from autograder.engine.grade import ClassRun, grade_class, score_path
+from autograder.engine import converter, gradebook
+from autograder.engine.class_run import ClassRun
+from autograder.engine.grade import grade_class, score_path
+from autograder.engine.hand_ins import Taken
 from autograder.engine.records import load_card
 from autograder.engine.service import judge_service
 from autograder.errors import KitError
@@ -224,9 +226,15 @@ def test_a_new_hand_in_keeps_no_mark_of_the_older_one(course: Course, tiny: Tiny
     tiny.write("submitted/bob/tiny/tiny.ipynb", "{}")
     assert list(grade_class(course, "tiny", "bob").reasons) == ["bob"]
     assert auto(course, "bob") == NONE
+    with gradebook.open_gradebook(course) as book:
+        book.find_submission_notebook("tiny", "tiny", "bob").late_submission_penalty = 1.0
+        book.db.commit()
     (course.root / "submitted/bob/tiny/tiny.ipynb").unlink()
     grade_class(course, "tiny", "bob")
     assert auto(course, "bob")["mean_tests"] == 0.0
+    with gradebook.open_gradebook(course) as book:
+        notebook = book.find_submission_notebook("tiny", "tiny", "bob")
+        assert notebook.late_submission_penalty is None
     assert not (course.root / "autograded/bob/tiny").exists()
 
 
@@ -308,18 +316,28 @@ def test_a_failure_of_the_gradebook_is_one_students_only(
     fresh: TinyCourse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh.hand_in("bob")
-    real = gradebook.run_nbgrader
+    real = converter.convert
 
-    def fails_for_ada(course: Course, assignment: str, student: str, names: list[str]) -> None:
+    def fails_for_ada(
+        course: Course, assignment: str, student: str, taken: dict[str, Taken]
+    ) -> None:
         if student == "ada":
             raise OSError("no space left on device")
-        real(course, assignment, student, names)
+        real(course, assignment, student, taken)
 
-    monkeypatch.setattr(gradebook, "run_nbgrader", fails_for_ada)
+    monkeypatch.setattr(converter, "convert", fails_for_ada)
     course = load_course(fresh.root)
     run = grade_class(course, "tiny")
     assert "no space left" in run.reasons["ada"][0]
     assert auto(course, "bob") == FULL
+
+    def locked(*_: object) -> None:
+        raise OSError("database is locked")
+
+    monkeypatch.setattr(gradebook, "withdraw", locked)
+    run = grade_class(course, "tiny")
+    assert list(run.reasons) == ["ada"]
+    assert run.kept == ["bob"]
     monkeypatch.undo()
     assert grade_class(course, "tiny").reasons == {}
     assert auto(course, "ada") == FULL
@@ -329,14 +347,16 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(
     fresh: TinyCourse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh.hand_in("bob")
-    real = gradebook.run_nbgrader
+    real = converter.convert
 
-    def killed_at_bob(course: Course, assignment: str, student: str, names: list[str]) -> None:
+    def killed_at_bob(
+        course: Course, assignment: str, student: str, taken: dict[str, Taken]
+    ) -> None:
         if student == "bob":
             raise KeyboardInterrupt
-        real(course, assignment, student, names)
+        real(course, assignment, student, taken)
 
-    monkeypatch.setattr(gradebook, "run_nbgrader", killed_at_bob)
+    monkeypatch.setattr(converter, "convert", killed_at_bob)
     course = load_course(fresh.root)
     with pytest.raises(KeyboardInterrupt):
         grade_class(course, "tiny")

@@ -12,6 +12,7 @@ import pytest
 
 from autograder.course import Course, load_course
 from autograder.engine import inputs
+from autograder.engine.class_run import Origin
 from autograder.engine.grade import grade_class
 from autograder.engine.hand_ins import take_in
 from autograder.engine.inputs import judgement_key
@@ -55,6 +56,8 @@ def test_equal_work_is_judged_once_and_each_gets_a_card(
     course = load_course(tiny.root)
     run = grade_class(course, "tiny")
     assert len(started) == 2, "ada's and bob's are the same"
+    assert run.graded == ["ada", "bob", "cem"]
+    assert run.notebooks == {Origin.JUDGED: 2, Origin.EQUAL: 1}
     assert [(card.student, card.score) for card in run.cards] == [
         ("ada", 7.0),
         ("bob", 7.0),
@@ -88,7 +91,9 @@ def test_marks_that_are_lost_come_from_the_ledger(tiny: TinyCourse, started: lis
     started.clear()
     for path in (course.records / "scorecards").rglob("graded"):
         path.unlink()
-    assert grade_class(course, "tiny").cards == before
+    again = grade_class(course, "tiny")
+    assert again.cards == before
+    assert (again.from_ledger, again.graded) == (["ada", "bob", "cem"], [])
     assert started == []
     assert grade_class(course, "tiny", regrade=True).cards == before
     assert len(started) == 2, "--regrade does not look into it"

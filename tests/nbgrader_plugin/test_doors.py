@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from autograder.course import load_course
 from autograder.engine import gradebook
+from tests import kept
 from tests.tiny_course import TinyCourse
 
 STUDENTS = ("ada", "bob", "cem", "dan", "eli", "fay")
@@ -27,6 +29,7 @@ MARKS = {
 
 def class_of(root: Path, released: Path) -> TinyCourse:
     tiny = TinyCourse(root, released=released)
+    tiny.write("records/secret", "5" * 64)  # the same challenges in all of them
     tiny.hand_in("ada")
     tiny.hand_in(
         "bob", {"double": "def double(x):\n    return 2 * abs(x)", "why": "YOUR ANSWER HERE"}
@@ -41,7 +44,30 @@ def class_of(root: Path, released: Path) -> TinyCourse:
     one.rename(one.with_name("tiny (1).ipynb"))
     two = tiny.hand_in("fay", {"double": ""})
     two.rename(two.with_name("tiny (2).ipynb"))
+    # Late, with files beside the notebook, one of which the course gives along.
+    tiny.write("course_config.py", tiny.config + LATE)
+    tiny.write("late.py", LATE_PLUGIN)
+    tiny.write("submitted/bob/tiny/timestamp.txt", "2026-03-02 12:00:00 UTC")
+    tiny.write("submitted/bob/tiny/notes/more.txt", "his own")
+    tiny.write("submitted/bob/tiny/given.py", "is_changed = True")
+    tiny.write("source/tiny/given.py", "is_changed = False")
+    with gradebook.open_gradebook(load_course(root)) as book:
+        book.update_or_create_assignment("tiny", duedate="2026-03-02 11:00:00 UTC")
     return tiny
+
+
+LATE = """
+import sys
+sys.path.insert(0, str(__import__("pathlib").Path(__file__).resolve().parent))
+c.AssignLatePenalties.plugin_class = "late.ATenthAnHour"
+"""
+LATE_PLUGIN = """
+from nbgrader.plugins import BasePlugin
+
+class ATenthAnHour(BasePlugin):
+    def late_submission_penalty(self, student_id, score, total_seconds_late):
+        return score * total_seconds_late / 36000
+"""
 
 
 def marks_in(root: Path) -> dict[str, dict[str, float | None]]:
@@ -74,10 +100,21 @@ NBGRADER = [sys.executable, "-m", "nbgrader"]
 AUTOGRADE = [*NBGRADER, "autograde", "tiny"]
 
 
-def test_nbgrader_autograde_gives_the_same_marks(tmp_path: Path, released: Path) -> None:
-    class_of(tmp_path, released)
-    done = run(AUTOGRADE, tmp_path)
-    assert marks_in(tmp_path) == MARKS, done.stderr
+@pytest.fixture(scope="module")
+def by_nbgrader(
+    tmp_path_factory: pytest.TempPathFactory, released: Path
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """The class, graded by stock `nbgrader autograde`."""
+    root = tmp_path_factory.mktemp("by-nbgrader")
+    class_of(root, released)
+    return root, run(AUTOGRADE, root)
+
+
+def test_nbgrader_autograde_gives_the_same_marks(
+    by_nbgrader: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    root, done = by_nbgrader
+    assert marks_in(root) == MARKS, done.stderr
     assert "cem: not graded" in done.stderr
 
 
@@ -104,19 +141,30 @@ def test_the_formgraders_button_gives_the_same_marks_from_another_folder(
     assert marks_in(course) == MARKS
 
 
-def test_autograder_grade_gives_these_marks_and_ends_with_3_where_staff_must_act(
-    tmp_path: Path, released: Path
+def test_autograder_grade_keeps_the_same_and_ends_with_3_where_staff_must_act(
+    tmp_path: Path,
+    released: Path,
+    by_nbgrader: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
+    """It has a converter of its own; rows, scorecards and autograded files are as stock nbgrader's."""
     class_of(tmp_path, released)
     done = run([sys.executable, "-m", "autograder", "grade", "tiny"], tmp_path)
     assert done.returncode == 3, done.stderr
     assert marks_in(tmp_path) == MARKS
     assert "cem needs staff: tiny: tiny.ipynb is JSON, but no notebook" in done.stderr
+    ours = kept.everything(tmp_path)
+    theirs = kept.everything(by_nbgrader[0])
+    # Stock nbgrader leaves out of everybody's copy what has an odd file's name in one hand-in: eli's.
+    assert ours.pop("autograded/bob/tiny/timestamp.txt")
+    assert kept.differences(ours, theirs) == []
+    assert ours["bob", "tiny"] == (0.5, False), "bob is late"
+    assert ours["autograded/bob/tiny/given.py"][0] == b"is_changed = False"
+    assert "autograded/bob/tiny/notes/more.txt" in ours
     (tmp_path / "submitted/cem/tiny/tiny.ipynb").unlink()
     (tmp_path / "submitted/fay/tiny/tiny (2).ipynb").unlink()
     done = run([sys.executable, "-m", "autograder", "grade", "tiny"], tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "4 hand-ins were graded before" in done.stdout
+    assert re.search(r"unchanged +4 ", done.stdout)
 
 
 def break_syntax(tiny: TinyCourse) -> Path:

@@ -1,0 +1,76 @@
+"""A disk that is full, or that nobody may write to: what it is told by, and what it is told with."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from autograder.errors import KitError
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+_NO_ROOM_IN_SQLITE = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+}
+_PLENTY_MIB = 64
+
+
+def no_room(error: BaseException) -> Exception | None:
+    """The error of the system's or of SQLite's that tells of a full disk, if that is the cause."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        for one in (cause, getattr(cause, "orig", None)):  # SQLAlchemy's word for a cause
+            if isinstance(one, OSError) and one.errno in _NO_ROOM:
+                return one
+            code = getattr(one, "sqlite_errorcode", 0) & 0xFF  # without SQLite's details
+            if isinstance(one, sqlite3.Error) and code in _NO_ROOM_IN_SQLITE:
+                return one
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def place_of(found: Exception, records: Path) -> Path:
+    """The folder in which something could not be written, as far as the system tells.
+
+    Args:
+        records: what is meant where no file is named, as SQLite names none.
+    """
+    path = getattr(found, "filename2", None) or getattr(found, "filename", None)
+    folder = Path(path).parent if isinstance(path, str) else records
+    while not folder.is_dir():
+        folder = folder.parent
+    return folder
+
+
+def has_plenty(folder: Path) -> bool:
+    """Whether there is room on a folder's disk, so that only something large did not fit."""
+    return shutil.disk_usage(folder).free >= _PLENTY_MIB * 2**20
+
+
+@contextmanager
+def named(records: Path) -> Iterator[None]:
+    """Say of a full disk which folder is concerned and what to do.
+
+    Raises:
+        KitError: in the place of the system's error.
+    """
+    try:
+        yield
+    except Exception as error:
+        found = no_room(error)
+        if found is None or isinstance(error, KitError):
+            raise
+        said = getattr(found, "strerror", None) or str(found)
+        folder = place_of(found, records)
+        raise KitError(
+            f"There is no room to write in {folder} ({said}). What was graded before is kept whole. "
+            "Make room there, then give the same command again: it goes on where this one stopped."
+        ) from error

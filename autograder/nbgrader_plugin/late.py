@@ -1,0 +1,34 @@
+"""nbgrader's AssignLatePenalties, within the entry in which a hand-in's marks are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+from nbgrader.preprocessors import AssignLatePenalties
+
+from autograder.course import course_at, find_course
+from autograder.engine import gradebook
+
+
+class LatePenalties(AssignLatePenalties):  # type: ignore[misc]
+    """Asks the plugin of `c.AssignLatePenalties.plugin_class` for the penalty of a notebook."""
+
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        about = resources["nbgrader"]
+        assignment, student = about["assignment"], about["student"]
+        self.init_plugin()
+        with gradebook.entry(course_at(find_course(Path.cwd()))) as writing:
+            submission = writing.book.find_submission(assignment, student)
+            notebook = writing.book.find_submission_notebook(about["notebook"], assignment, student)
+            late_s = submission.total_seconds_late
+            penalty = None
+            if late_s > 0:
+                penalty = self.plugin_inst.late_submission_penalty(student, notebook.score, late_s)
+            if penalty is not None:
+                penalty = self._check_late_penalty(notebook, penalty)
+            notebook.late_submission_penalty = penalty
+        return nb, resources

@@ -1,0 +1,59 @@
+"""All that grading keeps of a class, in a form that can be compared: rows of the gradebook, and files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from autograder.course import load_course
+from autograder.engine import gradebook
+
+# The note `graded` is there only for hand-ins that need nobody, `nbgrader autograde` writes none.
+_CARDS = ("*.json", "*.answers")
+_PLACE = re.compile(
+    rb'(File \\")[^"]*/'
+)  # the folder of a file in a traceback: of one course or the other
+
+
+def rows(root: Path, assignment: str = "tiny") -> dict[tuple[str, ...], tuple[Any, ...]]:
+    """What the gradebook knows of every hand-in, without the ids that it makes up."""
+    found: dict[tuple[str, ...], tuple[Any, ...]] = {}
+    with gradebook.open_gradebook(load_course(root)) as book:
+        for submission in book.assignment_submissions(assignment):
+            student = submission.student.id
+            found[student,] = (submission.timestamp, submission.score, submission.extension)
+            for notebook in submission.notebooks:
+                where = (student, notebook.name)
+                found[where] = (notebook.late_submission_penalty, notebook.flagged)
+                for grade in notebook.grades:
+                    marks = (grade.auto_score, grade.manual_score, grade.extra_credit)
+                    found[*where, "grade", grade.name] = (*marks, grade.needs_manual_grade)
+                for comment in notebook.comments:
+                    texts = (comment.auto_comment, comment.manual_comment)
+                    found[*where, "comment", comment.name] = texts
+    return found
+
+
+def files(root: Path) -> dict[str, tuple[bytes, int]]:
+    """The scorecards, the digests of answers and the autograded files, with their permissions."""
+    cards = [path for form in _CARDS for path in (root / "records/scorecards").rglob(form)]
+    autograded = [path for path in (root / "autograded").rglob("*") if path.is_file()]
+    return {
+        str(path.relative_to(root)): (_PLACE.sub(rb"\1", path.read_bytes()), path.stat().st_mode)
+        for path in (*cards, *autograded)
+    }
+
+
+def everything(root: Path) -> dict[Any, Any]:
+    return {**rows(root), **files(root)}
+
+
+def differences(one: dict[Any, Any], other: dict[Any, Any]) -> list[str]:
+    """What is not the same in two classes, a line each, short enough to read."""
+    keys = sorted({*one, *other}, key=str)
+    return [
+        f"{key}: {str(one.get(key))[:300]} / {str(other.get(key))[:300]}"
+        for key in keys
+        if one.get(key) != other.get(key)
+    ]
