@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,9 @@ from autograder.graders.vgg16 import reference
 from autograder.graders.vgg16.networks import drawn_state, tiny_net
 from autograder.graders.vgg16.training import DEVICE
 from autograder.grading import Challenge, probe
+
+TEST_BATCHES = 5
+MAY_DIFFER = 2  # test images on the border between two classes, which rounding may turn
 
 
 @probe(uses=(tiny_net,))
@@ -39,20 +43,67 @@ def fitted(
 
 
 def fit_challenge(challenge: Challenge, epochs: int) -> dict[str, Any]:
-    """A task that a small network learns in a few steps: which of three colours is strongest."""
+    """A task that a small network learns in a few steps: which of three colours is strongest.
+
+    A wrong `validate` must show in the accuracies whatever was drawn. So the test images come in
+    full batches, sorted by their class, which a network in training mode normalises away, and most
+    labels of the first batch and all of the last one are wrong. Should chance make the accuracies in
+    training mode close to the right ones in every epoch, we draw again.
+    """
+    for attempt in range(50):
+        data = _drawn(challenge, challenge.seed + attempt, epochs)
+        if _shows_training_mode(data):
+            break
+    return data
+
+
+def _shows_training_mode(data: dict[str, Any]) -> bool:
+    """Whether validating in training mode changes the answers to three images more than may differ."""
+    off: list[float] = []
+
+    def validate(net: nn.Module, loader: Any, device: Any) -> float:
+        right = reference.validate(net, loader, device)
+        net = copy.deepcopy(net).train()
+        with torch.no_grad():
+            hits = [(net(images).argmax(1) == labels).sum() for images, labels in loader]
+        off.append(abs(sum(map(int, hits)) - right * len(data["test_labels"])))
+        return right
+
+    fit_by(_fit_with(validate), data)
+    return max(off) > MAY_DIFFER + 3
+
+
+def _fit_with(validate: Callable[..., float]) -> Callable[..., dict[str, list[float]]]:
+    def fit(*args: Any) -> dict[str, list[float]]:
+        net, train_loader, test_loader, epochs, learning_rate, device = args
+        optimizer = torch.optim.Adam(net.parameters(), lr=learning_rate)
+        for _ in range(epochs):
+            reference.train_epoch(net, train_loader, nn.NLLLoss(), optimizer, device)
+            validate(net, test_loader, device)
+        return {}
+
+    return fit
+
+
+def _drawn(challenge: Challenge, seed: int, epochs: int) -> dict[str, Any]:
     rng = challenge.rng
     classes, batch_size = 3, int(rng.integers(9, 13))
-    count = {"": batch_size * 4 + 5, "test_": 60}
+    count = {"": batch_size * 4 + 5, "test_": batch_size * TEST_BATCHES}
     data: dict[str, Any] = {}
     for part, number in count.items():
         labels = rng.integers(0, classes, number)
+        if part:
+            labels.sort()
         images = rng.normal(size=(number, 3, 8, 8))
         images[np.arange(number), labels] += 0.7
+        if part:
+            for wrong in (slice(3, batch_size), slice(-batch_size, None)):
+                labels[wrong] = (labels[wrong] + 1) % classes
         data[f"{part}images"] = torch.from_numpy(images).float()
         data[f"{part}labels"] = torch.from_numpy(labels)
     return {
         **data,
-        "state": drawn_state(lambda: tiny_net(classes, True), challenge.seed),
+        "state": drawn_state(lambda: tiny_net(classes, True), seed),
         "batch_size": batch_size,
         "classes": classes,
         "epochs": epochs,
