@@ -81,7 +81,7 @@ def grade_class(
             another run is grading this course.
         Stopped: when `stopping` said so. What was judged by then is kept.
     """
-    check_wall(BoxSettings(config=course.config).gpu)
+    judge_service().check(BoxSettings(config=course.config).gpu)
     sources = course.notebooks(assignment)
     gradebook.check_released(course, assignment, sources)
     students = course.students(assignment, pattern)
@@ -145,6 +145,7 @@ def _grade_all(
                 if all(job.done() for job in jobs)
             ]
             for student in judged[:1]:  # one at a time: the workers want to be fed in between
+                service.raise_if_lost(under_way[student][1])
                 _finish(course, assignment, student, under_way.pop(student)[0])
                 graded += 1
             done = len(students) - len(waiting) - len(under_way)
