@@ -14,6 +14,7 @@ import functools
 import getpass
 import logging
 import socket
+import ssl
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -137,7 +138,7 @@ class ClusterPool:
             tasks, self._tasks = self._tasks, {}
             sent, self._sent = self._sent, set()
             self._bundles.clear()
-        if not self._alive():
+        if not sent or not self._alive():
             return
         with _only_logged("what is under way on the cluster could not be stopped"):
             # A thread cannot be stopped, so the workers that judge for us are started again.
@@ -317,7 +318,7 @@ def _security(course: Course) -> Security:
         tls_ca_file=str(folder / tls.CA),
         tls_client_cert=str(folder / tls.CERTIFICATE),
         tls_client_key=str(folder / tls.KEY),
-        tls_min_version=1.3,
+        tls_min_version=ssl.TLSVersion.TLSv1_3,
     )
 
 
