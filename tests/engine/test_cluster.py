@@ -347,7 +347,7 @@ def test_keys_are_closed_to_others_and_never_overwritten(tiny: TinyCourse) -> No
     assert done.exit_code == 0, done.output
     assert "--nthreads 1" in done.output
     made = list((tiny.root / "records" / tls.FOLDER).rglob("*"))
-    assert len(made) == 15
+    assert len(made) == 16
     assert all(path.stat().st_mode & 0o077 == 0 for path in made)
     again = CliRunner().invoke(main, command)
     assert again.exit_code == 2
