@@ -106,7 +106,7 @@ class ClusterPool:
         self._client = _connect(course, address)
         try:
             self._client.subscribe_topic(worker.TOPIC, self._hear)
-            self._examine_workers(course)
+            self._examine(course)
         except BaseException:
             self._client.close(timeout=5)
             raise
@@ -209,7 +209,7 @@ class ClusterPool:
             if asked.status == "cancelled":
                 task.found.set_exception(self._lost())
             else:
-                said = f"the worker could not judge it: {type(error).__name__}: {error}"
+                said = f"the cluster could not judge it: {_said(error)}"
                 task.found.set_exception(KitError(said))
         finally:
             with self._lock:
@@ -242,17 +242,17 @@ class ClusterPool:
         except (KitError, OSError) as trouble:
             task.found.set_exception(trouble)
 
-    def _examine_workers(self, course: Course) -> None:
+    def _examine(self, course: Course) -> None:
         try:
             self._client.wait_for_workers(1, timeout=_JOIN_S)
         except TimeoutError:
             raise KitError(
                 f"The cluster has no worker yet. Start some, then grade again.\n{_how_to_start(course)}"
             ) from None
-        troubles = []
+        troubles = self._scheduler_troubles()
         for address, found in self._client.run(worker.examine, on_error="return").items():
             if isinstance(found, Exception):
-                said = [f"it cannot run autograder-kit: {type(found).__name__}: {found}"]
+                said = [f"it cannot run this autograder-kit: {_said(found)}"]
                 name = address
             else:
                 name = f"{address} ({found['host']})"
@@ -260,15 +260,23 @@ class ClusterPool:
             troubles += [f"{name}: {text}." for text in said]
         if troubles:
             lines = "\n".join(f"  {text}" for text in troubles)
-            raise KitError(
-                f"Nothing was graded: these workers must be put right, or stopped.\n{lines}"
-            )
+            raise KitError(f"Nothing was graded: these must be put right, or stopped.\n{lines}")
         known = self._client.scheduler_info(n_workers=-1)["workers"].values()
         if _wants_gpu(course) and not any(about["resources"].get("GPU") for about in known):
             raise KitError(
                 "The course grades on a GPU (c.BoxSettings.gpu), and no worker has one to give. Start one "
                 "worker for each GPU with `dask worker … --nworkers 1 --resources GPU=1`."
             )
+
+    def _scheduler_troubles(self) -> list[str]:
+        """A scheduler unpickles jobs, so it must be like the workers."""
+        try:
+            there = self._client.run_on_scheduler(worker.versions)
+        except Exception as error:
+            said = [f"it cannot run this autograder-kit: {_said(error)}"]
+        else:
+            said = worker.differences(self._versions, there)
+        return [f"the scheduler at {self._address}: {text}." for text in said]
 
     def _hear(self, event: tuple[float, str]) -> None:
         """What a worker says to whoever grades."""
@@ -334,7 +342,7 @@ def _said(error: BaseException) -> str:
     """The last cause's words: Dask wraps them in how often it tried."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return f"{type(error).__name__}: {error}"
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 @contextlib.contextmanager

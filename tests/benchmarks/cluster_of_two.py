@@ -66,6 +66,14 @@ class Networks:
         self.host = "10.77.77.1"
 
     def __enter__(self) -> Networks:
+        try:
+            self._make()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _make(self) -> None:
         run("ip", "link", "add", self._id, "type", "bridge")
         run("ip", "addr", "add", f"{self.host}/24", "dev", self._id)
         run("ip", "link", "set", self._id, "up")
@@ -80,12 +88,10 @@ class Networks:
             run(*within, "addr", "add", f"10.77.77.{number + 11}/24", "dev", inside)
             run(*within, "link", "set", inside, "up")
             run(*within, "link", "set", "lo", "up")
-        return self
 
     def __exit__(self, *_: object) -> None:
         for name in NAMES:
             subprocess.run(("ip", "netns", "delete", self._place(name)), check=False)
-            subprocess.run(("ip", "link", "delete", self._outside(name)), check=False)
         subprocess.run(("ip", "link", "delete", self._id), check=False)
 
     def within(self, name: str, hidden: Path) -> list[str]:

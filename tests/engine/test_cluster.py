@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,13 +20,15 @@ from click.testing import CliRunner
 
 from autograder.cli import main
 from autograder.course import load_course
+from autograder.engine import cluster as cluster_module
 from autograder.engine import tls, worker
 from autograder.engine.bundle import Unpacked, check_place, pack
 from autograder.engine.cluster import on_cluster
 from autograder.engine.grade import Stopped, grade_class
+from autograder.engine.job import Job, Judgement
 from autograder.engine.records import load_card
 from autograder.errors import KitError
-from autograder.scorecard import Verdict
+from autograder.scorecard import NotebookCard, Scorecard, Verdict
 from tests.dask_cluster import DaskCluster, kill
 from tests.tiny_course import GRADERS, TinyCourse
 
@@ -219,11 +222,13 @@ def test_only_tls_is_spoken(tiny: TinyCourse, cluster: DaskCluster) -> None:
 def test_workers_that_differ_are_named_with_the_repair(
     tiny: TinyCourse, cluster: DaskCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = {**worker.versions(), "torch": "1.0", "kit": "another"}
-    monkeypatch.setattr(worker, "versions", lambda: here)
+    here = {**worker.environment(), "torch": "1.0"}
+    monkeypatch.setattr(worker, "environment", lambda: here)
+    monkeypatch.setattr(worker, "folder_digest", lambda _folder: "another")
     with pytest.raises(KitError, match="Nothing was graded") as refused:
         on_cluster(load_course(tiny.root), cluster.address).__enter__()
-    assert "tls://127.0.0.1:" in str(refused.value)
+    assert f"the scheduler at {cluster.address}: its torch is" in str(refused.value)
+    assert f"  {cluster.addresses('stays')[-1]} (" in str(refused.value)
     assert "here it is 1.0. Run `pip install torch==1.0` there" in str(refused.value)
     assert "autograder-kit has other files" in str(refused.value)
     assert "numpy" not in str(refused.value)
@@ -285,6 +290,56 @@ class FakeWorker:
 
     def close(self, _reason: str) -> None:
         self.ended = True
+
+
+class FakeClient:
+    """As much of Dask's client as a pool asks for; a worker called `bad` cannot judge."""
+
+    status = "running"
+
+    def __init__(self, *workers: str) -> None:
+        self.there = workers
+
+    def run(self, *_: Any, **_more: Any) -> dict[str, Any]:
+        return {}
+
+    def run_on_scheduler(self, function: Callable[[], Any]) -> Any:
+        return function()
+
+    def nthreads(self) -> dict[str, int]:
+        return dict.fromkeys(self.there, 1)
+
+    def scheduler_info(self, **_: Any) -> dict[str, Any]:
+        return {"workers": {}}
+
+    def submit(self, *_: Any, key: str, workers: Any = (), **_more: Any) -> Any:
+        address = [*workers, *self.there][0]
+        reason = "no disk" if address == "bad" else None
+        card = Scorecard("tiny", "ada", (NotebookCard("tiny", (), reason),))
+        future: Future[Any] = Future()
+        future.set_result((Judgement(card, ()), address))
+        future.key = key  # type: ignore[attr-defined]
+        return future
+
+    def __getattr__(self, _name: str) -> Callable[..., None]:
+        return lambda *_, **_more: None
+
+
+@pytest.mark.parametrize(
+    ("workers", "reason"), [(("bad", "good"), None), (("bad",), "no disk")], ids=["two", "one"]
+)
+def test_what_one_worker_cannot_judge_another_one_gets(
+    tiny: TinyCourse,
+    monkeypatch: pytest.MonkeyPatch,
+    workers: tuple[str, ...],
+    reason: str | None,
+) -> None:
+    monkeypatch.setattr(cluster_module, "_connect", lambda *_: FakeClient(*workers))
+    course = load_course(tiny.root)
+    pool = cluster_module.ClusterPool(course, "tls://10.0.0.1:8786", print)
+    job = Job(course.root, "tiny", "tiny", "ada", ("x = 1",))
+    assert pool.submit(job, "key").result().card.notebooks[0].reason == reason
+    pool.close()
 
 
 @pytest.mark.parametrize(
