@@ -74,6 +74,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Da
 @pytest.fixture
 def tiny(tmp_path: Path, released: Path, keys: Path) -> TinyCourse:
     made = TinyCourse(tmp_path / "here", released=released)
+    config = (
+        made.root / "course_config.py"
+    ).read_text()  # no limit is met here, however busy a machine
+    made.write("course_config.py", f"{config}\nc.BoxSettings.cell_wall_s = 60.0\n")
     shutil.copytree(keys, tmp_path / "here" / "records" / tls.FOLDER, dirs_exist_ok=True)
     return made
 
@@ -100,12 +104,9 @@ def test_a_worker_dies_half_way_and_the_cards_are_the_same_as_locally(
         {},
         {"double": "def double(x):\n    return 3 * x"},
         {"mean": "def mean(numbers):\n    raise ValueError('no')"},
-        {"mean": "def mean(numbers):\n    while True: pass"},
     ]
-    for number in range(8):
-        tiny.hand_in(
-            f"student{number}", cells[number % 4], extra=f"import time; time.sleep({number}/9)"
-        )
+    for number in range(6):
+        tiny.hand_in(f"student{number}", cells[number % 3], extra=f"number = {number}")
     tiny.hand_in("spy", extra=SPY.format(place=str(cluster.place("stays"))))
     dies = cluster.add_worker("dies")
     wait_for(lambda: "Registered to" in cluster.log("dies"), "no second worker")
