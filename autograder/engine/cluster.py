@@ -115,7 +115,7 @@ class ClusterPool:
     def workers(self) -> int:
         return max(1, len(self._client.nthreads()) if self._alive() else 1)
 
-    def check(self) -> None:
+    def check(self, gpu: int | None) -> None:  # noqa: ARG002
         if not self._alive():
             raise self._lost()
 
@@ -166,7 +166,9 @@ class ClusterPool:
         place = (job.course, job.assignment)
         if place not in self._bundles:
             bundle = pack(course_of(job), job.assignment)
-            plugin = worker.CourseOnWorker(bundle, self._versions, self._owner)
+            plugin = worker.CourseOnWorker(
+                bundle, self._versions, self._owner, _gpu(course_of(job))
+            )
             if not self._sent:  # those of a run that was killed
                 old = self._client.run(worker.bundles_of, self._owner, on_error="ignore").values()
                 for name in {name for names in old for name in names} - {plugin.name}:
@@ -178,7 +180,6 @@ class ClusterPool:
 
     def _ask(self, task: _Task, **where: Any) -> None:
         key = f"judge-{uuid.uuid4().hex}"  # says nothing about whose it is
-        wants_gpu = _wants_gpu(course_of(task.job))
         task.asked = self._client.submit(
             worker.judge_there,
             task.bundle,
@@ -186,7 +187,7 @@ class ClusterPool:
             task.job,
             key=key,
             pure=False,
-            resources={"GPU": 1} if wants_gpu else None,
+            resources=None if _gpu(course_of(task.job)) is None else {"GPU": 1},
             **where,
         )
         self._tasks[key] = task
@@ -249,8 +250,15 @@ class ClusterPool:
             raise KitError(
                 f"The cluster has no worker yet. Start some, then grade again.\n{_how_to_start(course)}"
             ) from None
+        gpu = _gpu(course)
+        known = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        if gpu is not None and not any(about["resources"].get("GPU") for about in known):
+            raise KitError(
+                "The course grades on a GPU (c.BoxSettings.gpu), and no worker has one to give. Start one "
+                "on each machine that has this GPU: `dask worker … --nworkers 1 --resources GPU=1`."
+            )
         troubles = self._scheduler_troubles()
-        for address, found in self._client.run(worker.examine, on_error="return").items():
+        for address, found in self._client.run(worker.examine, gpu, on_error="return").items():
             if isinstance(found, Exception):
                 said = [f"it cannot run this autograder-kit: {_said(found)}"]
                 name = address
@@ -261,12 +269,6 @@ class ClusterPool:
         if troubles:
             lines = "\n".join(f"  {text}" for text in troubles)
             raise KitError(f"Nothing was graded: these must be put right, or stopped.\n{lines}")
-        known = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        if _wants_gpu(course) and not any(about["resources"].get("GPU") for about in known):
-            raise KitError(
-                "The course grades on a GPU (c.BoxSettings.gpu), and no worker has one to give. Start one "
-                "worker for each GPU with `dask worker … --nworkers 1 --resources GPU=1`."
-            )
 
     def _scheduler_troubles(self) -> list[str]:
         """A scheduler unpickles jobs, so it must be like the workers."""
@@ -334,8 +336,10 @@ def _how_to_start(course: Course) -> str:
     return tls.how_to_start(course.records / tls.FOLDER)
 
 
-def _wants_gpu(course: Course) -> bool:
-    return getattr(BoxSettings(config=course.config), "gpu", None) is not None
+def _gpu(course: Course) -> int | None:
+    """The number of the GPU that boxes use."""
+    gpu: int | None = BoxSettings(config=course.config).gpu
+    return gpu
 
 
 def _said(error: BaseException) -> str:

@@ -59,14 +59,18 @@ def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
     return found
 
 
-def examine(dask_worker: Worker) -> dict[str, Any]:
-    """What a worker has, and `troubles` for which it cannot judge, whatever the versions."""
+def examine(gpu: int | None, dask_worker: Worker) -> dict[str, Any]:
+    """What a worker has, and `troubles` for which it cannot judge, whatever the versions.
+
+    Args:
+        gpu: the one that boxes are to use.
+    """
     troubles = []
     if dask_worker.state.nthreads != 1:
         repair = "Start it with --nthreads 1, and with --nworkers for more at a time"
         troubles.append(f"it judges {dask_worker.state.nthreads} at a time. {repair}")
     try:
-        check_wall()
+        check_wall(gpu)
         check_place(Path(dask_worker.local_directory))
         for name in ("key", "cert"):
             path = dask.config.get(f"distributed.comm.tls.worker.{name}", None)
@@ -80,21 +84,22 @@ def examine(dask_worker: Worker) -> dict[str, Any]:
 class CourseOnWorker(WorkerPlugin):  # type: ignore[misc]
     """A course on a worker: unpacks its bundle, judges its jobs."""
 
-    def __init__(self, bundle: Bundle, wanted: dict[str, str], owner: str) -> None:
+    def __init__(self, bundle: Bundle, wanted: dict[str, str], owner: str, gpu: int | None) -> None:
         """Prepare it on the course's machine.
 
         Args:
             wanted: the versions of the course's machine.
             owner: of the course; its bundles of earlier runs are thrown away.
+            gpu: the one that boxes use.
         """
         self.name = f"autograder-{owner}-{bundle.digest[:16]}"
         self._bundle: Bundle | None = bundle
-        self._wanted = wanted
+        self._wanted, self._gpu = wanted, gpu
         self.unpacked: Unpacked | None = None
 
     async def setup(self, worker: Worker) -> None:
         """Unpack, or end the worker if it must not judge."""
-        found = examine(worker)
+        found = examine(self._gpu, worker)
         troubles = [*differences(self._wanted, found["versions"]), *found["troubles"]]
         if troubles:
             said = f"{worker.address} ({found['host']}) is not used: {'; '.join(troubles)}."

@@ -25,6 +25,7 @@ from autograder.engine import tls, worker
 from autograder.engine.bundle import Unpacked, check_place, pack
 from autograder.engine.cluster import on_cluster
 from autograder.engine.grade import Stopped, grade_class
+from autograder.engine.inputs import environment
 from autograder.engine.job import Job, Judgement
 from autograder.engine.records import load_card
 from autograder.errors import KitError
@@ -223,8 +224,8 @@ def test_only_tls_is_spoken(tiny: TinyCourse, cluster: DaskCluster) -> None:
 def test_workers_that_differ_are_named_with_the_repair(
     tiny: TinyCourse, cluster: DaskCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = {**worker.environment(), "torch": "1.0"}
-    monkeypatch.setattr(worker, "environment", lambda: here)
+    here = {**environment(), "torch": "1.0"}
+    monkeypatch.setattr("autograder.engine.worker.environment", lambda: here)
     monkeypatch.setattr(worker, "folder_digest", lambda _folder: "another")
     with pytest.raises(KitError, match="Nothing was graded") as refused:
         on_cluster(load_course(tiny.root), cluster.address).__enter__()
@@ -236,11 +237,10 @@ def test_workers_that_differ_are_named_with_the_repair(
 
 
 def test_a_course_that_wants_gpus_says_that_no_worker_has_one(
-    tiny: TinyCourse, cluster: DaskCluster, monkeypatch: pytest.MonkeyPatch
+    tiny: TinyCourse, cluster: DaskCluster
 ) -> None:
-    from autograder.sandbox import BoxSettings
-
-    monkeypatch.setattr(BoxSettings, "gpu", 0, raising=False)
+    config = (tiny.root / "course_config.py").read_text()
+    tiny.write("course_config.py", f"{config}\nc.BoxSettings.gpu = 0\n")
     with pytest.raises(KitError, match="--resources GPU=1"):
         on_cluster(load_course(tiny.root), cluster.address).__enter__()
 
@@ -355,7 +355,7 @@ def test_a_worker_that_joins_later_and_may_not_judge_says_so_and_ends(
 
     bundle = pack(load_course(tiny.root), "tiny")
     late = FakeWorker(tmp_path / "worker", nthreads)
-    plugin = worker.CourseOnWorker(bundle, {**worker.versions(), **other}, "owner")
+    plugin = worker.CourseOnWorker(bundle, {**worker.versions(), **other}, "owner", None)
     asyncio.run(plugin.setup(late))
     assert words in late.said[0]
     assert "tls://10.0.0.9:1" in late.said[0]
