@@ -6,6 +6,7 @@ the course's is broken; 3 finished, but some hand-ins are ungraded and need staf
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from pathlib import Path
@@ -193,8 +194,18 @@ def release(ctx: click.Context, assignment: str, solutions: bool, unsafe_no_box:
 @click.option("--student", default="*", metavar="GLOB", help="Only these students, as in 'a*'.")
 @click.option("--regrade", is_flag=True, help="Also grade again what has not changed.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no table: for logs.")
+@click.option(
+    "--cluster", metavar="ADDRESS", help="Judge on a Dask cluster's workers, as in tls://HOST:8786."
+)
 @click.pass_context
-def grade(ctx: click.Context, assignment: str, student: str, regrade: bool, quiet: bool) -> None:
+def grade(
+    ctx: click.Context,
+    assignment: str,
+    student: str,
+    regrade: bool,
+    quiet: bool,
+    cluster: str | None,
+) -> None:
     """Grade the hand-ins of ASSIGNMENT in submitted/, each in a box of its own.
 
     What was graded before and has not changed is left alone. Marks go into the gradebook; written
@@ -205,7 +216,7 @@ def grade(ctx: click.Context, assignment: str, student: str, regrade: bool, quie
 
     course = _course(ctx, f"grade-{assignment}")
     try:
-        with Bar(quiet) as bar, Interrupt() as interrupt:
+        with Bar(quiet) as bar, Interrupt() as interrupt, _judges(course, cluster):
             run = grade_class(course, assignment, student, regrade, bar.show, interrupt)
     except Stopped as stopped:
         click.echo(
@@ -330,6 +341,39 @@ def pack(source: Path, destination: Path) -> None:
 
     packed = pack_images(source, destination)
     click.echo(str(packed))
+
+
+@main.group("cluster")
+def cluster_group() -> None:
+    """Prepare a cluster of machines for `grade --cluster`."""
+
+
+@cluster_group.command("keys")
+@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.pass_context
+def keys(ctx: click.Context, folder: Path | None) -> None:
+    """Make the keys by which a cluster's machines know each other, and say how to start it.
+
+    Into FOLDER, by default into the course's records/cluster, where `grade --cluster` looks for them.
+    Whoever has one of these keys can run code on all of the cluster's machines.
+    """
+    from autograder.engine import tls
+
+    place = folder or _course(ctx).make_records() / tls.FOLDER
+    until = tls.make_keys(place)
+    click.echo(f"Keys, good until {until:%Y-%m-%d}: {_short(place)}/scheduler, worker and client.")
+    click.echo(tls.how_to_start(place), nl=False)
+
+
+def _judges(course: Course, cluster: str | None) -> contextlib.AbstractContextManager[None]:
+    """Where hand-ins are judged: on this machine, or on a cluster."""
+    if cluster is None:
+        return contextlib.nullcontext()
+    from autograder.engine.cluster import on_cluster  # only here: it needs Dask
+
+    return on_cluster(
+        course, cluster, lambda said: click.secho(f"autograder: {said}", fg="yellow", err=True)
+    )
 
 
 def _course(ctx: click.Context, run: str = "") -> Course:

@@ -25,7 +25,7 @@ from types import ModuleType
 from typing import IO, Any
 
 from autograder.course import Course
-from autograder.engine.service import prepare_worker
+from autograder.engine.pool import prepare_worker
 from autograder.errors import KitError
 from autograder.grading.calibration import Calibration
 

@@ -84,7 +84,7 @@ def grade_class(
             another run is grading this course.
         Stopped: when `stopping` said so. What was judged by then is kept.
     """
-    check_wall(BoxSettings(config=course.config).gpu)
+    judge_service().check(BoxSettings(config=course.config).gpu)
     sources = course.notebooks(assignment)
     gradebook.check_released(course, assignment, sources)
     students = course.students(assignment, pattern)
@@ -150,6 +150,7 @@ def _grade_all(
                     under_way[student] = taken
             judged = [name for name, one in under_way.items() if one.is_judged()]
             for student in judged[:1]:  # one at a time: the workers want to be fed in between
+                service.raise_if_lost(under_way[student].jobs)
                 _finish(course, assignment, student, under_way.pop(student), run)
             done = len(students) - len(waiting) - len(under_way)
             staff = f"; {len(run.reasons)} need staff" if run.reasons else ""

@@ -41,12 +41,15 @@ _LIBRARIES = (
 )
 
 
-def judgement_key(course: Course, job: Job) -> str:
+def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
     """The digest of everything that a notebook's judgement depends on, but not of whose it is.
 
     That is the code and files of the hand-in, the notebook's hidden tests with the files beside them,
     points and ids, every setting of the box, the training data, the course's secret, the kit, and
     the versions of the libraries.
+
+    Args:
+        data: the digest of the training data, where only the box's part of it is at hand.
     """
     source = course.notebooks(job.assignment)[job.notebook]
     return digest(
@@ -55,8 +58,8 @@ def judgement_key(course: Course, job: Job) -> str:
         str(len(job.cells)),  # or a cell could be taken for a file's name, the next for its content
         _points(source),
         _graders(course.graders(job.assignment), job.notebook),
-        _settings(course),
-        _data(course),
+        settings_json(course),
+        data_digest(course) if data is None else data,
         course.secret(),
         _kit(),
     )
@@ -77,24 +80,37 @@ def _graders(folder: Path, notebook: str) -> str:
     return _content(folder, files)
 
 
-def _settings(course: Course) -> str:
+def settings_json(course: Course) -> str:
+    """Every setting of the box, as it is after defaults."""
     settings = BoxSettings(config=course.config)
     return json.dumps(
         {name: getattr(settings, name) for name in sorted(settings.traits(config=True))}
     )
 
 
-def _data(course: Course) -> str:
+def data_digest(course: Course) -> str:
+    """The digest of the course's training data."""
     named = course.settings.data_directory
     return "drawn" if not named else _content(folder := course.root / named, _files(folder))
 
 
-@lru_cache(maxsize=1)
-def _kit() -> str:
+def environment() -> dict[str, str]:
+    """What of the kit, Python and the libraries takes part in a judgement, by name."""
     root = Path(autograder.__file__).parent
     files = [path for room in _ROOMS for path in _files(root / room)]
-    versions = [f"{name} {metadata.version(name)}" for name in _LIBRARIES]
-    return digest(_content(root, files), platform.python_version(), platform.machine(), *versions)
+    versions = {name: metadata.version(name) for name in _LIBRARIES}
+    python, machine = platform.python_version(), platform.machine()
+    return {"kit": _content(root, files), "Python": python, "machine": machine, **versions}
+
+
+@lru_cache(maxsize=1)
+def _kit() -> str:
+    return digest(*(f"{name} {version}" for name, version in environment().items()))
+
+
+def folder_digest(folder: Path) -> str:
+    """The digest of a folder's files and their names."""
+    return _content(folder, _files(folder))
 
 
 def _files(place: Path) -> list[Path]:

@@ -9,33 +9,58 @@ torch and the graders never load into a notebook server.
 from __future__ import annotations
 
 import atexit
-import multiprocessing
-import multiprocessing.connection
-import os
+import contextlib
 import threading
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from autograder.engine.inputs import judgement_key
 from autograder.engine.job import Job, Judgement
-from autograder.engine.judge import course_of, judge_job
+from autograder.engine.judge import course_of
 from autograder.engine.ledger import Ledger, as_of, ledger_path
-from autograder.engine.training_data import box_data
+from autograder.engine.pool import LocalPool, Pool, PoolLost
 from autograder.errors import KitError
-from autograder.sandbox import BoxSettings, warm
 
 
 class JudgeService:
-    """A pool of workers that judge jobs: each content once, and none that the ledger has."""
+    """Has jobs judged by a pool of workers: each content once, and none that the ledger has."""
 
     def __init__(self, workers: int | None = None) -> None:
-        self.workers = workers or max(1, len(os.sched_getaffinity(0)))
-        self._pool: ProcessPoolExecutor | None = None
+        self._pool: Pool = LocalPool(workers)
         self._futures: dict[tuple[str, str, str, str], Future[Judgement]] = {}  # by job
         self._running: dict[str, Future[Judgement]] = {}  # by content
         self._ledgers: dict[Path, Ledger] = {}
         self._lock = threading.RLock()
+
+    @property
+    def workers(self) -> int:
+        """How many jobs are judged side by side."""
+        return self._pool.workers
+
+    def check(self, gpu: int | None) -> None:
+        """See whether anything can be judged at all.
+
+        Args:
+            gpu: as `BoxSettings.gpu`.
+
+        Raises:
+            KitError: when not, with the repair.
+        """
+        self._pool.check(gpu)
+
+    @contextlib.contextmanager
+    def judging_on(self, pool: Pool) -> Iterator[None]:
+        """Have jobs judged by another pool within the block, which closes it."""
+        self.stop()
+        before, self._pool = self._pool, pool
+        try:
+            yield
+        finally:
+            self.stop()
+            pool.close()
+            self._pool = before
 
     def submit(self, job: Job, anew: bool = False) -> Future[Judgement]:
         """Have a job judged, unless it was handed in before.
@@ -57,11 +82,11 @@ class JudgeService:
         try:
             judgement = self.submit(job).result()
         except BrokenProcessPool:
-            self._replace_pool()
+            self.stop()
             try:
                 judgement = self.submit(job, anew=True).result()
             except BrokenProcessPool:
-                self._replace_pool()
+                self.stop()
                 raise KitError(
                     f"The worker that judged {job.notebook} of {job.student} died twice. Is there "
                     "enough memory? Grade again, or look into the log."
@@ -85,10 +110,7 @@ class JudgeService:
 
     def close(self) -> None:
         """Stop the workers; what is not judged yet is dropped."""
-        with self._lock:
-            pool, self._pool = self._pool, None
-        if pool is not None:  # not under the lock, which the end of a job takes
-            pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.close()  # not under the lock, which the end of a job takes
         with self._lock:
             self._futures.clear()
             self._running.clear()
@@ -99,14 +121,19 @@ class JudgeService:
     def stop(self) -> None:
         """Drop what is being judged, at once; the service can be used again."""
         with self._lock:
-            pool, self._pool = self._pool, None
             self._futures.clear()
             self._running.clear()
-        if pool is not None:
-            workers = list(pool._processes.values())  # the pool's kill_workers comes with 3.14
-            pool.shutdown(wait=False, cancel_futures=True)
-            for worker in workers:
-                worker.kill()
+        self._pool.stop()
+
+    def raise_if_lost(self, judged: Iterable[Future[Judgement]]) -> None:
+        """Stop a run of which jobs ended because nothing can be judged any more.
+
+        Raises:
+            PoolLost: then; such an end says nothing about the job.
+        """
+        for job in judged:
+            if not job.cancelled() and isinstance(error := job.exception(), PoolLost):
+                raise error
 
     def _find_or_start(self, job: Job, anew: bool) -> Future[Judgement]:
         found: Future[Judgement] = Future()
@@ -115,14 +142,14 @@ class JudgeService:
             key = judgement_key(course, job)
             ledger = self._ledgers.setdefault(course.root, Ledger(ledger_path(course)))
         except (KitError, OSError):  # the worker meets the same trouble, and says it on the card
-            return self._start(job)
+            return self._start(job, "")
         kept = None if anew else ledger.find(key, job)
         if kept is not None:
             found.set_result(kept)
             return found
         running = self._running.get(key)
         if running is None:
-            running = self._running[key] = self._start(job)
+            running = self._running[key] = self._start(job, key)
             running.add_done_callback(lambda done: self._end(key, ledger, done))
         running.add_done_callback(lambda done: _pass_on(done, job, found))
         return found
@@ -134,25 +161,8 @@ class JudgeService:
             if self._running.get(key) is done:  # else the pool was replaced in between
                 del self._running[key]
 
-    def _start(self, job: Job) -> Future[Judgement]:
-        forks = _warm_process_for(job)
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.workers, context, initializer=prepare_worker)
-        try:
-            return self._pool.submit(judge_job, job, forks)
-        except BrokenProcessPool as error:  # a worker died before; `result` starts anew
-            broken: Future[Judgement] = Future()
-            broken.set_exception(error)
-            return broken
-
-    def _replace_pool(self) -> None:
-        with self._lock:
-            if self._pool is not None:
-                self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
-            self._futures.clear()
-            self._running.clear()
+    def _start(self, job: Job, key: str) -> Future[Judgement]:
+        return self._pool.submit(job, key)
 
 
 def _pass_on(done: Future[Judgement], job: Job, to: Future[Judgement]) -> None:
@@ -175,31 +185,3 @@ def judge_service() -> JudgeService:
         _service = JudgeService()
         atexit.register(_service.close)
     return _service
-
-
-def _warm_process_for(job: Job) -> Path | None:
-    """The address of the warm process from which all workers' kernels are forked, if there can be one."""
-    try:
-        course = course_of(job)
-        return warm.address(BoxSettings(config=course.config), box_data(course))
-    except (KitError, OSError):  # the worker meets the same trouble, and says it on the card
-        return None
-
-
-def prepare_worker() -> None:
-    """One thread of computation, as in the box, and no life after the process that started it."""
-    import signal
-
-    import torch
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
-    torch.set_num_threads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """Without this, a killed grader would leave its workers, and so its boxes, behind."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)

@@ -13,6 +13,12 @@ TRAIN_IMAGES = 2000
 TEST_IMAGES = 500
 
 
+def box_data_place(course: Course) -> Path:
+    """Where `box_data` keeps what it made."""
+    root = (course.root / course.settings.data_directory).resolve()
+    return course.make_records() / "box_data" / root.as_posix().strip("/").replace("/", "-")
+
+
 def box_data(course: Course) -> Path | None:
     """A small folder in CIFAR-10's format for the box, or None for the images drawn by code.
 
@@ -27,7 +33,7 @@ def box_data(course: Course) -> Path | None:
     if not named:
         return None
     root = (course.root / named).resolve()
-    target = course.make_records() / "box_data" / root.as_posix().strip("/").replace("/", "-")
+    target = box_data_place(course)
     if target.is_dir():
         return target
     from autograder.data import load_images, write_cifar_folder

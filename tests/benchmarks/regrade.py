@@ -47,9 +47,9 @@ def main() -> int:
     judged: Counter[str] = Counter()
     real = JudgeService._start
 
-    def start(self: JudgeService, job: Job, *more: object) -> object:
+    def start(self: JudgeService, job: Job, key: str) -> object:
         judged[job.notebook] += 1
-        return real(self, job, *more)
+        return real(self, job, key)
 
     JudgeService._start = start  # type: ignore[assignment, method-assign]
     with tempfile.TemporaryDirectory() as folder:

@@ -52,9 +52,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     asked: list[str] = []
     real = JudgeService._start
 
-    def start(self: JudgeService, job: Job, *more: object) -> object:
+    def start(self: JudgeService, job: Job, key: str) -> object:
         asked.append(job.student)
-        return real(self, job, *more)
+        return real(self, job, key)
 
     monkeypatch.setattr(JudgeService, "_start", start)
     return asked

@@ -9,6 +9,7 @@ import pytest
 from autograder.course import Course, load_course
 from autograder.engine.hand_ins import take_in
 from autograder.engine.job import Job
+from autograder.engine.pool import LocalPool
 from autograder.engine.service import JudgeService, judge_service
 from autograder.errors import KitError
 from autograder.scorecard import Verdict
@@ -68,8 +69,9 @@ def test_a_job_that_always_kills_its_worker_is_ours_and_the_next_is_judged(
 def test_workers_killed_while_idle_do_not_stop_the_next_class(tiny: TinyCourse) -> None:
     service, course = judge_service(), load_course(tiny.root)
     assert verdicts(service, job_of(course)) == RIGHT
-    assert service._pool is not None
-    for process in list(service._pool._processes.values()):
+    assert isinstance(service._pool, LocalPool)
+    assert service._pool._executor is not None
+    for process in list(service._pool._executor._processes.values()):
         process.kill()
         process.join()
     tiny.hand_in("ada", extra="x = 1")

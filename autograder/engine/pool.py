@@ -1,0 +1,124 @@
+"""Where jobs are judged: by processes of this machine, or (see `cluster`) by workers elsewhere."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import threading
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Protocol
+
+from autograder.engine.job import Job, Judgement
+from autograder.engine.judge import course_of, judge_job
+from autograder.engine.training_data import box_data
+from autograder.errors import KitError
+from autograder.sandbox import BoxSettings, check_wall, warm
+
+
+class PoolLost(KitError):
+    """Nothing can be judged there any more; this is about the whole run, not about one job."""
+
+
+class Pool(Protocol):
+    """What `JudgeService` needs of the place where jobs are judged."""
+
+    @property
+    def workers(self) -> int:
+        """How many jobs are judged side by side, at least 1. It may change."""
+
+    def check(self, gpu: int | None) -> None:
+        """See whether anything can be judged at all.
+
+        Args:
+            gpu: as `BoxSettings.gpu`.
+
+        Raises:
+            KitError: when not, with the repair.
+        """
+
+    def submit(self, job: Job, key: str) -> Future[Judgement]:
+        """Have a job judged.
+
+        Args:
+            key: the job's judgement key; empty where it could not be computed.
+
+        The future's exception is a `PoolLost` when the place itself is lost, a `BrokenProcessPool`
+        when a job may be tried again, and another `KitError` when it may not.
+        """
+
+    def stop(self) -> None:
+        """Drop what is being judged, at once; the pool can be used again."""
+
+    def close(self) -> None:
+        """Drop what is waiting, and end the workers, or the connection to them."""
+
+
+class LocalPool:
+    """Processes of this machine, started when the first job comes."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._workers = workers or max(1, len(os.sched_getaffinity(0)))
+        self._executor: ProcessPoolExecutor | None = None
+
+    @property
+    def workers(self) -> int:
+        return self._workers
+
+    def check(self, gpu: int | None) -> None:
+        check_wall(gpu)
+
+    def submit(self, job: Job, key: str) -> Future[Judgement]:  # noqa: ARG002
+        forks = _warm_process_for(job)
+        if self._executor is None:
+            context = multiprocessing.get_context("spawn")
+            self._executor = ProcessPoolExecutor(self._workers, context, initializer=prepare_worker)
+        try:
+            return self._executor.submit(judge_job, job, forks)
+        except BrokenProcessPool as error:  # a worker died before; whoever asks starts anew
+            broken: Future[Judgement] = Future()
+            broken.set_exception(error)
+            return broken
+
+    def stop(self) -> None:
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            workers = list(executor._processes.values())  # the pool's kill_workers comes with 3.14
+            executor.shutdown(wait=False, cancel_futures=True)
+            for worker in workers:
+                worker.kill()
+
+    def close(self) -> None:
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _warm_process_for(job: Job) -> Path | None:
+    """The address of the warm process from which all workers' kernels are forked, if there can be one."""
+    try:
+        course = course_of(job)
+        return warm.address(BoxSettings(config=course.config), box_data(course))
+    except (KitError, OSError):  # the worker meets the same trouble, and says it on the card
+        return None
+
+
+def prepare_worker() -> None:
+    """One thread of computation, as in the box, and no life after the process that started it."""
+    import signal
+
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Without this, a killed grader would leave its workers, and so its boxes, behind."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
