@@ -369,12 +369,12 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(
 def test_without_a_box_nothing_is_graded(
     fresh: TinyCourse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from autograder.engine import grade
+    from autograder.engine import pool
 
     def no_wall(_gpu: int | None) -> str:
         raise KitError("no wall")
 
-    monkeypatch.setattr(grade, "check_wall", no_wall)
+    monkeypatch.setattr(pool, "check_wall", no_wall)
     course = load_course(fresh.root)
     with pytest.raises(KitError, match="no wall"):
         grade_class(course, "tiny")
