@@ -200,7 +200,7 @@ TASKS = (
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-                return float(loss)
+                return float(loss.detach())
             """,
         ),
         """
