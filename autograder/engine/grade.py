@@ -16,6 +16,7 @@ from autograder.course import Course
 from autograder.course.course import digest
 from autograder.engine import gradebook, room, writing
 from autograder.engine.class_run import ClassRun, Origin
+from autograder.engine.forked import run_in_worker
 from autograder.engine.hand_ins import Intake, make_job, take_file, take_in
 from autograder.engine.inputs import judgement_key
 from autograder.engine.job import Judgement
@@ -115,15 +116,23 @@ def grade_class(
     except BaseException:
         log.exception("the run ended early")
         raise
-    if run.graded or run.from_ledger:
-        from autograder.engine.thresholds import fit  # not before it is needed: imports torch
-
-        run.notes += fit(course, assignment)
+    if (run.graded or run.from_ledger) and (course.graders(assignment) / "calibrate.py").is_file():
+        try:
+            run.notes += run_in_worker(_misfits, course, assignment)
+        except KitError as error:
+            run.notes.append(f"the thresholds of `{assignment}` were not checked: {error}")
     run.notes += judge_service().troubles()
     cards = (load_card(course, assignment, student) for student in students)
     run.cards += [card for card in cards if card is not None]
     log.info("done: %s", {name: count for name, (count, _) in run.counts().items()})
     return run
+
+
+def _misfits(course: Course, assignment: str) -> list[str]:
+    """Runs in a worker, which has torch: this process does without it, and its seconds of imports."""
+    from autograder.engine.thresholds import fit
+
+    return fit(course, assignment)
 
 
 def _grade_all(

@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Protocol
 
+from autograder.engine.forked import worker_context
 from autograder.engine.job import Job, Judgement
 from autograder.engine.judge import course_of, judge_job
 from autograder.engine.training_data import box_data
@@ -73,8 +74,9 @@ class LocalPool:
     def submit(self, job: Job, key: str) -> Future[Judgement]:  # noqa: ARG002
         forks = _warm_process_for(job)
         if self._executor is None:
-            context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(self._workers, context, initializer=prepare_worker)
+            self._executor = ProcessPoolExecutor(
+                self._workers, worker_context(), initializer=prepare_worker
+            )
         try:
             return self._executor.submit(judge_job, job, forks)
         except BrokenProcessPool as error:  # a worker died before; whoever asks starts anew

@@ -91,6 +91,7 @@ def judge(graders: Path, box: BoxLike, secret: bytes, hand_in: str) -> Judged:
                 str(graders),
                 "--import-mode=importlib",
                 f"--rootdir={graders.parent}",
+                f"--confcutdir={graders.parent}",  # nothing above is looked at, nor its conftest.py run
                 "--override-ini=addopts=",
                 "--override-ini=filterwarnings=",
                 "--config-file=/dev/null",
