@@ -6,10 +6,10 @@ a killed grader left behind is told from what is in use, and the next grader rem
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import fcntl
 import itertools
+import multiprocessing.util
 import os
 import shutil
 import tempfile
@@ -42,6 +42,8 @@ def new_folder(name: str) -> Path:
                     f"{_LONGEST - _BELOW} characters. Set TMPDIR to a shorter one, such as /tmp."
                 )
             _held[key] = _hold_one()
+            # Not by atexit, which a worker process that was forked never comes to.
+            multiprocessing.util.Finalize(None, _remove, (_held[key][0],), exitpriority=0)
             sweep()
         folder = _held[key][0] / f"{name}-{next(_numbers)}"
         folder.mkdir(mode=0o700)
@@ -85,8 +87,5 @@ def _take(folder: Path) -> int | None:
     return descriptor
 
 
-@atexit.register
-def _remove_own() -> None:
-    for (process, _place), (folder, _descriptor) in _held.items():
-        if process == os.getpid():
-            shutil.rmtree(folder, ignore_errors=True)
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

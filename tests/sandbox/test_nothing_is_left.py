@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -99,6 +101,13 @@ def test_a_killed_grader_takes_its_boxes_with_it(form: str, short: Path) -> None
     assert set(short.glob("*")) == {neighbour}
     assert folders.sweep() == []
     assert neighbour.is_dir()
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_a_worker_that_ends_leaves_no_folder(method: str) -> None:
+    with ProcessPoolExecutor(1, multiprocessing.get_context(method)) as workers:
+        folder = workers.submit(folders.new_folder, "box").result()
+    assert not folder.parent.exists()
 
 
 def test_a_folder_that_another_user_made_to_look_like_ours_is_left(
