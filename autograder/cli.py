@@ -317,6 +317,18 @@ def score(
 
 
 @main.command()
+@click.argument("name", type=click.Choice(["github", "slurm"]))
+def runner(name: str) -> None:
+    """Print the script for a runner of your own: NAME is github or slurm.
+
+    Its first lines say what to set, and who may do what.
+    """
+    from autograder.engine.runners import runner_script
+
+    click.echo(runner_script(name), nl=False)
+
+
+@main.command()
 @click.option(
     "--into",
     type=click.Path(file_okay=False, path_type=Path),
