@@ -64,7 +64,7 @@ class OnDevice:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         count, device = len(self._labels), self._labels.device
         order = torch.randperm(count) if self._shuffle else torch.arange(count)
-        for rows in order.to(device).split(self._batch_size):
+        for rows in torch.split(order.to(device), self._batch_size):
             pixels = self._pixels[rows].float() / 255
             large = nn.functional.interpolate(pixels, size=self._size, mode="bilinear")
             yield large.contiguous(memory_format=torch.channels_last), self._labels[rows]
@@ -187,8 +187,8 @@ def train(
     epochs = args.plain_epochs if how == "plain" else args.epochs
     history = reference.fit(net, timed[0], timed[1], epochs, args.learning_rate, device)
     peak = torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else 0.0
-    times = [loader.passes_s for loader in timed]
-    return Run(how, images, *times, history["train_loss"], history["test_accuracy"], peak)
+    loss, accuracy = history["train_loss"], history["test_accuracy"]
+    return Run(how, images, timed[0].passes_s, timed[1].passes_s, loss, accuracy, peak)
 
 
 def plain(train_set: Images, test_set: Images, args: argparse.Namespace) -> Run:
@@ -207,7 +207,9 @@ def tuned(train_set: Images, test_set: Images, args: argparse.Namespace) -> Run:
     torch.backends.cudnn.benchmark = True
     device = reference.pick_device() if not args.smoke else torch.device("cpu")
     net = build(args.network, args.smoke).to(device, memory_format=torch.channels_last)
-    net = MixedPrecision(torch.compile(net) if args.compile else net)
+    if args.compile:
+        net = torch.compile(net)
+    net = MixedPrecision(net)
     loaders = [
         OnDevice(images, args.batch_size, args.side, device, shuffle)
         for images, shuffle in ((train_set, True), (test_set, False))
@@ -256,11 +258,11 @@ def smoke(args: argparse.Namespace) -> int:
     args.side, args.batch_size, args.epochs, args.plain_epochs = 32, 12, 1, 1
     matrix_rate(torch.device("cpu"), torch.bfloat16, 16)
     for kind in (plain, tuned):
-        run = kind(*(load_images(train=part, limit=16) for part in (True, False)), args)
+        train_set, test_set = (load_images(train=part, limit=16) for part in (True, False))
+        run = kind(train_set, test_set, args)
         report(run, 1, 1.0, "")
-        print(
-            f"smoke: {run.how} ran through; its loss is {'' if run.train_loss[0] > 0 else 'not '}there"
-        )
+        loss = "there" if run.train_loss[0] > 0 and run.train_s else "missing"
+        print(f"smoke: {run.how} ran through; its loss is {loss}")
     print("smoke: on the CPU, with 16 images of 32×32. Nothing was measured.")
     return 0
 
