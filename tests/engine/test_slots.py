@@ -12,14 +12,20 @@ from typing import Any
 
 import pytest
 
+from autograder import sandbox
 from autograder.course import Course, load_course
-from autograder.engine import doctor, slots
+from autograder.engine import doctor, judge, slots
 from autograder.engine.hand_ins import take_in
 from autograder.engine.inputs import judgement_key
 from autograder.engine.slots import GpuSlots, GpuWatch, uses_gpu, with_gpu
 from autograder.errors import KitError, LimitHit, StudentRaised
 from autograder.sandbox import BoxSettings, CellRun
+from autograder.sandbox.gpu import Gpu
+from autograder.scorecard import Verdict
+from tests.sandbox.test_gpu import LIGHT, stand_in
 from tests.tiny_course import TinyCourse
+
+__all__ = ["stand_in"]  # a fixture
 
 GPUS = "\nc.CourseSettings.gpus = [2, 5]\nc.CourseSettings.gpu_slots = 4\n"
 
@@ -179,6 +185,39 @@ def test_a_folder_of_somebody_else_is_not_trusted(tmp_path: Path) -> None:
     folder.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(KitError, match="not this user's own folder"):
         slots._folder()
+
+
+OUT_OF_MEMORY = """
+class OutOfMemoryError(RuntimeError):
+    pass
+def double(x):
+    raise OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+"""
+
+
+def test_a_job_whose_box_runs_out_gets_a_second_box_alone_and_then_the_verdict(
+    tiny: TinyCourse, stand_in: Gpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the real box; a device that every Linux has stands in for the GPU's."""
+    course = configured(tiny, GPUS + f"c.BoxSettings.warm_imports = {LIGHT}\n")
+    tiny.hand_in("ada", {"double": OUT_OF_MEMORY})
+    job = take_in(course, "tiny", "ada", course.submitted("ada", "tiny")).jobs["tiny"]
+    opened: list[tuple[int | None, int]] = []
+
+    def open_box(settings: BoxSettings, *args: Any, **more: Any) -> Any:
+        opened.append((settings.gpu, settings.gpu_memory_mib))
+        return sandbox.open_box(settings, *args, **more)
+
+    monkeypatch.setattr(judge, "open_box", open_box)
+    card = judge.judge_job(job).card
+    assert stand_in.memory_mib == 81920
+    assert opened == [(2, 10240), (2, 16384)]
+    assert {item.grade_id: item.verdict for item in card.items} == {
+        "double_tests": Verdict.LIMIT,
+        "mean_tests": Verdict.PASSED,
+        "why": None,
+    }
+    assert card.device == "cpu", "what decides is computed there, whatever the box could see"
 
 
 class Raising:
