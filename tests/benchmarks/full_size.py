@@ -5,7 +5,8 @@ in batches of 64 with Adam at 1e-4, twice, through the same functions that stude
 reference's `fit`, unchanged):
 
 plain   as in the lecture: each image resized on the CPU as it is read, one process, float32, torch's
-        defaults (so convolutions multiply in TF32)
+        defaults (so convolutions multiply in TF32); the CPU bounds it, and `--plain-epochs 1` is enough
+        to see by how much
 tuned   the images decoded once and kept on the GPU as bytes, enlarged there batch by batch,
         channels_last, bfloat16 by autocast, cuDNN's search for the quickest algorithm; with `--compile`
         also torch.compile
@@ -87,16 +88,24 @@ class MixedPrecision(nn.Module):
 
 
 class Timed:
-    """A loader that notes how long each pass over it takes, with what is done to its batches."""
+    """A loader that notes how long each pass over it takes, with what is done to its batches.
 
-    def __init__(self, loader: Iterable[tuple[Tensor, Tensor]], device: torch.device) -> None:
-        self._loader, self._device = loader, device
+    Where it has a name it also says so, for a run may be cut off before its figures are printed.
+    """
+
+    def __init__(
+        self, loader: Iterable[tuple[Tensor, Tensor]], device: torch.device, name: str
+    ) -> None:
+        self._loader, self._device, self._name = loader, device, name
         self.passes_s: list[float] = []
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         began_s = now(self._device)
         yield from self._loader
         self.passes_s.append(now(self._device) - began_s)
+        if self._name:
+            text = f"{self._name}, pass {len(self.passes_s)}: {self.passes_s[-1]:.1f} s"
+            print(text, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
@@ -181,7 +190,8 @@ def train(
 ) -> Run:
     """Train and validate by the reference's `fit`."""
     device = reference.pick_device() if not args.smoke else torch.device("cpu")
-    timed = [Timed(loader, device) for loader in loaders]
+    names = ("", "") if args.smoke else (f"{how} training", f"{how} validation")
+    timed = [Timed(loader, device, name) for loader, name in zip(loaders, names, strict=True)]
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     epochs = args.plain_epochs if how == "plain" else args.epochs
@@ -256,6 +266,7 @@ def parser() -> argparse.ArgumentParser:
 def smoke(args: argparse.Namespace) -> int:
     """Every step of the measurement on the CPU; no figure of it means anything, so none is shown."""
     args.side, args.batch_size, args.epochs, args.plain_epochs = 32, 12, 1, 1
+    args.network = "vgg16"
     matrix_rate(torch.device("cpu"), torch.bfloat16, 16)
     for kind in (plain, tuned):
         train_set, test_set = (load_images(train=part, limit=16) for part in (True, False))
