@@ -110,6 +110,11 @@ def uses_gpu(course: Course, notebook: str) -> bool:
     return bool(course.settings.gpus) and any(fnmatch.fnmatchcase(notebook, p) for p in patterns)
 
 
+def gpus_of(course: Course) -> list[int | None]:
+    """The GPUs that boxes may use, as `check_wall` takes them; of a course without any, None alone."""
+    return list(course.settings.gpus) or [BoxSettings(config=course.config).gpu]
+
+
 def with_gpu(course: Course, notebook: str, judge: Callable[[BoxSettings, GpuWatch], T]) -> T:
     """Judge a notebook with the box's settings as they are, or in a slot if it is to have a GPU.
 

@@ -14,11 +14,11 @@ import pytest
 
 from autograder import sandbox
 from autograder.course import Course, load_course
-from autograder.engine import doctor, judge, slots
+from autograder.engine import bundle, doctor, grade, judge, pool, slots
 from autograder.engine.hand_ins import take_in
 from autograder.engine.inputs import judgement_key
 from autograder.engine.slots import GpuSlots, GpuWatch, uses_gpu, with_gpu
-from autograder.errors import KitError, LimitHit, StudentRaised
+from autograder.errors import BoxUnavailable, KitError, LimitHit, StudentRaised
 from autograder.sandbox import BoxSettings, CellRun
 from autograder.sandbox.gpu import Gpu
 from autograder.scorecard import Verdict
@@ -266,6 +266,41 @@ def test_the_key_of_a_judgement_tells_with_a_gpu_from_without_but_not_which(
         for course in (without, configured(tiny), configured(tiny, GPUS.replace("[2, 5]", "[0]")))
     ]
     assert keys[0] != keys[1] == keys[2]
+
+
+def test_a_bundle_takes_the_slots_along(tiny: TinyCourse, tmp_path: Path) -> None:
+    tiny.hand_in("ada")
+    course = configured(tiny)
+    job = take_in(course, "tiny", "ada", course.submitted("ada", "tiny")).jobs["tiny"]
+    packed = bundle.pack(course, "tiny")
+    unpacked = bundle.Unpacked(packed, tmp_path / "worker")
+    there = judgement_key(unpacked.course, unpacked.job(job), packed.data)
+    unpacked.remove()
+    assert there == judgement_key(course, job)
+    assert (unpacked.course.settings.gpus, unpacked.course.settings.gpu_slots) == ([2, 5], 4)
+
+
+def test_a_gpu_that_is_missing_stops_a_class_before_it_begins(
+    tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.hand_in("ada")
+    asked: list[int | None] = []
+
+    def check_wall(gpu: int | None) -> str:
+        asked.append(gpu)
+        if gpu == 5:
+            raise BoxUnavailable("there is no GPU 5")
+        return "a wall"
+
+    for module in (pool, grade):
+        monkeypatch.setattr(module, "check_wall", check_wall)
+    course = configured(tiny)
+    with pytest.raises(BoxUnavailable, match="no GPU 5"):
+        grade.grade_class(course, "tiny")
+    with pytest.raises(BoxUnavailable, match="no GPU 5"):
+        grade.score_path(course, "tiny", course.submitted("ada", "tiny"), "ada")
+    assert asked == [2, 5, 2, 5]
+    assert slots.gpus_of(configured(tiny, "")) == [None]
 
 
 def test_the_doctor_says_what_each_gpu_gives(tiny: TinyCourse) -> None:
