@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -279,21 +280,52 @@ def export(ctx: click.Context, assignment: str, form: str, output: Path | None) 
 @click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="The scorecard."
 )
+@click.option(
+    "--gradescope",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Gradescope's results.json; not written if something is ungraded.",
+)
 @click.pass_context
-def score(ctx: click.Context, path: Path, assignment: str | None, json_file: Path | None) -> None:
+def score(
+    ctx: click.Context,
+    path: Path,
+    assignment: str | None,
+    json_file: Path | None,
+    gradescope: Path | None,
+) -> None:
     """Judge one hand-in, a folder or a notebook, without a gradebook.
 
-    For a CI job or a student's appeal. Exit code 1 if an autograded item lost points.
+    For a CI job or a student's appeal. Exit code 1 if an autograded item lost points. Files that an
+    earlier run wrote are removed first, so that none can stand for this one.
     """
     from autograder.engine.grade import score_path
+    from autograder.report.gradescope import to_gradescope
 
+    for stale in (json_file, gradescope):
+        if stale is not None:
+            stale.unlink(missing_ok=True)
     course = _course(ctx)
+    began_s = time.monotonic()
     card = score_path(course, _only_assignment(course, assignment), path, path.resolve().stem)
     if json_file is not None:
         json_file.write_text(card.for_student().dumps())
+    if gradescope is not None and not card.reasons:
+        gradescope.write_text(to_gradescope(card, time.monotonic() - began_s))
     print_items(card)
     _stop_for_staff(ctx, {card.student: card.reasons} if card.reasons else {})
     ctx.exit(0 if card.score == card.auto_max_score else 1)
+
+
+@main.command()
+@click.argument("name", type=click.Choice(["github", "slurm"]))
+def runner(name: str) -> None:
+    """Print the script for a runner of your own: NAME is github or slurm.
+
+    Its first lines say what to set, and who may do what.
+    """
+    from autograder.engine.runners import runner_script
+
+    click.echo(runner_script(name), nl=False)
 
 
 @main.command()

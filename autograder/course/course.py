@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from traitlets import Int, Unicode
+from traitlets import Int, List, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -46,6 +46,23 @@ class CourseSettings(Configurable):
         min=1,
         help="A handed-in notebook that is larger, nearly always by its outputs, is not opened: it is "
         "`ungraded` and staff are told. Reading one takes three to nine times its size in memory.",
+    ).tag(config=True)
+    gpus = List(
+        Int(min=0),
+        help="Numbers of the GPUs on which notebooks are judged, as nvidia-smi counts them; by default "
+        "none. They take the place of c.BoxSettings.gpu, which puts all boxes on one GPU at once.",
+    ).tag(config=True)
+    gpu_slots = Int(
+        1,
+        min=1,
+        help="Boxes that share a GPU at a time, each with an equal part of its memory, and never more than "
+        "c.BoxSettings.gpu_memory_mib. One that runs out of it is judged again alone.",
+    ).tag(config=True)
+    gpu_notebooks = List(
+        Unicode(),
+        default_value=["*"],
+        help="Names of the notebooks that get a GPU, with * as in a shell; the others are judged without "
+        "one, and wait for none.",
     ).tag(config=True)
 
 

@@ -61,7 +61,10 @@ def pack(course: Course, assignment: str) -> Bundle:
     Raises:
         KitError: when the training data cannot be read, or the secret is empty.
     """
-    settings: dict[str, str] = {}
+    settings: dict[str, object] = {}
+    if course.settings.gpus:
+        names = ("gpus", "gpu_slots", "gpu_notebooks")
+        settings |= {name: getattr(course.settings, name) for name in names}
     files: dict[str, Path] = {
         f"source/{assignment}/{path.name}": path
         for path in course.source(assignment).glob("*.ipynb")

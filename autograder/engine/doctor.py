@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from autograder.course import find_course, load_course
+from autograder.course import Course, find_course, load_course
 from autograder.course.course import CourseSettings
+from autograder.engine.slots import settings_for
 from autograder.errors import KitError
 from autograder.sandbox import BoxSettings, check_wall, warm
 from autograder.sandbox.gpu import find_gpu
@@ -56,6 +57,32 @@ def _kernels() -> Finding:
     return Finding("kernels", True, text)
 
 
+def _gpus(course: Course) -> Iterator[Finding]:
+    settings, sharing = BoxSettings(config=course.config), course.settings.gpu_slots
+    if not course.settings.gpus:
+        yield _gpu(settings)
+    elif settings.gpu is not None:
+        text = "c.BoxSettings.gpu and c.CourseSettings.gpus both name one. Take the first out."
+        yield Finding("GPU", False, text)
+    else:
+        for gpu in course.settings.gpus:
+            yield _slots(settings, gpu, sharing)
+
+
+def _slots(settings: BoxSettings, gpu: int, sharing: int) -> Finding:
+    try:
+        found = find_gpu(gpu)
+        check_wall(gpu)
+    except KitError as error:
+        return Finding(f"GPU {gpu}", False, str(error))
+    own = settings_for(settings, gpu, sharing).gpu_memory_mib
+    promised = settings.gpu_memory_mib
+    text = f"{found.name}; {sharing} at a time, each with {own} of {found.memory_mib} MiB"
+    if own < promised:
+        text += f"; one that needs more is judged again alone, with {promised}"
+    return Finding(f"GPU {gpu}", promised <= found.memory_mib, text)
+
+
 def _gpu(settings: BoxSettings) -> Finding:
     import torch
 
@@ -84,7 +111,7 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
         yield Finding("course", False, str(error))
         return
     yield Finding("course", True, str(course.root))
-    yield _gpu(BoxSettings(config=course.config))
+    yield from _gpus(course)
     for assignment in course.assignments():
         try:
             sources = course.notebooks(assignment)

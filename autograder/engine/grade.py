@@ -23,8 +23,9 @@ from autograder.engine.job import Judgement
 from autograder.engine.lock import only_run
 from autograder.engine.records import is_done, load_card
 from autograder.engine.service import judge_service
+from autograder.engine.slots import gpus_of
 from autograder.errors import KitError
-from autograder.sandbox import BoxSettings, check_wall
+from autograder.sandbox import check_wall
 from autograder.scorecard import Scorecard, Verdict, merge
 
 log = logging.getLogger("autograder")
@@ -85,7 +86,8 @@ def grade_class(
             another run is grading this course.
         Stopped: when `stopping` said so. What was judged by then is kept.
     """
-    judge_service().check(BoxSettings(config=course.config).gpu)
+    for gpu in gpus_of(course):
+        judge_service().check(gpu)
     sources = course.notebooks(assignment)
     gradebook.check_released(course, assignment, sources)
     students = course.students(assignment, pattern)
@@ -238,7 +240,8 @@ def score_path(course: Course, assignment: str, path: Path, student: str) -> Sco
     Raises:
         KitError: when the path does not exist or the notebook is none of the assignment's.
     """
-    check_wall(BoxSettings(config=course.config).gpu)
+    for gpu in gpus_of(course):
+        check_wall(gpu)
     from autograder.engine.judge import not_handed_in
 
     sources = course.notebooks(assignment)

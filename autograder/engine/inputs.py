@@ -12,6 +12,7 @@ import autograder
 from autograder.course import Course, SourceNotebook
 from autograder.course.course import digest
 from autograder.engine.job import Job
+from autograder.engine.slots import uses_gpu
 from autograder.sandbox import BoxSettings
 
 _FORM = "2"  # of what is kept in the ledger
@@ -27,6 +28,7 @@ _ROOMS = (
     "clean.py",
     "engine/job.py",
     "engine/judge.py",
+    "engine/slots.py",
     "engine/training_data.py",
 )
 _LIBRARIES = (
@@ -45,8 +47,8 @@ def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
     """The digest of everything that a notebook's judgement depends on, but not of whose it is.
 
     That is the code and files of the hand-in, the notebook's hidden tests with the files beside them,
-    points and ids, every setting of the box, the training data, the course's secret, the kit, and
-    the versions of the libraries.
+    points and ids, every setting of the box, the training data, the course's secret, the kit, the
+    versions of the libraries, and whether there was a GPU, but not which or how many shared it.
 
     Args:
         data: the digest of the training data, where only the box's part of it is at hand.
@@ -62,6 +64,7 @@ def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
         data_digest(course) if data is None else data,
         course.secret(),
         _kit(),
+        "in a GPU's slot" if uses_gpu(course, job.notebook) else "",
     )
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autograder.course import Course, SourceNotebook, course_at
 from autograder.engine.job import Job, Judgement
+from autograder.engine.slots import GpuWatch, with_gpu
 from autograder.engine.training_data import box_data
 from autograder.errors import LimitHit
-from autograder.sandbox import BoxSettings, open_box, warm
+from autograder.sandbox import BoxSettings, CellRun, open_box, warm
 from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
+
+if TYPE_CHECKING:
+    from autograder.grading.plugin import Judged
 
 
 def judge_job(job: Job, forks: Path | None = None) -> Judgement:
@@ -27,20 +32,21 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
     source = course.notebooks(job.assignment)[job.notebook]
     if job.unreadable:
         return _ungraded(job, source, job.unreadable)
-    settings = BoxSettings(config=course.config)
-    try:
-        seed = int(job.hand_in[:8], 16)
-        data = box_data(course)
-        if forks is not None:
+
+    def run(settings: BoxSettings, watch: GpuWatch) -> tuple[list[CellRun], Judged]:
+        # The other process's warm process knows the GPU of the course's settings only.
+        if forks is not None and settings.gpu == BoxSettings(config=course.config).gpu:
             warm.join(settings, data, forks)
         with open_box(settings, job.cells, dict(job.files), data, seed=seed) as box:
             runs = box.run_cells()
-            judged = judge(
-                course.graders(job.assignment) / f"test_{job.notebook}.py",
-                box,
-                course.secret(),
-                job.hand_in,
-            )
+            watch.look_at(runs)
+            graders = course.graders(job.assignment) / f"test_{job.notebook}.py"
+            return runs, judge(graders, watch.around(box), course.secret(), job.hand_in)
+
+    try:
+        seed = int(job.hand_in[:8], 16)
+        data = box_data(course)
+        runs, judged = with_gpu(course, job.notebook, run)
     except LimitHit as hit:
         return _all_limit(job, source, str(hit))
     except Exception as error:

@@ -1,0 +1,85 @@
+"""One hand-in as Gradescope's `results.json`.
+
+The format is documented under "Output format" in Gradescope's autograder specifications. One test an
+autograded item, in the notebooks' order; Gradescope adds their points up. Written answers are no
+tests, since a person marks them there by a rubric of Gradescope's own.
+
+Gradescope knows passed and failed, but no "could not be judged": a test without points, or one that is
+left out, lowers the total like a zero. So a hand-in with an ungraded item has no results.json at all.
+Gradescope then says that the autograder failed to execute, shows no score, and lets staff run it again.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from autograder.clean import clean_text
+from autograder.errors import KitError
+from autograder.scorecard import Check, Item, Scorecard, Verdict
+
+
+def to_gradescope(card: Scorecard, execution_s: float) -> str:
+    """The text of `results.json`: points, verdicts and hints, and no hidden test or expected value.
+
+    Args:
+        execution_s: how long the judging took, in seconds.
+
+    Raises:
+        KitError: when an item is ungraded, for that must not become a zero.
+    """
+    if card.reasons:
+        raise KitError(
+            f"There is no results.json for {card.student}, whose hand-in could not be judged in full: "
+            f"Gradescope would take what is missing for a zero. {'; '.join(card.reasons)}"
+        )
+    results = {
+        "execution_time": round(execution_s),
+        "output": clean_text(_about(card)),
+        "output_format": "text",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",  # what the command prints is for staff
+        "tests": [
+            _test(notebook.name, item)
+            for notebook in card.notebooks
+            for item in notebook.items
+            if not item.manual
+        ],
+    }
+    return json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _test(notebook: str, item: Item) -> dict[str, Any]:
+    lines = [item.message] if item.message else []
+    for check in item.checks:
+        lines += _lines(check)
+    return {
+        "name": clean_text(f"{notebook}: {item.grade_id}"),
+        "name_format": "text",
+        "score": item.score,
+        "max_score": item.max_score,
+        "status": "passed" if item.verdict is Verdict.PASSED else "failed",
+        "output": clean_text("\n".join(lines)),
+        "output_format": "text",  # what a student's code raised is in it, and must stay text
+        "visibility": "visible",
+    }
+
+
+def _lines(check: Check) -> list[str]:
+    """A check as the feedback page has it: the verdict, and why it did not pass."""
+    said = [] if check.verdict is Verdict.PASSED else [check.message, check.hint]
+    return [f"{check.verdict.value}: {check.title}", *(f"    {line}" for line in said if line)]
+
+
+def _about(card: Scorecard) -> str:
+    """What concerns the hand-in as a whole."""
+    lines = [f"Graded in the {card.size} size, on {card.device}."]
+    written = [item for item in card.items if item.manual]
+    if written:
+        names = ", ".join(item.grade_id for item in written)
+        points = sum(item.max_score for item in written)
+        lines.append(f"A person marks {names} ({points:g} points), which these points leave out.")
+    lines += [
+        f"{notebook.name}: {line}" for notebook in card.notebooks for line in notebook.repairs
+    ]
+    return "\n".join(lines)
