@@ -169,8 +169,13 @@ class Scorecard:
             checks = tuple(dataclasses.replace(check, staff_detail="") for check in item.checks)
             return dataclasses.replace(item, checks=checks)
 
+        # A reason can hold words of a hidden test.
         notebooks = tuple(
-            dataclasses.replace(notebook, items=tuple(clean(item) for item in notebook.items))
+            dataclasses.replace(
+                notebook,
+                items=tuple(clean(item) for item in notebook.items),
+                reason=notebook.reason and "It is not graded yet: staff will look at it.",
+            )
             for notebook in self.notebooks
         )
         return dataclasses.replace(self, notebooks=notebooks)

@@ -58,6 +58,8 @@ def test_what_is_no_card_of_this_version_is_refused(data: Any) -> None:
 def test_the_students_card_has_no_word_for_staff() -> None:
     assert "42" in card().dumps()
     assert "42" not in card().for_student().dumps()
+    broken = Scorecard("x", "ada", (NotebookCard("tiny", (), "E  assert answer == 42"),))
+    assert broken.for_student().reasons == ["tiny: It is not graded yet: staff will look at it."]
 
 
 def test_cards_of_notebooks_are_merged_by_name() -> None:
