@@ -85,9 +85,14 @@ def test_processor_time_is_counted_with_what_nobody_waits_for(tmp_path: Path) ->
 
 def test_seconds_a_hand_in_are_counted_between_looks() -> None:
     progress = Progress(Path("nowhere"))
-    progress.seen = [(0.0, 0, {}), (5.0, 10, {"main": 100.0}), (10.0, 30, {"main": 300.0})]
+    progress.seen = [
+        (0.0, 0, {}, 0.0),
+        (5.0, 10, {"main": 100.0}, 9.0),
+        (10.0, 30, {"main": 300.0}, 13.0),
+    ]
     assert progress.seconds(0, 10) == 5.0
     assert progress.seconds(10, 30) == 5.0
     assert progress.seconds(0, 20) == 7.5
+    assert progress.cpu_seconds(10, 20) == 2.0
     assert progress.memory(20, 30, "main") == 300.0
     assert progress.memory(20, 30, "box") == 0.0

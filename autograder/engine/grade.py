@@ -169,7 +169,9 @@ def _grade_all(
             if stopping():
                 raise Stopped(done, len(students))
             if not judged:
-                open_jobs = [job for one in under_way.values() for job in one.jobs]
+                open_jobs = [
+                    job for one in under_way.values() for job in one.jobs if not job.done()
+                ]  # for one that is done, `wait` would not wait
                 wait(open_jobs, timeout=0.5, return_when=FIRST_COMPLETED)
     except BaseException:
         service.stop()

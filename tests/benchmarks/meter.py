@@ -21,6 +21,8 @@ _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
 _LOOK_EVERY_S = 0.2
 
+OnLook = Callable[[dict[str, float], float], None]
+
 
 @dataclass
 class Cost:
@@ -49,12 +51,13 @@ def measure(
     command: Sequence[str],
     cwd: Path,
     environment: Mapping[str, str] | None = None,
-    on_look: Callable[[dict[str, float]], None] = lambda _: None,
+    on_look: OnLook = lambda *_: None,
 ) -> Cost:
     """Run a command and say what it cost.
 
     Args:
-        on_look: called several times a second with the resident memory (MiB) by kind of process.
+        on_look: called several times a second, where there is a control group, with the resident memory
+            (MiB) by kind of process and the processor seconds used so far.
     """
     with _group() as group, (cwd / "output.log").open("w+") as log:
         enter = f'echo $$ > "{group}/cgroup.procs"; ' if group else ""
@@ -88,9 +91,7 @@ def measure(
 class _Watch(threading.Thread):
     """Looks at the processes of a group now and then, while they live."""
 
-    def __init__(
-        self, group: Path | None, main: int, on_look: Callable[[dict[str, float]], None]
-    ) -> None:
+    def __init__(self, group: Path | None, main: int, on_look: OnLook) -> None:
         super().__init__(daemon=True)
         self._group, self._main, self._on_look = group, main, on_look
         self._done = threading.Event()
@@ -111,7 +112,7 @@ class _Watch(threading.Thread):
                     now[kind] = max(now.get(kind, 0.0), int(fields[21]) * _PAGE_MIB)
             for kind, mib in now.items():
                 self.peak_mib[kind] = max(self.peak_mib.get(kind, 0.0), mib)
-            self._on_look(now)
+            self._on_look(now, _used_s(self._group))
 
     def end(self) -> None:
         self._done.set()

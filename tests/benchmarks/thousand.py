@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -33,35 +34,40 @@ class Progress:
     def __init__(self, scorecards: Path) -> None:
         self._scorecards = scorecards
         self._next = 0.0
-        self.seen: list[tuple[float, int, dict[str, float]]] = []  # time, graded, MiB by kind
+        # Time, how many were graded, MiB by kind of process, processor seconds until then.
+        self.seen: list[tuple[float, int, dict[str, float], float]] = []
 
-    def look(self, memory: dict[str, float]) -> None:
+    def look(self, memory: dict[str, float], cpu_s: float) -> None:
         """Called several times a second; looks once a second, so as not to slow what it looks at."""
         now = time.perf_counter()
         if now >= self._next:
             self._next = now + 1.0
             graded = sum(1 for _ in self._scorecards.iterdir()) if self._scorecards.is_dir() else 0
-            self.seen.append((now, graded, memory))
+            self.seen.append((now, graded, memory, cpu_s))
 
     def seconds(self, first: int, last: int) -> float:
         """How long it took from the first to the last of these hand-ins."""
-        return self._when(last) - self._when(first)
+        return self._at(last, 0) - self._at(first, 0)
 
-    def _when(self, count: int) -> float:
-        """When so many were graded, between two looks in proportion."""
+    def cpu_seconds(self, first: int, last: int) -> float:
+        """The processor time from the first to the last of these hand-ins, of all processes."""
+        return self._at(last, 3) - self._at(first, 3)
+
+    def _at(self, count: int, which: Literal[0, 3]) -> float:
+        """A clock when so many were graded, between two looks in proportion."""
         before = self.seen[0]
         for look in self.seen:
             if look[1] >= count:
                 gone = (count - before[1]) / max(1, look[1] - before[1])
-                return before[0] + gone * (look[0] - before[0])
+                return before[which] + gone * (look[which] - before[which])
             before = look
-        return before[0]
+        return before[which]
 
     def memory(self, first: int, last: int, kind: str) -> float:
         """The median of the largest process of a kind while these were graded, in MiB."""
         found = [
             memory[kind]
-            for _, count, memory in self.seen
+            for _, count, memory, _ in self.seen
             if first <= count <= last and kind in memory
         ]
         return statistics.median(found) if found else 0.0
@@ -108,6 +114,7 @@ def compare(root: Path, count: int) -> None:
     parts = {"first": (1, tenth), "last": (count - tenth + 1, count)}
     rows = {
         "seconds a hand-in": [progress.seconds(*part) / (tenth - 1) for part in parts.values()],
+        "CPU s a hand-in": [progress.cpu_seconds(*part) / (tenth - 1) for part in parts.values()],
         **{
             f"{kind}, MiB": [progress.memory(*part, kind) for part in parts.values()]
             for kind in ("main", "workers", "warm", "box")
@@ -122,8 +129,9 @@ def compare(root: Path, count: int) -> None:
         for start in range(1, count - tenth + 2, tenth)
     ]
     print(f"seconds a hand-in, tenth by tenth: {' '.join(by_hundred)}\n")
-    for name in ("gradebook.db", "ledger.db", "autograder.log"):
-        print(f"{name:<20}{(root / 'records' / name).stat().st_size / _MIB:>10.1f} MiB")
+    for path in sorted((root / "records").iterdir()):
+        sizes = [one.stat().st_size for one in (path, *path.rglob("*")) if one.is_file()]
+        print(f"{path.name:<20}{sum(sizes) / _MIB:>10.1f} MiB")
     for words in (("grade", "tiny", "--quiet"), ("export", "tiny"), ("feedback", "tiny")):
         cost = run(root, *words)
         name = "grade again" if words[0] == "grade" else words[0]

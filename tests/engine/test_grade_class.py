@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from autograder.course import Course, load_course
-from autograder.engine import converter, gradebook
+from autograder.engine import converter, grade, gradebook
 from autograder.engine.class_run import ClassRun
 from autograder.engine.grade import grade_class, score_path
-from autograder.engine.hand_ins import Taken
+from autograder.engine.hand_ins import Intake, Taken
+from autograder.engine.job import Judgement
 from autograder.engine.records import load_card
 from autograder.engine.service import judge_service
 from autograder.errors import KitError
@@ -394,3 +397,29 @@ def test_the_answer_key_is_run_in_the_box(fresh: TinyCourse) -> None:
     )
     with pytest.raises(KitError):
         solution(course, "tiny")
+
+
+def test_the_grader_waits_only_for_what_is_not_judged_yet(
+    tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a hand-in with several notebooks some are judged before others: no reason to spin."""
+    judged, open_job = Future[Judgement](), Future[Judgement]()
+    judged.cancel()
+    waited_for: list[list[Future[Judgement]]] = []
+
+    def wait(jobs: list[Future[Judgement]], **_: Any) -> None:
+        waited_for.append(jobs)
+        open_job.cancel()
+
+    service = SimpleNamespace(workers=1, raise_if_lost=lambda _: None)
+    monkeypatch.setattr(grade, "judge_service", lambda: service)
+    under_way = grade._UnderWay(Intake({}, ()), {}, [judged, open_job])
+    monkeypatch.setattr(grade, "_take_in", lambda *_: under_way)
+    monkeypatch.setattr(grade, "_submit", lambda *_: None)
+    monkeypatch.setattr(grade, "_finish", lambda *_: None)
+    monkeypatch.setattr(grade, "wait", wait)
+    course = load_course(tiny.root)
+    grade._grade_all(
+        course, "tiny", ["ada"], ClassRun(), False, lambda *_: None, lambda: len(waited_for) > 1
+    )
+    assert waited_for == [[open_job]]
