@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ from autograder.engine.hand_ins import take_in
 from autograder.engine.inputs import judgement_key
 from autograder.engine.slots import GpuSlots, GpuWatch, uses_gpu, with_gpu
 from autograder.errors import BoxUnavailable, KitError, LimitHit, StudentRaised
-from autograder.sandbox import BoxSettings, CellRun
+from autograder.sandbox import BoxSettings, CellRun, warm
 from autograder.sandbox.gpu import Gpu
 from autograder.scorecard import Verdict
 from tests.sandbox.test_gpu import LIGHT, stand_in
@@ -31,13 +32,16 @@ GPUS = "\nc.CourseSettings.gpus = [2, 5]\nc.CourseSettings.gpu_slots = 4\n"
 
 
 @pytest.fixture(autouse=True)
-def _stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """GPUs of 40 GiB, and locks that no grader on this machine looks at."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     found = SimpleNamespace(memory_mib=40960, name="A stand-in")
     for module in (slots, doctor):
         monkeypatch.setattr(module, "find_gpu", lambda _number: found)
     monkeypatch.setattr(doctor, "check_wall", lambda _number: "a wall")
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:  # a box's sockets are below it
+        monkeypatch.setattr(tempfile, "tempdir", short)
+        yield
+        warm.close_warm_processes()
 
 
 @pytest.fixture
