@@ -418,7 +418,7 @@ def test_fit_trains_and_validates_with_one_optimizer(
     seen = updates(reply["state"], training.parameters_of(data["state"]))
     right = fitting.fit_by(reference.fit, data)
     moved = updates(right["state"], training.parameters_of(data["state"]))
-    if relative_difference(seen, moved) > fitting.TOLERANCE:
+    if relative_difference(seen, moved) > TOLERANCE:
         mistakes = {
             name: lambda fit=fit: updates(
                 fitting.fit_by(fit, data)["state"], training.parameters_of(data["state"])
