@@ -35,9 +35,7 @@ def open_log(course: Course, run: str = "") -> logging.FileHandler:
     with room.named(course.records):
         path = course.make_records() / "autograder.log"
         if run:
-            run = re.sub(
-                r"[^\w.-]", "_", run
-            )  # an assignment may be called anything on the command line
+            run = re.sub(r"[^\w.-]", "_", run)  # it may be whatever was typed as an assignment
             when = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
             path = course.records / FOLDER / f"{run}-{when}.log"
             path.parent.mkdir(mode=0o700, exist_ok=True)

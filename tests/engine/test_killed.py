@@ -14,9 +14,7 @@ import pytest
 
 from autograder.course import load_course
 from autograder.engine.grade import grade_class
-from autograder.engine.job import Job
 from autograder.engine.ledger import ledger_path
-from autograder.engine.service import JudgeService
 from tests import kept
 from tests.tiny_course import TinyCourse
 
@@ -44,20 +42,6 @@ def ungraded(tmp_path: Path, released: Path, undisturbed: TinyCourse) -> TinyCou
     for path in submitted.rglob("*.ipynb"):
         tiny.write(f"submitted/{path.relative_to(submitted)}", path.read_text())
     return tiny
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The students for whom a worker was really asked."""
-    asked: list[str] = []
-    real = JudgeService._start
-
-    def start(self: JudgeService, job: Job, key: str) -> object:
-        asked.append(job.student)
-        return real(self, job, key)
-
-    monkeypatch.setattr(JudgeService, "_start", start)
-    return asked
 
 
 def in_the_ledger(tiny: TinyCourse) -> int:

@@ -18,7 +18,7 @@ from autograder.engine.hand_ins import take_in
 from autograder.engine.inputs import judgement_key
 from autograder.engine.job import Job, Judgement
 from autograder.engine.ledger import Ledger, ledger_path
-from autograder.engine.service import JudgeService, judge_service
+from autograder.engine.service import judge_service
 from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
 from tests.tiny_course import GRADERS, TinyCourse
 
@@ -30,20 +30,6 @@ def tiny(tmp_path: Path, released: Path) -> TinyCourse:
     made.hand_in("bob")
     made.hand_in("cem", extra="x = 1")
     return made
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The students for whom a worker was really asked."""
-    asked: list[str] = []
-    real = JudgeService._start
-
-    def start(self: JudgeService, job: Job, key: str) -> object:
-        asked.append(job.student)
-        return real(self, job, key)
-
-    monkeypatch.setattr(JudgeService, "_start", start)
-    return asked
 
 
 def job_of(course: Course, student: str = "ada") -> Job:
