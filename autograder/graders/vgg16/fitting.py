@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,9 @@ def fit_challenge(challenge: Challenge, epochs: int) -> dict[str, Any]:
     full batches, sorted by their class, which a network in training mode normalises away, and most
     labels of the first batch and all of the last one are wrong. Should chance make the accuracies in
     training mode close to the right ones in every epoch, we draw again.
+
+    A weight decay must show as well, of any size. So one filter never answers, whatever the images:
+    its large weights have no gradient, and nothing but a decay moves them.
     """
     for attempt in range(50):
         data = _drawn(challenge, challenge.seed + attempt, epochs)
@@ -101,9 +105,12 @@ def _drawn(challenge: Challenge, seed: int, epochs: int) -> dict[str, Any]:
                 labels[wrong] = (labels[wrong] + 1) % classes
         data[f"{part}images"] = torch.from_numpy(images).float()
         data[f"{part}labels"] = torch.from_numpy(labels)
+    state = drawn_state(lambda: tiny_net(classes, True), seed)
+    state["4.weight"][0] *= 100
+    state["5.bias"][0] = -20.0  # batch normalisation of n values gives at most √n, here 14
     return {
         **data,
-        "state": drawn_state(lambda: tiny_net(classes, True), seed),
+        "state": state,
         "batch_size": batch_size,
         "classes": classes,
         "epochs": epochs,
@@ -156,6 +163,9 @@ WRONG_FITS: dict[str, Callable[..., dict[str, list[float]]]] = {
     "one epoch too few were trained": _with(epochs=lambda count: count - 1),
     "nothing were trained": _with(epochs=lambda _count: 0),
     "SGD were used, and not Adam": _with(optimizer=torch.optim.SGD),
+    "AdamW were used, and not Adam": _with(optimizer=torch.optim.AdamW),
+    "Adam had the weight decay 5e-4": _with(optimizer=partial(torch.optim.Adam, weight_decay=5e-4)),
+    "Adam had the weight decay 0.01": _with(optimizer=partial(torch.optim.Adam, weight_decay=1e-2)),
     "the test images were trained on": _trained_on_test_images,
     "only the last layer's parameters were given to the optimizer": _with(
         optimizer=lambda parameters, lr: torch.optim.Adam(list(parameters)[-2:], lr=lr)
