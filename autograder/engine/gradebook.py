@@ -22,7 +22,8 @@ def open_gradebook(course: Course) -> Any:
     """nbgrader's gradebook of the course, as a context manager."""
     from nbgrader.api import Gradebook
 
-    return Gradebook(course.config.CourseDirectory.db_url, course.config.CourseDirectory.course_id)
+    directory = course.config.CourseDirectory
+    return Gradebook(directory.db_url, directory.get("course_id", ""))  # "" is nbgrader's default
 
 
 class Entry:

@@ -302,6 +302,18 @@ def test_what_was_never_released_or_handed_in_is_refused(tmp_path: Path) -> None
         grade_class(course, "tiny")
 
 
+def test_a_course_needs_no_name_of_its_own(tmp_path: Path) -> None:
+    tiny = TinyCourse(tmp_path)
+    config = (tmp_path / "course_config.py").read_text()
+    (tmp_path / "course_config.py").write_text(
+        config.replace("c.CourseDirectory.course_id", "_name")
+    )
+    course = load_course(tiny.root)
+    course.make_records()
+    with gradebook.open_gradebook(course) as book:
+        assert book.add_assignment("tiny").course_id == ""
+
+
 def test_without_a_hand_in_nothing_is_graded(tmp_path: Path, released: Path) -> None:
     course = load_course(TinyCourse(tmp_path, released=released).root)
     with pytest.raises(KitError, match="Nobody handed in"):
