@@ -31,8 +31,8 @@ from autograder.engine.job import Job, Judgement
 from autograder.engine.judge import course_of
 from autograder.engine.pool import PoolLost
 from autograder.engine.service import judge_service
+from autograder.engine.slots import gpus_of, has_gpu
 from autograder.errors import KitError
-from autograder.sandbox import BoxSettings
 
 try:
     import dask
@@ -167,7 +167,7 @@ class ClusterPool:
         if place not in self._bundles:
             bundle = pack(course_of(job), job.assignment)
             plugin = worker.CourseOnWorker(
-                bundle, self._versions, self._owner, _gpu(course_of(job))
+                bundle, self._versions, self._owner, gpus_of(course_of(job))
             )
             if not self._sent:  # those of a run that was killed
                 old = self._client.run(worker.bundles_of, self._owner, on_error="ignore").values()
@@ -187,7 +187,7 @@ class ClusterPool:
             task.job,
             key=key,
             pure=False,
-            resources=None if _gpu(course_of(task.job)) is None else {"GPU": 1},
+            resources={"GPU": 1} if has_gpu(course_of(task.job), task.job.notebook) else None,
             **where,
         )
         self._tasks[key] = task
@@ -250,15 +250,16 @@ class ClusterPool:
             raise KitError(
                 f"The cluster has no worker yet. Start some, then grade again.\n{_how_to_start(course)}"
             ) from None
-        gpu = _gpu(course)
+        gpus = gpus_of(course)
         known = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        if gpu is not None and not any(about["resources"].get("GPU") for about in known):
+        if gpus != [None] and not any(about["resources"].get("GPU") for about in known):
             raise KitError(
-                "The course grades on a GPU (c.BoxSettings.gpu), and no worker has one to give. Start one "
-                "on each machine that has this GPU: `dask worker … --nworkers 1 --resources GPU=1`."
+                "The course grades on a GPU (c.BoxSettings.gpu or c.CourseSettings.gpus), and no worker has "
+                "one to give. On each machine that has it start as many as may share it: "
+                "`dask worker … --nworkers 1 --resources GPU=1`."
             )
         troubles = self._scheduler_troubles()
-        for address, found in self._client.run(worker.examine, gpu, on_error="return").items():
+        for address, found in self._client.run(worker.examine, gpus, on_error="return").items():
             if isinstance(found, Exception):
                 said = [f"it cannot run this autograder-kit: {_said(found)}"]
                 name = address
@@ -334,12 +335,6 @@ def _security(course: Course) -> Security:
 
 def _how_to_start(course: Course) -> str:
     return tls.how_to_start(course.records / tls.FOLDER)
-
-
-def _gpu(course: Course) -> int | None:
-    """The number of the GPU that boxes use."""
-    gpu: int | None = BoxSettings(config=course.config).gpu
-    return gpu
 
 
 def _said(error: BaseException) -> str:

@@ -110,6 +110,11 @@ def uses_gpu(course: Course, notebook: str) -> bool:
     return bool(course.settings.gpus) and any(fnmatch.fnmatchcase(notebook, p) for p in patterns)
 
 
+def has_gpu(course: Course, notebook: str) -> bool:
+    """Whether a notebook's box has a GPU, in a slot or without."""
+    return uses_gpu(course, notebook) or BoxSettings(config=course.config).gpu is not None
+
+
 def gpus_of(course: Course) -> list[int | None]:
     """The GPUs that boxes may use, as `check_wall` takes them; of a course without any, None alone."""
     return list(course.settings.gpus) or [BoxSettings(config=course.config).gpu]

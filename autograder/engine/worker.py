@@ -10,6 +10,7 @@ import asyncio
 import logging
 import socket
 import time
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -59,18 +60,19 @@ def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
     return found
 
 
-def examine(gpu: int | None, dask_worker: Worker) -> dict[str, Any]:
+def examine(gpus: Sequence[int | None], dask_worker: Worker) -> dict[str, Any]:
     """What a worker has, and `troubles` for which it cannot judge, whatever the versions.
 
     Args:
-        gpu: the one that boxes are to use.
+        gpus: those that boxes are to use, or None alone.
     """
     troubles = []
     if dask_worker.state.nthreads != 1:
         repair = "Start it with --nthreads 1, and with --nworkers for more at a time"
         troubles.append(f"it judges {dask_worker.state.nthreads} at a time. {repair}")
     try:
-        check_wall(gpu)
+        for gpu in gpus:
+            check_wall(gpu)
         check_place(Path(dask_worker.local_directory))
         for name in ("key", "cert"):
             path = dask.config.get(f"distributed.comm.tls.worker.{name}", None)
@@ -84,22 +86,24 @@ def examine(gpu: int | None, dask_worker: Worker) -> dict[str, Any]:
 class CourseOnWorker(WorkerPlugin):  # type: ignore[misc]
     """A course on a worker: unpacks its bundle, judges its jobs."""
 
-    def __init__(self, bundle: Bundle, wanted: dict[str, str], owner: str, gpu: int | None) -> None:
+    def __init__(
+        self, bundle: Bundle, wanted: dict[str, str], owner: str, gpus: Sequence[int | None]
+    ) -> None:
         """Prepare it on the course's machine.
 
         Args:
             wanted: the versions of the course's machine.
             owner: of the course; its bundles of earlier runs are thrown away.
-            gpu: the one that boxes use.
+            gpus: see `examine`.
         """
         self.name = f"autograder-{owner}-{bundle.digest[:16]}"
         self._bundle: Bundle | None = bundle
-        self._wanted, self._gpu = wanted, gpu
+        self._wanted, self._gpus = wanted, gpus
         self.unpacked: Unpacked | None = None
 
     async def setup(self, worker: Worker) -> None:
         """Unpack, or end the worker if it must not judge."""
-        found = examine(self._gpu, worker)
+        found = examine(self._gpus, worker)
         troubles = [*differences(self._wanted, found["versions"]), *found["troubles"]]
         if troubles:
             said = f"{worker.address} ({found['host']}) is not used: {'; '.join(troubles)}."

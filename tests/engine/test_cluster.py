@@ -236,11 +236,12 @@ def test_workers_that_differ_are_named_with_the_repair(
     assert "numpy" not in str(refused.value)
 
 
+@pytest.mark.parametrize("setting", ["BoxSettings.gpu = 0", "CourseSettings.gpus = [0]"])
 def test_a_course_that_wants_gpus_says_that_no_worker_has_one(
-    tiny: TinyCourse, cluster: DaskCluster
+    tiny: TinyCourse, cluster: DaskCluster, setting: str
 ) -> None:
     config = (tiny.root / "course_config.py").read_text()
-    tiny.write("course_config.py", f"{config}\nc.BoxSettings.gpu = 0\n")
+    tiny.write("course_config.py", f"{config}\nc.{setting}\n")
     with pytest.raises(KitError, match="--resources GPU=1"):
         on_cluster(load_course(tiny.root), cluster.address).__enter__()
 
@@ -355,7 +356,7 @@ def test_a_worker_that_joins_later_and_may_not_judge_says_so_and_ends(
 
     bundle = pack(load_course(tiny.root), "tiny")
     late = FakeWorker(tmp_path / "worker", nthreads)
-    plugin = worker.CourseOnWorker(bundle, {**worker.versions(), **other}, "owner", None)
+    plugin = worker.CourseOnWorker(bundle, {**worker.versions(), **other}, "owner", [None])
     asyncio.run(plugin.setup(late))
     assert words in late.said[0]
     assert "tls://10.0.0.9:1" in late.said[0]
