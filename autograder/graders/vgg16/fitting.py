@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from autograder.graders.vgg16.training import DEVICE
 from autograder.grading import Challenge, probe
 
 TEST_BATCHES = 5
+LOSS_TOLERANCE = 0.01  # relative; over 60 challenges right loops of three styles were off by 6e-7
 MAY_DIFFER = 2  # test images on the border between two classes, which rounding may turn
 
 
@@ -46,47 +47,57 @@ def fitted(
 def fit_challenge(challenge: Challenge, epochs: int) -> dict[str, Any]:
     """A task that a small network learns in a few steps: which of three colours is strongest.
 
-    A wrong `validate` must show in the accuracies whatever was drawn. So the test images come in
-    full batches, sorted by their class, which a network in training mode normalises away, and most
-    labels of the first batch and all of the last one are wrong. Should chance make the accuracies in
-    training mode close to the right ones in every epoch, we draw again.
+    What may be wrong must show whatever was drawn:
 
-    A weight decay must show as well, of any size. So one filter never answers, whatever the images:
-    its large weights have no gradient, and nothing but a decay moves them.
+    - A wrong `validate`, in the accuracies. So the test images come in full batches, sorted by their
+      class, which a network in training mode normalises away, and most labels of the first batch and
+      all of the last one are wrong.
+    - A mean of batch means, in the losses. So the last training batch is smaller and has wrong labels.
+    - A weight decay of any size. So one filter never answers, whatever the images: its large weights
+      have no gradient, and nothing but a decay moves them.
+
+    Should chance hide one of the first two nevertheless, we draw again.
     """
     for attempt in range(50):
         data = _drawn(challenge, challenge.seed + attempt, epochs)
-        if _shows_training_mode(data):
+        if _tells_apart(data):
             break
     return data
 
 
-def _shows_training_mode(data: dict[str, Any]) -> bool:
-    """Whether validating in training mode changes the answers to three images more than may differ."""
-    off: list[float] = []
+def _tells_apart(data: dict[str, Any]) -> bool:
+    """Whether two mistakes in what is measured, not in how the network is trained, would show."""
+    images_off: list[float] = []  # by validating in training mode, in each epoch
+    losses_off: list[float] = []  # by averaging batch means, as a fraction of the right loss
 
-    def validate(net: nn.Module, loader: Any, device: Any) -> float:
-        right = reference.validate(net, loader, device)
-        net = copy.deepcopy(net).train()
-        with torch.no_grad():
-            hits = [(net(images).argmax(1) == labels).sum() for images, labels in loader]
-        off.append(abs(sum(map(int, hits)) - right * len(data["test_labels"])))
-        return right
-
-    fit_by(_fit_with(validate), data)
-    return max(off) > MAY_DIFFER + 3
-
-
-def _fit_with(validate: Callable[..., float]) -> Callable[..., dict[str, list[float]]]:
     def fit(*args: Any) -> dict[str, list[float]]:
         net, train_loader, test_loader, epochs, learning_rate, device = args
         optimizer = torch.optim.Adam(net.parameters(), lr=learning_rate)
         for _ in range(epochs):
-            reference.train_epoch(net, train_loader, nn.NLLLoss(), optimizer, device)
-            validate(net, test_loader, device)
+            means: list[float] = []
+
+            def criterion(
+                scores: torch.Tensor, labels: torch.Tensor, means: list[float] = means
+            ) -> torch.Tensor:
+                loss = nn.functional.nll_loss(scores, labels)
+                means.append(float(loss.detach()))
+                return loss
+
+            right = reference.train_epoch(
+                net, train_loader, cast(Any, criterion), optimizer, device
+            )
+            losses_off.append(abs(float(np.mean(means)) / right - 1))
+            accuracy = reference.validate(net, test_loader, device)
+            training = copy.deepcopy(net).train()
+            with torch.no_grad():
+                hits = [
+                    (training(images).argmax(1) == labels).sum() for images, labels in test_loader
+                ]
+            images_off.append(abs(sum(map(int, hits)) - accuracy * len(data["test_labels"])))
         return {}
 
-    return fit
+    fit_by(fit, data)
+    return max(images_off) > MAY_DIFFER + 3 and max(losses_off) > 2 * LOSS_TOLERANCE
 
 
 def _drawn(challenge: Challenge, seed: int, epochs: int) -> dict[str, Any]:
@@ -100,9 +111,10 @@ def _drawn(challenge: Challenge, seed: int, epochs: int) -> dict[str, Any]:
             labels.sort()
         images = rng.normal(size=(number, 3, 8, 8))
         images[np.arange(number), labels] += 0.7
-        if part:
-            for wrong in (slice(3, batch_size), slice(-batch_size, None)):
-                labels[wrong] = (labels[wrong] + 1) % classes
+        for wrong in (
+            (slice(3, batch_size), slice(-batch_size, None)) if part else (slice(-5, None),)
+        ):
+            labels[wrong] = (labels[wrong] + 1) % classes
         data[f"{part}images"] = torch.from_numpy(images).float()
         data[f"{part}labels"] = torch.from_numpy(labels)
     state = drawn_state(lambda: tiny_net(classes, True), seed)

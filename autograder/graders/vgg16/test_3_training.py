@@ -429,7 +429,10 @@ def test_fit_trains_and_validates_with_one_optimizer(
         expect(False, f"The parameters did not move as three epochs of training move them. {hint}")
     history = histories(reply, 3)
     expect_close(
-        history["train_loss"], right["history"]["train_loss"], rtol=0.01, what="the training losses"
+        history["train_loss"],
+        right["history"]["train_loss"],
+        rtol=fitting.LOSS_TOLERANCE,
+        what="the training losses",
     )
     off = np.abs(np.subtract(history["test_accuracy"], right["history"]["test_accuracy"]))
     expect(
