@@ -1,12 +1,15 @@
-"""nbgrader's generate_solution, with the cells run in the box."""
+"""nbgrader's generate_solution, with the cells run in the box, or in an ordinary kernel for the full size."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from nbconvert.preprocessors import CellExecutionError, ExecutePreprocessor
 from nbformat import NotebookNode
+from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Unicode
 
 from autograder.course import find_course, load_course
 from autograder.course.intake import course_files
@@ -24,6 +27,7 @@ class RunInBox(NbGraderPreprocessor):  # type: ignore[misc]
         about = resources["nbgrader"]
         course = load_course(find_course(Path.cwd()))
         settings = BoxSettings(config=course.config)
+        settings.gpu = None  # its limits are for the short size, and it sees no test images
         code = [cell for cell in nb.cells if cell.cell_type == "code"]
         files = course_files(course.source(about["assignment"]))
         sources = [cell.source for cell in code]
@@ -37,4 +41,31 @@ class RunInBox(NbGraderPreprocessor):  # type: ignore[misc]
                     f"The solution of {about['notebook']} does not run: code cell {number} ended with "
                     f"{run.message}. Correct source/{about['assignment']}/{about['notebook']}.ipynb."
                 )
+        return nb, resources
+
+
+class RunInKernel(NbGraderPreprocessor):  # type: ignore[misc]
+    """Executes the course's own notebooks outside of the box, with all rights, as a student would at home.
+
+    One after the other in one folder, so that each finds what those before it have written.
+    """
+
+    folder = Unicode(help="Where the notebooks run, with the course's files in it.").tag(
+        config=True
+    )
+    data = Unicode(help="A folder with real images, for COURSE_DATA; empty: none.").tag(config=True)
+
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        about = resources["nbgrader"]
+        execute = ExecutePreprocessor(timeout=None, record_timing=False)
+        with utils.setenv(**({"COURSE_DATA": self.data} if self.data else {})):
+            try:
+                execute.preprocess(nb, {"metadata": {"path": self.folder}})
+            except CellExecutionError as error:
+                raise KitError(
+                    f"The solution of {about['notebook']} does not run: {error.ename}: {error.evalue}. "
+                    f"Correct source/{about['assignment']}/{about['notebook']}.ipynb."
+                ) from error
         return nb, resources
