@@ -24,6 +24,11 @@ from autograder.errors import KitError
 
 NOTE = "EXECUTED.md"
 _CIFAR10 = (50_000, 10_000)  # images
+_DATA = "data"
+# The notebooks' kernel may be another Python than this one.
+_NEEDS_GPU = (
+    "import torch\nassert torch.cuda.is_available(), 'the kernel of the notebooks sees no GPU'"
+)
 
 
 class _AnswerKey(GenerateSolution):  # type: ignore[misc]
@@ -59,8 +64,11 @@ def make_answer_key(
             place = "autograder.nbgrader_plugin.solution.RunInKernel"
             config.GenerateSolution.preprocessors = [*kept, place]
             config.RunInKernel.folder = str(folder / "work")
-            config.RunInKernel.data = str(full_size.resolve()) if full_size else ""
             write_course_files(course, assignment, folder / "work")
+            if full_size is not None:
+                (folder / "work" / _DATA).symlink_to(full_size.resolve())
+                config.RunInKernel.data = _DATA  # so that no output names a folder of this machine
+                config.RunInKernel.first = _NEEDS_GPU
         convert(dataclasses.replace(course, config=config), assignment, _AnswerKey)
         made = folder / "made" / assignment
         minutes = (time.monotonic() - began_s) / 60

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from nbconvert.preprocessors import CellExecutionError, ExecutePreprocessor
 from nbformat import NotebookNode
 from nbgrader import utils
@@ -54,18 +55,22 @@ class RunInKernel(NbGraderPreprocessor):  # type: ignore[misc]
         config=True
     )
     data = Unicode(help="A folder with real images, for COURSE_DATA; empty: none.").tag(config=True)
+    first = Unicode(help="Code that must run in a kernel of the notebook's kind.").tag(config=True)
 
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any]
     ) -> tuple[NotebookNode, dict[str, Any]]:
         about = resources["nbgrader"]
+        cell = nbformat.v4.new_code_cell(self.first)
+        trial = nbformat.v4.new_notebook(cells=[cell], metadata=nb.metadata)
         execute = ExecutePreprocessor(timeout=None, record_timing=False)
         with utils.setenv(**({"COURSE_DATA": self.data} if self.data else {})):
             try:
-                execute.preprocess(nb, {"metadata": {"path": self.folder}})
+                for notebook in (trial, nb) if self.first else (nb,):
+                    execute.preprocess(notebook, {"metadata": {"path": self.folder}})
             except CellExecutionError as error:
                 raise KitError(
-                    f"The solution of {about['notebook']} does not run: {error.ename}: {error.evalue}. "
-                    f"Correct source/{about['assignment']}/{about['notebook']}.ipynb."
+                    f"{about['notebook']} does not run: {error.ename}: {error.evalue}. Correct "
+                    f"source/{about['assignment']}/{about['notebook']}.ipynb, or this machine."
                 ) from error
         return nb, resources

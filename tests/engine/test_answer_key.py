@@ -18,7 +18,11 @@ from autograder.errors import KitError
 from tests.tiny_course import TinyCourse
 
 FIRST = "open('left.txt', 'w').write('kernels')"
-SECOND = "import os, given\nprint(open('left.txt').read(), given.NAME, os.environ['COURSE_DATA'])"
+SECOND = """
+import os, given
+print(open('left.txt').read(), given.NAME, os.path.realpath(os.environ['COURSE_DATA']))
+print(sorted(os.listdir()))
+"""
 
 
 def write_notebook(course: TinyCourse, name: str, code: str) -> None:
@@ -41,14 +45,20 @@ def test_notebooks_run_one_after_the_other_where_they_find_each_others_files(
     tiny.write("source/pair/given.py", "NAME = 'given'")
     course = load_course(tiny.root)
     monkeypatch.setattr(answer_key, "check_full_size", lambda _: "a stand-in for a GPU")
+    monkeypatch.setattr(answer_key, "_NEEDS_GPU", "open('first.txt', 'w').close()")
     made = make_answer_key(course, "pair", full_size=tmp_path)
     (cell,) = nbformat.read(made / "2_second.ipynb", as_version=4).cells
-    assert cell.outputs[0].text.split() == ["kernels", "given", str(tmp_path)]
+    said, files = cell.outputs[0].text.splitlines()
+    assert said.split() == ["kernels", "given", str(tmp_path)]
+    assert "first.txt" in files
     assert "on a stand-in for a GPU, with the real CIFAR-10" in (made / NOTE).read_text()
     assert {path.name for path in made.iterdir()} == {
         *("1_first.ipynb", "2_second.ipynb", "given.py", NOTE)
     }
 
+    monkeypatch.setattr(answer_key, "_NEEDS_GPU", "assert False, 'sees no GPU'")
+    with pytest.raises(KitError):
+        make_answer_key(course, "pair", full_size=tmp_path)
     write_notebook(tiny, "1_first", "1 / 0")
     with pytest.raises(KitError):
         make_answer_key(course, "pair", unsafe_no_box=True)
