@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbconvert.preprocessors import CellExecutionError, ExecutePreprocessor
 from nbformat import NotebookNode
-from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Unicode
 
@@ -64,7 +66,7 @@ class RunInKernel(NbGraderPreprocessor):  # type: ignore[misc]
         cell = nbformat.v4.new_code_cell(self.first)
         trial = nbformat.v4.new_notebook(cells=[cell], metadata=nb.metadata)
         execute = ExecutePreprocessor(timeout=None, record_timing=False)
-        with utils.setenv(**({"COURSE_DATA": self.data} if self.data else {})):
+        with _course_data(self.data or os.environ.get("COURSE_DATA")):
             try:
                 for notebook in (trial, nb) if self.first else (nb,):
                     execute.preprocess(notebook, {"metadata": {"path": self.folder}})
@@ -74,3 +76,15 @@ class RunInKernel(NbGraderPreprocessor):  # type: ignore[misc]
                     f"source/{about['assignment']}/{about['notebook']}.ipynb, or this machine."
                 ) from error
         return nb, resources
+
+
+@contextmanager
+def _course_data(folder: str | None) -> Iterator[None]:
+    """Have kernels that start now find images there. (nbgrader's setenv takes nothing back.)"""
+    before = os.environ.pop("COURSE_DATA", None)
+    try:
+        os.environ |= {"COURSE_DATA": folder} if folder else {}
+        yield
+    finally:
+        os.environ.pop("COURSE_DATA", None)
+        os.environ |= {"COURSE_DATA": before} if before is not None else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nbformat
@@ -46,7 +47,9 @@ def test_notebooks_run_one_after_the_other_where_they_find_each_others_files(
     course = load_course(tiny.root)
     monkeypatch.setattr(answer_key, "check_full_size", lambda _: "a stand-in for a GPU")
     monkeypatch.setattr(answer_key, "_NEEDS_GPU", "open('first.txt', 'w').close()")
+    monkeypatch.delenv("COURSE_DATA", raising=False)
     made = make_answer_key(course, "pair", full_size=tmp_path)
+    assert "COURSE_DATA" not in os.environ
     (cell,) = nbformat.read(made / "2_second.ipynb", as_version=4).cells
     said, files = cell.outputs[0].text.splitlines()
     assert said.split() == ["kernels", "given", str(tmp_path)]
