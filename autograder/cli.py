@@ -162,8 +162,21 @@ def calibrate(
     is_flag=True,
     help="With --solutions, on a machine without a box: run your own notebooks in an ordinary kernel.",
 )
+@click.option(
+    "--full-size",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Release nothing; run the solutions on this machine's GPU, in an ordinary kernel, with the "
+    "real CIFAR-10 in FOLDER.",
+)
 @click.pass_context
-def release(ctx: click.Context, assignment: str, solutions: bool, unsafe_no_box: bool) -> None:
+def release(
+    ctx: click.Context,
+    assignment: str,
+    solutions: bool,
+    unsafe_no_box: bool,
+    full_size: Path | None,
+) -> None:
     """Make the students' version of ASSIGNMENT in release/, if the gate lets it pass.
 
     The gate looks for solutions, hidden tests and outputs in what students would get, holds points and
@@ -171,9 +184,14 @@ def release(ctx: click.Context, assignment: str, solutions: bool, unsafe_no_box:
     judged in the box. Exit code 1 if it refuses; then nothing is written.
     """
     from autograder.engine import release as engine
+    from autograder.engine.answer_key import make_answer_key
     from autograder.engine.gate import Refused
 
     course = _course(ctx)
+    if full_size is not None:
+        written = make_answer_key(course, assignment, full_size=full_size)
+        click.echo(f"The answer key, executed at full size: {_short(written)}")
+        return
     try:
         with Bar() as bar:
             released = engine.release(course, assignment, bar.show)
@@ -186,7 +204,7 @@ def release(ctx: click.Context, assignment: str, solutions: bool, unsafe_no_box:
         text = "No box: the notebooks in source/ run with all of your rights. Never do so with a hand-in."
         click.secho(text, fg="red", bold=True, err=True)
     if solutions:
-        written = engine.solution(course, assignment, unsafe_no_box)
+        written = make_answer_key(course, assignment, unsafe_no_box)
         click.echo(f"The answer key, executed: {_short(written)}")
 
 

@@ -44,7 +44,10 @@ def test_the_contract_has_100_points_and_names_after_functions() -> None:
     assert all(cell.manual or cell.grade_id == f"{cell.solution}_tests" for cell in cells)
 
 
-def test_the_answer_key_is_executed_and_has_figures() -> None:
+def test_the_answer_key_is_executed_has_figures_and_says_where() -> None:
+    note = (ROOT / "solutions" / "vgg16" / "EXECUTED.md").read_text()
+    on_a_gpu = "Executed at **full size**" in note
+    assert on_a_gpu != ("No GPU took part" in note)
     for path in sorted((ROOT / "source" / "vgg16").glob("*.ipynb")):
         key = nbformat.read(ROOT / "solutions" / "vgg16" / path.name, as_version=4)
         source = nbformat.read(path, as_version=4)
@@ -52,3 +55,5 @@ def test_the_answer_key_is_executed_and_has_figures() -> None:
         outputs = [out for cell in key.cells if cell.cell_type == "code" for out in cell.outputs]
         assert any("image/png" in out.get("data", {}) for out in outputs), path.name
         assert not [out for out in outputs if out.output_type == "error"]
+        texts = "".join(out.get("text", "") for out in outputs)
+        assert path.stem != "3_training" or on_a_gpu != ("trained on the CPU, no GPU" in texts)

@@ -37,8 +37,8 @@ def release(course: Course, assignment: str, progress: gate.Progress = lambda *_
     """
     progress("looking at the notebooks", 0, 1)
     refusals = gate.examine_source(course, assignment)
-    with _scratch(course) as scratch:
-        drafts = (scratch / "first", scratch / "second")
+    with scratch(course) as aside:
+        drafts = (aside / "first", aside / "second")
         try:
             for folder in drafts:
                 draft(course, assignment, folder)
@@ -67,16 +67,16 @@ def build(course: Course, assignment: str, seen: Path | None = None) -> Path:
     """
     course.notebooks(assignment)  # refuses what is damaged, by name
     folder = course.root / "release" / assignment
-    with _scratch(course) as scratch:
-        draft(course, assignment, scratch / "new", known_to_gradebook=True)
-        if seen is not None and zipped(scratch / "new", "") != zipped(seen, ""):
+    with scratch(course) as aside:
+        draft(course, assignment, aside / "new", known_to_gradebook=True)
+        if seen is not None and zipped(aside / "new", "") != zipped(seen, ""):
             raise KitError(
                 f"source/{assignment} has changed while the gate was looking at it. Release it again."
             )
         folder.parent.mkdir(exist_ok=True)
         if folder.exists():
-            shutil.move(folder, scratch / "old")
-        shutil.move(scratch / "new", folder)
+            shutil.move(folder, aside / "old")
+        shutil.move(aside / "new", folder)
     return folder
 
 
@@ -107,45 +107,31 @@ def draft(course: Course, assignment: str, to: Path, known_to_gradebook: bool = 
     if not known_to_gradebook:
         config.GenerateAssignment.no_database = True
         config.SaveCells.enabled = False
-    _convert(dataclasses.replace(course, config=config), assignment, GenerateAssignment)
+    convert(dataclasses.replace(course, config=config), assignment, GenerateAssignment)
     (to.parent / assignment).rename(to)
 
 
 @contextmanager
-def _scratch(course: Course) -> Iterator[Path]:
+def scratch(course: Course) -> Iterator[Path]:
     """A folder where nobody else looks: drafts may hold what must not leave the course."""
     with tempfile.TemporaryDirectory(prefix="release-", dir=course.make_records()) as folder:
         yield Path(folder)
-
-
-def solution(course: Course, assignment: str, unsafe_no_box: bool = False) -> Path:
-    """Write `solutions/<assignment>`: the source with its solutions, executed in the box.
-
-    Args:
-        unsafe_no_box: run them in an ordinary kernel instead. These are the course's own notebooks;
-            there is no such way for a hand-in.
-    """
-    from nbgrader.converters import GenerateSolution
-
-    course.notebooks(assignment)
-    if unsafe_no_box:
-        config = copy.deepcopy(course.config)
-        steps = [name for name in config.GenerateSolution.preprocessors if "RunInBox" not in name]
-        config.GenerateSolution.preprocessors = [*steps, "nbgrader.preprocessors.Execute"]
-        course = dataclasses.replace(course, config=config)
-    _convert(course, assignment, GenerateSolution)
-    return course.root / "solutions" / assignment
 
 
 def feedback(course: Course, assignment: str, pattern: str) -> Path:
     """Write `feedback/<student>/<assignment>` for every graded hand-in."""
     from nbgrader.converters import GenerateFeedback
 
-    _convert(course, assignment, GenerateFeedback, pattern)
+    convert(course, assignment, GenerateFeedback, pattern)
     return course.root / "feedback"
 
 
-def _convert(course: Course, assignment: str, kind: Any, student: str = "") -> None:
+def convert(course: Course, assignment: str, kind: Any, student: str = "") -> None:
+    """Run one of nbgrader's converters.
+
+    Raises:
+        KitError: when it stopped.
+    """
     from nbgrader.coursedir import CourseDirectory
 
     log = logging.getLogger("autograder.nbgrader")

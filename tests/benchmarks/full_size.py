@@ -2,7 +2,7 @@
 
 Needs a GPU. Trains VGG16 from scratch, without batch normalisation, for five epochs of CIFAR-10 at 224×224
 in batches of 64 with Adam at 1e-4, twice, through the same functions that students write (here the
-reference's `fit`, unchanged):
+reference's `fit`, unchanged; the loader and the wrapped network are those of notebook 3):
 
 plain   as in the lecture: each image resized on the CPU as it is read, one process, float32, torch's
         defaults (so convolutions multiply in TF32); the CPU bounds it, and `--plain-epochs 1` is enough
@@ -42,49 +42,13 @@ from torch import Tensor, nn
 from torchvision import models
 
 from autograder.data import Images, load_images
+from autograder.data.training_tools import OnDevice, quicker
 from autograder.graders.vgg16 import reference
 
 SIDE, BATCH_SIZE, EPOCHS, LEARNING_RATE = 224, 64, 5, 1e-4
 SEED = 34
 LECTURE = (0.56, 0.71, 0.77, 0.79, 0.80)  # "nearly 80 %" at the end; 15 to 17 minutes an epoch
 NETWORKS = {"vgg16": models.vgg16, "vgg19": models.vgg19, "alexnet": models.alexnet}
-
-
-class OnDevice:
-    """A loader of images that lie on the device as bytes and are enlarged there, batch by batch."""
-
-    def __init__(
-        self, images: Images, batch_size: int, side: int, device: torch.device, shuffle: bool
-    ) -> None:
-        self._pixels = (
-            torch.from_numpy(images.data).permute(0, 3, 1, 2).to(device)
-        )  # (n, 3, 32, 32)
-        self._labels = torch.tensor(images.targets, device=device)
-        self._batch_size, self._size, self._shuffle = batch_size, (side, side), shuffle
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        count, device = len(self._labels), self._labels.device
-        order = torch.randperm(count) if self._shuffle else torch.arange(count)
-        for rows in torch.split(order.to(device), self._batch_size):
-            pixels = self._pixels[rows].float() / 255
-            large = nn.functional.interpolate(pixels, size=self._size, mode="bilinear")
-            yield large.contiguous(memory_format=torch.channels_last), self._labels[rows]
-
-    def __len__(self) -> int:
-        return -(-len(self._labels) // self._batch_size)
-
-
-class MixedPrecision(nn.Module):
-    """A network whose forward pass multiplies in bfloat16; its scores are float32, as before."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, images: Tensor) -> Tensor:
-        with torch.autocast(images.device.type, torch.bfloat16):
-            scores: Tensor = self.net(images)
-        return scores.float()
 
 
 class Timed:
@@ -216,12 +180,10 @@ def tuned(train_set: Images, test_set: Images, args: argparse.Namespace) -> Run:
     torch.manual_seed(SEED)
     torch.backends.cudnn.benchmark = True
     device = reference.pick_device() if not args.smoke else torch.device("cpu")
-    net = build(args.network, args.smoke).to(device, memory_format=torch.channels_last)
-    if args.compile:
-        net = torch.compile(net)
-    net = MixedPrecision(net)
+    net = build(args.network, args.smoke)
+    net = quicker(net, device, channels_last=True, mixed_precision=True, compiled=args.compile)
     loaders = [
-        OnDevice(images, args.batch_size, args.side, device, shuffle)
+        OnDevice(images, args.batch_size, device, args.side, shuffle)
         for images, shuffle in ((train_set, True), (test_set, False))
     ]
     return train("tuned", net, loaders, len(train_set), args)

@@ -9,6 +9,7 @@ import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from autograder.data import (
     course_data,
     draw_images,
     load_images,
+    training_tools,
     write_cifar_folder,
 )
 
@@ -148,14 +150,15 @@ def test_images_refuse_arrays_that_do_not_fit() -> None:
         Images(np.zeros((2, 32, 32, 3), np.uint8), [0], "ab", "a test")
 
 
-def test_the_file_that_travels_with_the_students_needs_nothing_of_ours() -> None:
-    ours = Path(course_data.__file__)
+@pytest.mark.parametrize("file", [course_data, training_tools], ids=lambda file: file.__name__)
+def test_files_that_travel_with_the_students_need_nothing_of_ours(file: ModuleType) -> None:
+    ours = Path(str(file.__file__))
     imported = set()
     for node in ast.walk(ast.parse(ours.read_text())):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
         imported |= {name.split(".")[0] for name in names}
-    allowed = {"numpy", "torch", "torchvision", "PIL", "matplotlib"}
+    allowed = {"numpy", "torch", "torchvision", "PIL", "matplotlib", "safetensors", "tqdm"}
     assert imported <= allowed | set(sys.stdlib_module_names)
 
 

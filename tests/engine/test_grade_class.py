@@ -397,10 +397,12 @@ def test_without_a_box_nothing_is_graded(
 
 
 def test_the_answer_key_is_run_in_the_box(fresh: TinyCourse) -> None:
-    from autograder.engine.release import solution
+    from autograder.engine.answer_key import NOTE, make_answer_key
 
     course = load_course(fresh.root)
-    text = (solution(course, "tiny") / "tiny.ipynb").read_text()
+    made = make_answer_key(course, "tiny")
+    assert "No GPU took part" in (made / NOTE).read_text()
+    text = (made / "tiny.ipynb").read_text()
     assert RIGHT["double"].splitlines()[-1].strip() in text
     shutil.copy(fresh.root / "source/tiny/tiny.ipynb", fresh.root / "kept.ipynb")
     fresh.write(
@@ -408,7 +410,8 @@ def test_the_answer_key_is_run_in_the_box(fresh: TinyCourse) -> None:
         (fresh.root / "kept.ipynb").read_text().replace("return x + x", "raise ValueError(5)"),
     )
     with pytest.raises(KitError):
-        solution(course, "tiny")
+        make_answer_key(course, "tiny")
+    assert (made / "tiny.ipynb").read_text() == text
 
 
 def test_the_grader_waits_only_for_what_is_not_judged_yet(

@@ -1,0 +1,496 @@
+"""What stands around the students' training functions at full size: speed, and a way back.
+
+    train_loader = OnDevice(images, 64, device, side=224, shuffle=True)
+    quick = quicker(net, device, mixed_precision=True)
+    history = train(fit, quick, train_loader, test_loader, 5, 1e-4, device, checkpoint)
+
+The functions that students write do not know of any of this: a loader is a loader, a wrapped network
+is a network. Three parts:
+
+- `OnDevice` and `quicker` keep a GPU busy.
+- `Checkpoint` writes the training to a file after each epoch, and takes it up again from there. For
+  that `train` calls `fit` for one epoch at a time. Each call makes a new optimizer; before its
+  first step the checkpoint hands it what the last one knew (Adam's running means), by torch's hook for all
+  optimizers. So the steps are those of one call for all epochs.
+- `write_kernels` and `read_kernels` carry the first kernels from notebook 3 to notebook 4.
+
+Files are safetensors, which hold numbers and text and can run nothing. What is damaged, or is something
+else, is named in a sentence, and the training starts from the beginning. This file needs nothing of the
+autograder: it travels beside the notebooks, and holds no secret.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import inspect
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
+
+try:
+    import safetensors
+    import safetensors.torch
+except ImportError:  # no files then, and a sentence that says so
+    safetensors = None  # type: ignore[assignment]
+try:
+    from tqdm import tqdm
+except ImportError:  # no progress bar then
+    tqdm = None
+
+__all__ = [
+    "Checkpoint",
+    "MixedPrecision",
+    "OnDevice",
+    "first_kernels",
+    "machine",
+    "quicker",
+    "read_kernels",
+    "train",
+    "write_kernels",
+]
+
+History = dict[str, list[float]]  # "train_loss" and "test_accuracy", one number an epoch
+CURVES = ("train_loss", "test_accuracy")
+
+
+class LabelledImages(Protocol):
+    """What `load_images` returns."""
+
+    data: np.ndarray[Any, np.dtype[np.uint8]]  # (n, h, w, 3)
+    targets: list[int]
+
+
+# Speed
+
+
+class OnDevice:
+    """A loader of images that lie on the device as bytes and are enlarged there, batch by batch.
+
+    CIFAR-10's training images are 150 MB as bytes, but 30 GB as floats of 224×224. Nothing is read or
+    decoded twice, so there is nothing to do for worker processes or for pinned memory.
+
+    Args:
+        images: square RGB images, all of one size.
+        batch_size: the last batch may be smaller.
+        device: where the batches are: images float32 `(B, 3, side, side)` in [0, 1], labels int64 `(B,)`.
+        side: pixels, by bilinear interpolation; None leaves the images as they are.
+        shuffle: a new random order for each pass, from torch's random numbers on the CPU.
+        progress: show how far each pass has come.
+    """
+
+    def __init__(
+        self,
+        images: LabelledImages,
+        batch_size: int,
+        device: torch.device,
+        side: int | None = None,
+        shuffle: bool = False,
+        progress: bool = False,
+    ) -> None:
+        self.dataset, self.batch_size = images, batch_size
+        self._pixels = torch.from_numpy(images.data).permute(0, 3, 1, 2).contiguous().to(device)
+        self._labels = torch.tensor(images.targets, device=device)
+        self._side, self._shuffle, self._progress = side, shuffle, progress
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        count = len(self._labels)
+        order = torch.randperm(count) if self._shuffle else torch.arange(count)
+        batches: Any = torch.split(order.to(self._labels.device), self.batch_size)
+        if self._progress and tqdm is not None:
+            batches = tqdm(batches, unit="batch", leave=False, file=sys.stdout, mininterval=1)
+        for rows in batches:
+            pixels = self._pixels[rows].float() / 255
+            if self._side is not None:
+                pixels = F.interpolate(pixels, size=(self._side, self._side), mode="bilinear")
+            yield pixels, self._labels[rows]
+
+    def __len__(self) -> int:
+        return -(-len(self._labels) // self.batch_size)
+
+
+class MixedPrecision(nn.Module):
+    """A network whose forward pass multiplies in bfloat16; its scores are float32, as before."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: Tensor) -> Tensor:
+        with torch.autocast(images.device.type, torch.bfloat16):
+            scores: Tensor = self.net(images)
+        return scores.float()
+
+
+def quicker(
+    net: nn.Module,
+    device: torch.device,
+    *,
+    channels_last: bool = False,
+    mixed_precision: bool = False,
+    compiled: bool = False,
+) -> Any:
+    """The network on its device, quicker, with the same parameters (the same objects).
+
+    Args:
+        channels_last: store a pixel's channels side by side, as tensor cores read them.
+        mixed_precision: multiply in bfloat16. A GPU that cannot (before Ampere: T4, V100) is left in
+            float32, and a line says so.
+        compiled: have torch.compile fuse operations; the first batches take a minute longer.
+    """
+    net.to(device)
+    if channels_last:
+        net.to(memory_format=torch.channels_last)
+    quick: Any = torch.compile(net) if compiled else net
+    if mixed_precision:
+        if device.type == "cuda" and torch.cuda.get_device_capability(device) < (8, 0):
+            print(f"{machine(device)}: no bfloat16 in hardware, so it stays with float32")
+        else:
+            quick = MixedPrecision(quick)
+    return quick
+
+
+def machine(device: torch.device) -> str:
+    """What computes there, for people."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU, no GPU"
+
+
+# Training
+
+
+def train(
+    fit: Callable[..., Any],
+    net: nn.Module,
+    train_loader: Any,
+    test_loader: Any,
+    epochs: int,
+    learning_rate: float,
+    device: torch.device,
+    checkpoint: Checkpoint | None = None,
+    beside: Sequence[str] = (),
+) -> History:
+    """Train by the student's `fit`, and print each epoch's figures.
+
+    Args:
+        checkpoint: call `fit` for one epoch at a time and write the training down after each. None:
+            call it once.
+        beside: for each epoch, something to print beside its accuracy.
+
+    Raises:
+        ValueError: `fit` returned something else than one loss and one accuracy an epoch.
+    """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    history = (checkpoint and checkpoint.load(device)) or {curve: [] for curve in CURVES}
+    done = len(history["train_loss"])
+    if checkpoint and done:
+        print(f"from {checkpoint.path}; delete it to train anew:")
+        _tell(history, 0, beside)
+        if done >= epochs:
+            return history
+    while done < epochs:
+        count = 1 if checkpoint else epochs
+        began_s = time.perf_counter()
+        with checkpoint.carry_optimizer() if checkpoint else nullcontext():
+            part = fit(net, train_loader, test_loader, count, learning_rate, device)
+        if not _is_history(part, count):
+            raise ValueError(
+                f"fit was called with epochs={count}, and should return a dict of two lists with one "
+                f"loss and one accuracy an epoch; it returned {part!r}. Does it pass its check above?"
+            )
+        for curve in CURVES:
+            history[curve] += [float(value) for value in part[curve]]
+        _tell(history, done, beside, (time.perf_counter() - began_s) / count)
+        done += count
+        if checkpoint:
+            checkpoint.save(history, device)
+    said = f"trained on {machine(device)}, torch {torch.__version__}"
+    if device.type == "cuda":
+        peak = torch.cuda.max_memory_allocated(device) / 2**30
+        said += f"; at most {peak:.1f} GiB of the GPU's memory"
+    print(said)
+    return history
+
+
+def _is_history(part: Any, epochs: int) -> bool:
+    return isinstance(part, dict) and all(
+        isinstance(part.get(curve), list)
+        and len(part[curve]) == epochs
+        and all(isinstance(value, int | float) for value in part[curve])
+        for curve in CURVES
+    )
+
+
+def _tell(history: History, first: int, beside: Sequence[str], each_s: float | None = None) -> None:
+    losses, accuracies = (history[curve][first:] for curve in CURVES)
+    for epoch, (loss, accuracy) in enumerate(zip(losses, accuracies, strict=True), first):
+        said = f"epoch {epoch + 1}: loss {loss:.3f} per image, test accuracy {accuracy:.1%}"
+        said += f" ({beside[epoch]})" if epoch < len(beside) else ""
+        print(said if each_s is None else f"{said}, {each_s:.1f} s")
+
+
+# Files
+
+
+class Checkpoint:
+    """A training in a file: network, optimizer, history, random numbers, and what else is to be kept.
+
+    It is written beside its place and then put there, so it is whole at every moment.
+
+    Attributes:
+        kept: small tensors that belong to the run, such as the first kernels at its start; after a
+            `load` those of the file.
+        optimizer: what the last optimizer knew, by the parameter's name: for Adam the number of its
+            steps and two running means.
+    """
+
+    _FORM = "training 1"
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        net: nn.Module,
+        about: Mapping[str, object],
+        functions: Sequence[Callable[..., Any]] = (),
+        kept: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """Name a training.
+
+        Args:
+            net: the network itself, not a wrapped one.
+            about: what must be equal for the training to go on: network, learning rate, ….
+            functions: the student's; where their text has changed the training starts anew.
+        """
+        self.path, self.net = Path(path), net
+        self.kept = dict(kept or {})
+        self.optimizer: dict[str, dict[str, Tensor]] = {}
+        self._optimizer_kind = ""
+        self._about = {key: str(value) for key, value in about.items()}
+        if functions:
+            self._about["functions"] = _digest(functions)
+
+    @contextmanager
+    def carry_optimizer(self) -> Iterator[None]:
+        """For one call of `fit`: its new optimizer starts with what the last one knew."""
+        names = {id(parameter): name for name, parameter in self.net.named_parameters()}
+        met: list[Optimizer] = []
+
+        def before_step(optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+            if optimizer in met or not any(id(p) in names for p, _ in _parameters(optimizer)):
+                return
+            met.append(optimizer)
+            for parameter, group in _parameters(optimizer):
+                known = self.optimizer.get(names.get(id(parameter), ""))
+                if known and type(optimizer).__name__ == self._optimizer_kind:
+                    optimizer.state[parameter] = _placed(known, parameter, group)
+
+        handle = register_optimizer_step_pre_hook(before_step)
+        try:
+            yield
+        finally:
+            handle.remove()
+        self.optimizer, self._optimizer_kind = {}, ""
+        for optimizer in met[-1:]:
+            self._optimizer_kind = type(optimizer).__name__
+            for parameter, _ in _parameters(optimizer):
+                values = dict(optimizer.state.get(parameter, {}))
+                if id(parameter) in names and all(map(torch.is_tensor, values.values())):
+                    self.optimizer[names[id(parameter)]] = values
+
+    def load(self, device: torch.device) -> History | None:
+        """Put the training back as it was; None where there is nothing to go on from.
+
+        A file that does not fit is put aside as `<path>.old`, and a line says why.
+        """
+        if not self.path.exists():
+            return None
+        if safetensors is None:
+            print(f"{self.path} cannot be read without safetensors: training starts anew")
+            return None
+        try:
+            return self._load(device)
+        except Exception as error:  # a damaged file can raise anything
+            reason = str(error).strip("'\"").splitlines()[:1] or [type(error).__name__]
+        old = self.path.with_name(f"{self.path.name}.old")
+        said = f"{self.path} does not fit ({reason[0]}): training starts anew"
+        try:
+            self.path.replace(old)
+            print(f"{said}, and the file is kept as {old.name}")
+        except OSError:
+            print(said)
+        return None
+
+    def _load(self, device: torch.device) -> History:
+        with safetensors.safe_open(str(self.path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("form") != self._FORM:
+                raise ValueError("it is no checkpoint of this notebook")
+            about = json.loads(metadata["about"])
+            for key, mine in self._about.items():
+                if about.get(key) != mine:
+                    told = "your functions have changed since"
+                    other = f"it is for {key} {about.get(key)}, not {mine}"
+                    raise ValueError(told if key == "functions" else other)
+            history = json.loads(metadata["history"])
+            if not _is_history(history, len(history["train_loss"])):
+                raise ValueError("its history is damaged")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        parts: dict[str, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            parts.setdefault(part, {})[rest] = tensor
+        now = self.net.state_dict()
+        found = parts.get("net", {})
+        if {n: t.shape for n, t in now.items()} != {n: t.shape for n, t in found.items()}:
+            raise ValueError("its network has other layers")
+        optimizer: dict[str, dict[str, Tensor]] = {}
+        for name, tensor in parts.get("optimizer", {}).items():
+            parameter, _, key = name.rpartition(".")
+            if tensor.ndim and tensor.shape != now[parameter].shape:
+                raise ValueError("its optimizer is for other layers")
+            optimizer.setdefault(parameter, {})[key] = tensor
+        # From here on nothing can fail, but for the random numbers, which refuse before they change.
+        torch.set_rng_state(parts["random"]["cpu"])
+        if device.type == "cuda" and "cuda" in parts["random"]:
+            torch.cuda.set_rng_state(parts["random"]["cuda"], device)
+        self.net.load_state_dict(found)
+        self.optimizer, self._optimizer_kind = optimizer, metadata.get("optimizer", "")
+        self.kept = parts.get("kept", {})
+        return {curve: history[curve] for curve in CURVES}
+
+    def save(self, history: History, device: torch.device) -> None:
+        """Write the training as it is now; where that cannot be done, say so and go on."""
+        if safetensors is None:
+            if len(history["train_loss"]) == 1:
+                print("no checkpoints: they need `pip install safetensors`")
+            return
+        tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
+        for name, values in self.optimizer.items():
+            tensors |= {f"optimizer.{name}.{key}": value for key, value in values.items()}
+        tensors |= {f"kept.{name}": tensor for name, tensor in self.kept.items()}
+        tensors["random.cpu"] = torch.get_rng_state()
+        if device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(device)
+        metadata = {
+            "form": self._FORM,
+            "about": json.dumps(self._about),
+            "history": json.dumps(history),
+            "optimizer": self._optimizer_kind,
+        }
+        if not self.optimizer and len(history["train_loss"]) == 1:
+            print("the checkpoint is without the optimizer's state, which was not found")
+        problem = _write(self.path, tensors, metadata)
+        if problem:
+            print(f"no checkpoint of epoch {len(history['train_loss'])}: {problem}")
+
+
+def _parameters(optimizer: Optimizer) -> Iterator[tuple[Tensor, dict[str, Any]]]:
+    return ((parameter, group) for group in optimizer.param_groups for parameter in group["params"])
+
+
+def _placed(known: Mapping[str, Tensor], parameter: Tensor, group: Any) -> dict[str, Tensor]:
+    """A parameter's state where its optimizer wants it: beside the parameter, laid out like it."""
+
+    def place(value: Tensor) -> Tensor:
+        if value.shape == parameter.shape and value.ndim:
+            same = value.device == parameter.device and value.stride() == parameter.stride()
+            return value if same else torch.empty_like(parameter).copy_(value)
+        counts_there = group.get("fused") or group.get("capturable")  # else Adam counts on the CPU
+        return value.to(parameter.device if counts_there else "cpu")
+
+    return {key: place(value) for key, value in known.items()}
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> str:
+    """Write a safetensors file whole or not at all; returns what went wrong, or nothing."""
+    fresh = path.with_name(f"{path.name}.new")
+    try:
+        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        safetensors.torch.save_file(plain, str(fresh), metadata)
+        fresh.replace(path)
+    except Exception as error:  # a full disk is an OSError or a SafetensorError
+        fresh.unlink(missing_ok=True)
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _digest(functions: Sequence[Callable[..., Any]]) -> str:
+    try:
+        text = "\n".join(inspect.getsource(function) for function in functions)
+    except (OSError, TypeError):  # not written in a cell or file
+        return "unknown"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The first two convolutions' weights before and after a training, and whose they are."""
+
+    before: dict[str, Tensor]  # "conv1" (n, 3, k, k), "conv2" (m, n, l, l)
+    after: dict[str, Tensor]
+    said: str = "the training in notebook 3"  # what lies between, for people
+    history: History | None = None
+
+    @property
+    def of_vgg(self) -> bool:
+        """Whether they have the shapes of a VGG's, which notebook 4 is about."""
+        shapes = [tuple(self.after[name].shape) for name in ("conv1", "conv2")]
+        return shapes == [(64, 3, 3, 3), (64, 64, 3, 3)]
+
+
+def first_kernels(net: nn.Module) -> dict[str, Tensor]:
+    """The first two convolutions' weights as they are now, wherever in the network they are."""
+    layers = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d)][:2]
+    names = [f"conv{number}" for number in range(1, 1 + len(layers))]
+    return {n: copy.deepcopy(one).cpu().weight.data for n, one in zip(names, layers, strict=True)}
+
+
+def write_kernels(path: str | os.PathLike[str], kernels: Kernels) -> None:
+    """Write kernels to a file; where that cannot be done, say so."""
+    if safetensors is None:
+        print("kernels not written: `pip install safetensors`, or let notebook 4 train")
+        return
+    tensors = {f"before.{name}": weight for name, weight in kernels.before.items()}
+    tensors |= {f"after.{name}": weight for name, weight in kernels.after.items()}
+    metadata = {"said": kernels.said, "history": json.dumps(kernels.history)}
+    problem = _write(Path(path), tensors, metadata)
+    print(f"kernels not written: {problem}" if problem else f"kernels before and after: {path}")
+
+
+def read_kernels(path: str | os.PathLike[str]) -> Kernels | None:
+    """Read them again; None, and a line that says why, where the file cannot be used."""
+    if not Path(path).exists():
+        return None
+    try:
+        if safetensors is None:
+            raise ValueError("that needs `pip install safetensors`")
+        with safetensors.safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            found = {
+                when: {name: file.get_tensor(f"{when}.{name}") for name in ("conv1", "conv2")}
+                for when in ("before", "after")
+            }
+        for name in ("conv1", "conv2"):
+            before, after = (found[when][name] for when in ("before", "after"))
+            if before.shape != after.shape or before.ndim != 4 or not after.isfinite().all():
+                raise ValueError(f"{name} is no convolution's weight before and after")
+        history = json.loads(metadata.get("history", "null"))
+        if not (history and _is_history(history, len(history["train_loss"]))):
+            history = None
+        said = metadata.get("said", Kernels.said)
+        return Kernels(found["before"], found["after"], said, history)
+    except Exception as error:  # a damaged file can raise anything
+        print(f"{path} cannot be used ({error})")
+        return None

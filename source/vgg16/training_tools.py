@@ -1,0 +1,1 @@
+../../autograder/data/training_tools.py
