@@ -7,7 +7,8 @@ A threshold lies so that, with a confidence of 95 %, at most one right run in 1,
    tolerance bound for a normal distribution, on the scale that the criterion names, or the worst run
    seen if that is worse.
 2. A margin: half a standard deviation beyond the bound, on that scale, for machines, library versions
-   and styles that the runs did not show.
+   and styles that the runs did not show. None where a threshold with it would ask for nothing: what is
+   promised is the bound's.
 
 With fewer runs the promise stands on their being nearly normal, which is tested. Where the test refutes
 it, only that rate is promised which holds for the worst of so many runs whatever the distribution.
@@ -75,7 +76,6 @@ def summary(calibration: Calibration, results: Results) -> dict[str, Any]:
             "right_runs": len(right),
             "seeds": [min(right), max(right)],
             "confidence": CONFIDENCE,
-            "margin_in_deviations": MARGIN,
             "criteria": criteria,
             "a_right_run_fails_one_or_more_at_most": {
                 "rate": round(
@@ -106,8 +106,11 @@ def _threshold(criterion: Criterion, values: Any) -> dict[str, Any]:
             method, promised = "normal tolerance bound", RATE
         else:
             method, promised = "too few runs, and they are not normal", free_rate
-    moved = float(criterion.figure(bound + MARGIN * deviation))
-    if criterion.passes(criterion.limit, moved):
+    for margin in (MARGIN, 0.0):
+        moved = float(criterion.figure(bound + margin * deviation))
+        if math.isfinite(moved) and not criterion.passes(criterion.limit, criterion.rounded(moved)):
+            break
+    else:
         raise KitError(
             f"There is no threshold for {criterion.name}: to fail at most {RATE:.1%} of right runs it "
             f"would be {moved:.3g}, and {criterion.limit:g} asks for nothing. Make more runs, or "
@@ -122,6 +125,7 @@ def _threshold(criterion: Criterion, values: Any) -> dict[str, Any]:
         "method": method,
         "k": k,
         "bound": round(float(criterion.figure(bound)), 4),
+        "margin_in_deviations": margin,
         "whatever_the_distribution_at_most": round(free_rate, 6),
         "worst": worst,
         "typical": round(float(criterion.figure(mean)), 4),

@@ -215,6 +215,16 @@ def test_a_threshold_that_asks_for_nothing_is_refused(course: Course) -> None:
         found_for(course, np.linspace(0, 10, 50))
 
 
+def test_the_margin_is_left_out_where_it_would_leave_nothing_to_ask_for(course: Course) -> None:
+    values = np.random.default_rng(8).uniform(0, 8.9, size=3000)
+    threshold, found = found_for(course, values)
+    assert found["margin_in_deviations"] == 0
+    assert values.max() <= threshold < 9
+    assert found["a_right_run_fails_at_most"] == 0.001
+    _, usual = found_for(course, values / 2)
+    assert usual["margin_in_deviations"] == 0.5
+
+
 def test_too_few_runs_are_refused(course: Course) -> None:
     with pytest.raises(KitError, match="29 right runs are too few"):
         found_for(course, np.linspace(0, 1, 29))
