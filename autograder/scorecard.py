@@ -65,6 +65,7 @@ class Check:
     message: str = ""
     hint: str = ""
     staff_detail: str = ""
+    note: str = ""  # how it was decided, where there are several ways
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,9 @@ def merge(cards: Iterable[Scorecard]) -> Scorecard:
     """One card of a hand-in from the cards of its notebooks, in the order of their names."""
     parts = sorted(cards, key=lambda card: card.notebooks[0].name)
     notebooks = tuple(notebook for card in parts for notebook in card.notebooks)
-    return dataclasses.replace(parts[0], notebooks=notebooks)
+    # One notebook may have had a GPU and another none.
+    device = next((card.device for card in parts if card.device != "cpu"), "cpu")
+    return dataclasses.replace(parts[0], notebooks=notebooks, device=device)
 
 
 def _notebook_to_json(notebook: NotebookCard) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from autograder.course import Course
 from autograder.errors import KitError, LimitHit, StudentRaised
 from autograder.sandbox import BoxSettings, CellRun
 from autograder.sandbox.gpu import find_gpu
+from autograder.scorecard import Check, Verdict
 
 if TYPE_CHECKING:
     from autograder.grading.student import BoxLike  # imports torch, which only a worker needs
@@ -34,8 +35,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LIMIT = "gpu_memory_mib"
-# What CUDA says, besides torch's own OutOfMemoryError, when others have left it too little.
-_WORDS = ("CUDA error: out of memory", "_STATUS_ALLOC_FAILED", "_STATUS_NOT_INITIALIZED")
+# What torch and CUDA say when others have left them too little.
+_WORDS = (
+    "CUDA out of memory",
+    "CUDA error: out of memory",
+    "_STATUS_ALLOC_FAILED",
+    "_STATUS_NOT_INITIALIZED",
+)
 _LOOK_AGAIN_S = 0.1
 
 
@@ -82,6 +88,12 @@ class GpuWatch:
 
     def look_at(self, runs: Iterable[CellRun]) -> None:
         self.ran_out |= any(run.limit == _LIMIT or _says_so(run.message) for run in runs)
+
+    def look_at_checks(self, checks: Iterable[Check]) -> None:
+        """Whether it ran out for the judge, who shares the GPU with the box."""
+        self.ran_out |= any(
+            _says_so(check.staff_detail) for check in checks if check.verdict is Verdict.UNGRADED
+        )
 
     def around(self, box: BoxLike) -> BoxLike:
         """The same box, with its probes under watch."""

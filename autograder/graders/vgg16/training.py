@@ -7,7 +7,8 @@ in the same order, so that the results are equal up to the rounding of float32 s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ import torch
 
 from autograder.graders.vgg16.networks import drawn_state, tiny_net
 from autograder.graders.vgg16.replies import Floats
-from autograder.grading import Challenge, probe
+from autograder.graders.vgg16.steady import steady
+from autograder.grading import Challenge, Device, probe
 
-DEVICE = "cpu"  # a name, since the box may have another device than the judge
+DEVICE = "cpu"  # where nothing else is said; see `TrainingChallenge.on_each`
 
 # How far a right loop's parameter updates may lie from the reference's, as a fraction of the
 # update's norm. Over 150 challenges (tests/graders/test_tolerances.py) right loops of four styles
@@ -31,6 +33,11 @@ class TrainingChallenge:
     """A network's state and a data set in which the last batch is smaller and stands out."""
 
     data: dict[str, Any]
+
+    def on_each(self, device: Device) -> Iterator[TrainingChallenge]:
+        """The same, to be computed on each of the devices on which a test computes."""
+        for name in device.names:
+            yield replace(self, data={**self.data, "device_name": name})
 
     @property
     def parameters(self) -> dict[str, torch.Tensor]:
@@ -92,7 +99,7 @@ def training_challenge(
     )
 
 
-@probe(uses=(tiny_net,))
+@probe(uses=(tiny_net, steady))
 def one_epoch(
     train_epoch: Any,
     state: Any,
@@ -122,9 +129,12 @@ def one_epoch(
     net.load_state_dict(state)
     net.to(device).eval()
     optimizer = getattr(torch.optim, optimizer_name)(net.parameters(), lr=learning_rate)
-    loader = DataLoader(TensorDataset(images, labels), batch_size=batch_size)
+    # On the device already: who does not move them fails `on_device.epoch_placement` alone.
+    data = TensorDataset(images.to(device), labels.to(device))
+    loader = DataLoader(data, batch_size=batch_size)
     criterion = nn.NLLLoss() if factor == 1 else ScaledLoss()
-    loss = train_epoch(net, loader, criterion, optimizer, device)
+    with steady(device_name):
+        loss = train_epoch(net, loader, criterion, optimizer, device)
     return {
         "loss": loss,
         "state": {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()},

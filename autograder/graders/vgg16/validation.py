@@ -8,11 +8,12 @@ import numpy as np
 import torch
 
 from autograder.graders.vgg16.networks import drawn_state, tiny_net
+from autograder.graders.vgg16.steady import steady
 from autograder.graders.vgg16.training import DEVICE
 from autograder.grading import Challenge, probe
 
 
-@probe(uses=(tiny_net,))
+@probe(uses=(tiny_net, steady))
 def one_validation(
     validate: Any, state: Any, images: Any, labels: Any, batch_size: int, classes: int,
     training: bool, device_name: str,
@@ -36,9 +37,11 @@ def one_validation(
         graphs.append(bool(output.requires_grad))
 
     handle = net.register_forward_hook(watch)
-    loader = DataLoader(TensorDataset(images, labels), batch_size=batch_size)
+    data = TensorDataset(images.to(device), labels.to(device))
+    loader = DataLoader(data, batch_size=batch_size)
     try:
-        accuracy = validate(net, loader, device)
+        with steady(device_name):
+            accuracy = validate(net, loader, device)
     finally:
         handle.remove()
     return {
