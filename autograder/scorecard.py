@@ -154,6 +154,13 @@ class Scorecard:
                 found.append(f"{notebook.name}: no verdict for {names}")
         return found
 
+    @property
+    def staff_notes(self) -> list[str]:
+        """What staff should know of how tests decided, though nothing is wrong with the marks."""
+        checks = (check for item in self.items for check in item.checks)
+        said = (c.staff_detail for c in checks if c.note and c.verdict is Verdict.PASSED)
+        return list(dict.fromkeys(text for text in said if text))
+
     def with_repairs(self, said: Iterable[str]) -> Scorecard:
         """The same card with more that was repaired."""
         more = tuple(said)

@@ -66,8 +66,9 @@ def same_gpu(gpu: int) -> tuple[int, str]:
     except pynvml.NVMLError as error:
         raise _not_seen(gpu, f"NVIDIA's driver cannot be asked: {error}") from None
     for number in range(torch.cuda.device_count()):
-        if _plain(torch.cuda.get_device_properties(number).uuid) == wanted:
-            return number, found.name
+        about = torch.cuda.get_device_properties(number)
+        if _plain(about.uuid) == wanted:
+            return number, str(about.name)
     raise _not_seen(gpu, "torch sees others only. Is CUDA_VISIBLE_DEVICES set?")
 
 

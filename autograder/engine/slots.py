@@ -5,6 +5,9 @@ that judges a notebook takes a slot and gives its box that GPU, with that share 
 locks on files, which the system takes back when a worker ends in whatever way. They lie where all graders
 of this user on this machine look, so that two courses share one GPU without knowing of each other.
 
+The judge computes on the same GPU beside each box, in workers that keep CUDA's own part of the memory until
+they end. Both is set aside before the rest is shared out.
+
 What a box may hold of a GPU is the course's promise to the student (`c.BoxSettings.gpu_memory_mib`); a share
 may be less. So a notebook that ran out of the GPU's memory says nothing yet: it is judged once more, alone on
 its GPU and with all that was promised. What it runs into then is its own.
@@ -43,6 +46,9 @@ _WORDS = (
     "_STATUS_NOT_INITIALIZED",
 )
 _LOOK_AGAIN_S = 0.1
+# Set aside, generously, for each worker that may judge on a GPU and for each judge at work. Not measured yet.
+_CUDA_MIB, _JUDGE_MIB = 600, 1536
+_LEAST_MIB = 1024
 
 
 @dataclass(frozen=True)
@@ -162,11 +168,27 @@ def with_gpu(course: Course, notebook: str, judge: Callable[[BoxSettings, GpuWat
 
 
 def settings_for(settings: BoxSettings, gpu: int, sharing: int) -> BoxSettings:
-    """Settings of a box that is one of so many on a GPU."""
+    """Settings of a box that is one of so many on a GPU.
+
+    Raises:
+        KitError: when the GPU's memory is too small for so many.
+    """
+    room_mib = find_gpu(gpu).memory_mib - _CUDA_MIB * _workers()
+    share_mib = room_mib // sharing - _JUDGE_MIB
+    if share_mib < _LEAST_MIB:
+        raise KitError(
+            f"GPU {gpu} has too little memory for {sharing} boxes at a time and the judges beside them. "
+            "Lower `c.CourseSettings.gpu_slots` in course_config.py."
+        )
     own = BoxSettings(**{name: getattr(settings, name) for name in settings.traits(config=True)})
     own.gpu = gpu
-    own.gpu_memory_mib = min(settings.gpu_memory_mib, find_gpu(gpu).memory_mib // sharing)
+    own.gpu_memory_mib = min(settings.gpu_memory_mib, share_mib)
     return own
+
+
+def _workers() -> int:
+    """How many processes judge side by side, at most."""
+    return len(os.sched_getaffinity(0))
 
 
 def _says_so(text: str) -> bool:

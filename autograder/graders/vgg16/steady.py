@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 
-def steady(device_name: str) -> Any:
+def steady(device_name: str, precision: str = "ieee") -> Any:
     """A context in which a device computes as exactly and repeatably as it can, whatever was set before.
 
-    On a GPU: float32 in full instead of TF32, cuDNN's deterministic algorithms and no search for the
-    quickest, other deterministic algorithms where torch has them. On the CPU of a machine with a GPU:
-    torch says that there is none, as it does on a CPU runner. Elsewhere: nothing is changed.
+    On a GPU: float32 in full (or in TF32, if the precision is "tf32"), cuDNN's deterministic algorithms
+    and no search for the quickest, other deterministic algorithms where torch has them. On the CPU of a
+    machine with a GPU: torch says that there is none, as on a CPU runner. Elsewhere: nothing is changed.
     """
     import contextlib
     import warnings
@@ -28,8 +28,8 @@ def steady(device_name: str) -> Any:
         for owner, name, value in (
             (backends.cudnn, "deterministic", True),
             (backends.cudnn, "benchmark", False),
-            (backends.cuda.matmul, "fp32_precision", "ieee"),
-            (backends.cudnn.conv, "fp32_precision", "ieee"),
+            (backends.cuda.matmul, "fp32_precision", precision),
+            (backends.cudnn.conv, "fp32_precision", precision),
         ):
             stack.callback(setattr, owner, name, getattr(owner, name))
             setattr(owner, name, value)
