@@ -15,7 +15,7 @@ from autograder.graders.vgg16 import fitting
 from autograder.graders.vgg16 import short_run as short
 from autograder.graders.vgg16.networks import short_vgg, tiny_net
 from autograder.graders.vgg16.replies import fields, sequence
-from autograder.graders.vgg16.steady import steady
+from autograder.graders.vgg16.steady import held, steady
 from autograder.grading import Device, Student, expect, expect_type, probe
 
 # Shipped with the probes below, which do the same elsewhere.
@@ -23,16 +23,21 @@ fitted = fitting.fitted.function
 short_run = short.short_run.function
 
 
-@probe(uses=(tiny_net, steady, fitted))
+@probe(uses=(tiny_net, steady, held, fitted))
 def fitted_there(
     fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any,
     batch_size: int, classes: int, epochs: int, learning_rate: float, device_name: str,
 ) -> Any:  # fmt: skip
     """`fitted` with everything on the device beforehand."""
     tensors = (images, labels, test_images, test_labels)
+
+    def fit_there(net: Any, *others: Any) -> Any:
+        held(net, device_name)
+        return fit(net.to(device_name), *others)
+
     with steady(device_name):
         return fitted(
-            lambda net, *others: fit(net.to(device_name), *others),
+            fit_there,
             state,
             *(tensor.to(device_name) for tensor in tensors),
             batch_size,

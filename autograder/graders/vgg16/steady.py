@@ -47,3 +47,20 @@ def steady(device_name: str, precision: str = "ieee") -> Any:
             yield
 
     return within()
+
+
+def held(net: Any, device_name: str) -> None:
+    """Keep a network's forward passes exact on a GPU, also within a function that switches on what is not.
+
+    TF32 and autocast are switched off again before each pass, so who uses them in training gets on a GPU
+    what it gets on a CPU runner.
+    """
+    import torch
+
+    def hold(_layer: Any, _inputs: Any) -> None:
+        backends: Any = torch.backends
+        backends.cuda.matmul.fp32_precision = backends.cudnn.conv.fp32_precision = "ieee"
+        torch.set_autocast_enabled("cuda", False)
+
+    if device_name != "cpu":
+        net[0].register_forward_pre_hook(hold)

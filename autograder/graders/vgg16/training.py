@@ -16,7 +16,7 @@ import torch
 
 from autograder.graders.vgg16.networks import drawn_state, tiny_net
 from autograder.graders.vgg16.replies import Floats
-from autograder.graders.vgg16.steady import steady
+from autograder.graders.vgg16.steady import held, steady
 from autograder.grading import Challenge, Device, probe
 
 DEVICE = "cpu"  # where nothing else is said; see `TrainingChallenge.on_each`
@@ -99,7 +99,7 @@ def training_challenge(
     )
 
 
-@probe(uses=(tiny_net, steady))
+@probe(uses=(tiny_net, steady, held))
 def one_epoch(
     train_epoch: Any,
     state: Any,
@@ -128,6 +128,7 @@ def one_epoch(
     net = tiny_net(classes, norm)
     net.load_state_dict(state)
     net.to(device).eval()
+    held(net, device_name)
     optimizer = getattr(torch.optim, optimizer_name)(net.parameters(), lr=learning_rate)
     # On the device already: who does not move them fails `on_device.epoch_placement` alone.
     data = TensorDataset(images.to(device), labels.to(device))

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from autograder.graders.vgg16.networks import drawn_state, tiny_net
-from autograder.graders.vgg16.steady import steady
+from autograder.graders.vgg16.steady import held, steady
 from autograder.graders.vgg16.training import DEVICE
 from autograder.grading import Challenge, probe
 
 
-@probe(uses=(tiny_net, steady))
+@probe(uses=(tiny_net, steady, held))
 def one_validation(
     validate: Any, state: Any, images: Any, labels: Any, batch_size: int, classes: int,
     training: bool, device_name: str,
@@ -26,6 +26,7 @@ def one_validation(
     net = tiny_net(classes, True)
     net.load_state_dict(state)
     net.to(device)
+    held(net, device_name)
     for number, parameter in enumerate(net.parameters()):
         parameter.grad = torch.full_like(parameter, number + 0.5)
     net.train(training)
