@@ -106,13 +106,22 @@ def new(ctx: click.Context, name: str) -> None:
     help="Of each known mistake.",
 )
 @click.option(
-    "--jobs", type=click.IntRange(1), help="Worker processes; by default one for each core."
+    "--jobs",
+    type=click.IntRange(1),
+    help="Worker processes; by default one for each core, and one on a GPU.",
 )
 @click.option(
     "--cifar10",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="FOLDER",
     help="Use the images of this folder in CIFAR-10's format, not those that grading uses.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="cuda: the runs that decide on a GPU, with this machine's and this course's own images.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the thresholds, and change nothing.")
 @click.pass_context
@@ -123,6 +132,7 @@ def calibrate(
     wrong_runs: int,
     jobs: int | None,
     cifar10: Path | None,
+    device: str,
     dry_run: bool,
 ) -> None:
     """Set the thresholds of ASSIGNMENT's hidden tests that depend on chance.
@@ -140,10 +150,12 @@ def calibrate(
     course = _course(ctx)
     images = cifar10.resolve() if cifar10 else None
     cores = len(os.sched_getaffinity(0))
-    calibration = engine.load_calibration(course, assignment, images)
+    if device == "cuda":
+        images, cores = engine.images_on_a_gpu(course, cifar10), 1
+    calibration = engine.load_calibration(course, assignment, images, device)
     with Bar() as bar:
         results = engine.run_all(
-            course, assignment, images, runs, wrong_runs, jobs or cores, bar.show
+            course, assignment, images, runs, wrong_runs, jobs or cores, bar.show, device
         )
     entry = thresholds.summary(calibration, results)
     console = Console()

@@ -65,6 +65,7 @@ class Check:
     message: str = ""
     hint: str = ""
     staff_detail: str = ""
+    note: str = ""  # how it was decided, where there are several ways
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,13 @@ class Scorecard:
                 found.append(f"{notebook.name}: no verdict for {names}")
         return found
 
+    @property
+    def staff_notes(self) -> list[str]:
+        """What staff should know of how tests decided, though nothing is wrong with the marks."""
+        checks = (check for item in self.items for check in item.checks)
+        said = (c.staff_detail for c in checks if c.note and c.verdict is Verdict.PASSED)
+        return list(dict.fromkeys(text for text in said if text))
+
     def with_repairs(self, said: Iterable[str]) -> Scorecard:
         """The same card with more that was repaired."""
         more = tuple(said)
@@ -224,7 +232,9 @@ def merge(cards: Iterable[Scorecard]) -> Scorecard:
     """One card of a hand-in from the cards of its notebooks, in the order of their names."""
     parts = sorted(cards, key=lambda card: card.notebooks[0].name)
     notebooks = tuple(notebook for card in parts for notebook in card.notebooks)
-    return dataclasses.replace(parts[0], notebooks=notebooks)
+    # One notebook may have had a GPU and another none.
+    device = next((card.device for card in parts if card.device != "cpu"), "cpu")
+    return dataclasses.replace(parts[0], notebooks=notebooks, device=device)
 
 
 def _notebook_to_json(notebook: NotebookCard) -> dict[str, Any]:

@@ -55,8 +55,9 @@ class CourseSettings(Configurable):
     gpu_slots = Int(
         1,
         min=1,
-        help="Boxes that share a GPU at a time, each with an equal part of its memory, and never more than "
-        "c.BoxSettings.gpu_memory_mib. One that runs out of it is judged again alone.",
+        help="Boxes that share a GPU at a time, each with an equal part of its memory (less what the judge "
+        "needs there), and never more than c.BoxSettings.gpu_memory_mib. One that runs out of it is judged "
+        "again alone.",
     ).tag(config=True)
     gpu_notebooks = List(
         Unicode(),

@@ -1,9 +1,10 @@
 """What judging an assignment needs, as one archive: it travels to workers that share no folder.
 
 In it are the source notebooks, the hidden tests (unless they are the kit's own, which every worker has),
-the settings as `course_config.py` resolved them, the course's secret and the box's part of the training
-data. It never enters a box. Unpacked it is a course like any other, so it is judged by the same code; the
-paths on a card are then put back to those of the course's machine, so the card is the same, too.
+the settings as `course_config.py` resolved them, the course's secret, the box's part of the training data
+and, for a GPU, the images that only the judge sees. It never enters a box. Unpacked it is a course like any
+other, so it is judged by the same code; the paths on a card are then put back to those of the course's
+machine, so the card is the same, too.
 """
 
 from __future__ import annotations
@@ -23,7 +24,13 @@ from autograder.course import Course, load_course
 from autograder.course.course import CONFIG, RECORDS, digest
 from autograder.engine.inputs import data_digest, settings_json
 from autograder.engine.job import Job, Judgement
-from autograder.engine.training_data import box_data, box_data_place
+from autograder.engine.slots import gpus_of
+from autograder.engine.training_data import (
+    box_data,
+    box_data_place,
+    judge_images,
+    judge_images_place,
+)
 from autograder.errors import KitError
 from autograder.scorecard import Item
 
@@ -38,7 +45,7 @@ configure(c, __file__)
 c.BoxSettings.update(json.loads({settings!r}))
 c.CourseSettings.update({course!r})
 """
-_GRADERS, _DATA = "graders", "data"
+_GRADERS, _DATA, _JUDGE_DATA = "graders", "data", "judge_data"
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,8 @@ def pack(course: Course, assignment: str) -> Bundle:
     if images is not None:
         settings["data_directory"] = _DATA
         files |= _below(images, _DATA)
+        hidden = judge_images(course) if gpus_of(course) != [None] else None
+        files |= _below(hidden, _JUDGE_DATA) if hidden else {}
     config = _CONFIG.format(settings=settings_json(course), course=settings)
     texts: dict[str, bytes] = {CONFIG: config.encode(), f"{RECORDS}/secret": course.secret()}
     stream = io.BytesIO()
@@ -112,10 +121,13 @@ class Unpacked:
         (self.folder / RECORDS).chmod(0o700)
         self.course = load_course(self.folder)
         self.data = bundle.data
-        if (self.folder / _DATA).is_dir():
-            target = box_data_place(self.course)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (self.folder / _DATA).rename(target)
+        for part, target in (
+            (_DATA, box_data_place(self.course)),
+            (_JUDGE_DATA, judge_images_place(self.course)),
+        ):
+            if (self.folder / part).is_dir():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                (self.folder / part).rename(target)
         here = _paths(self.course, bundle.assignment)
         self._there = {f"{here[name]}/": f"{there}/" for name, there in bundle.paths.items()}
 

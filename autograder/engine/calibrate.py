@@ -26,6 +26,7 @@ from typing import IO, Any
 
 from autograder.course import Course
 from autograder.engine.pool import prepare_worker
+from autograder.engine.training_data import judge_images
 from autograder.errors import KitError
 from autograder.grading.calibration import Calibration
 
@@ -44,12 +45,19 @@ class Task:
 
     graders: Path
     images: Path | None
+    device: str
     solution: str
     seed: int
 
 
-def load_calibration(course: Course, assignment: str, images: Path | None = None) -> Calibration:
+def load_calibration(
+    course: Course, assignment: str, images: Path | None = None, device: str = "cpu"
+) -> Calibration:
     """What the hidden tests of an assignment offer to be calibrated.
+
+    Args:
+        images: a folder in CIFAR-10's format, or None for what grading uses.
+        device: as torch names it. Only the CPU need be offered.
 
     Raises:
         KitError: when there is no such assignment, it offers nothing, or its file is broken.
@@ -63,10 +71,30 @@ def load_calibration(course: Course, assignment: str, images: Path | None = None
             "where a hidden test asks for a result of chance; autograder/grading/calibration.py says "
             "how to write it."
         )
-    return _load(graders, images)
+    return _load(graders, images, device)
 
 
-def _load(graders: Path, images: Path | None) -> Calibration:
+def images_on_a_gpu(course: Course, named: Path | None) -> Path | None:
+    """The images of runs on a GPU: those that grading takes there, since thresholds fit no others.
+
+    Raises:
+        KitError: when others are named, or torch sees no GPU.
+    """
+    import torch
+
+    if named is not None:
+        raise KitError(
+            "On a GPU the images of the course itself are used (c.CourseSettings.data_directory). Leave "
+            "--cifar10 out."
+        )
+    if not torch.cuda.is_available():
+        raise KitError(
+            "torch sees no GPU here, so nothing was run. Calibrate where hand-ins are graded on one."
+        )
+    return judge_images(course)
+
+
+def _load(graders: Path, images: Path | None, device: str) -> Calibration:
     path = graders / FILE
     name = f"calibrate_of_{graders.name}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -76,12 +104,13 @@ def _load(graders: Path, images: Path | None) -> Calibration:
     sys.modules[name] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
-        found = module.calibration(images)
+        more = () if device == "cpu" else (device,)
+        found = module.calibration(images, *more)
         if not isinstance(found, Calibration):
             raise TypeError("calibration() should return a Calibration")
     except Exception as error:
         raise KitError(
-            f"{path} offers no calibration: {type(error).__name__}: {error}. "
+            f"{path} offers no calibration on {device}: {type(error).__name__}: {error}. "
             "Correct it, or the folder of images."
         ) from error
     return found
@@ -95,6 +124,7 @@ def run_all(
     wrong_runs: int,
     jobs: int,
     progress: Progress = lambda *_: None,
+    device: str = "cpu",
 ) -> Results:
     """Make the runs that are not there yet: `runs` of the reference, `wrong_runs` of each mistake.
 
@@ -104,7 +134,7 @@ def run_all(
     Raises:
         KitError: when the reference itself fails, a worker dies, or another calibration is running.
     """
-    calibration = load_calibration(course, assignment, images)
+    calibration = load_calibration(course, assignment, images, device)
     graders = course.graders(assignment)
     folder = course.make_records() / "calibration" / assignment
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -122,7 +152,7 @@ def run_all(
         # Seed by seed, so that a run that was stopped has seen every mistake about equally often.
         wanted += [(name, seed) for seed in range(wrong_runs) for name in calibration.wrong]
         tasks = [
-            Task(graders, images, solution, FIRST_SEED + number)
+            Task(graders, images, device, solution, FIRST_SEED + number)
             for solution, number in wanted
             if (solution, FIRST_SEED + number) not in results
         ]
@@ -184,7 +214,7 @@ _loaded_once = lru_cache(maxsize=1)(_load)  # a worker lives for one calibration
 
 
 def _run(task: Task) -> Result:
-    calibration = _loaded_once(task.graders, task.images)
+    calibration = _loaded_once(task.graders, task.images, task.device)
     run = calibration.right if task.solution == RIGHT else calibration.wrong[task.solution]
     return run(task.seed)
 

@@ -75,12 +75,26 @@ def _slots(settings: BoxSettings, gpu: int, sharing: int) -> Finding:
         check_wall(gpu)
     except KitError as error:
         return Finding(f"GPU {gpu}", False, str(error))
-    own = settings_for(settings, gpu, sharing).gpu_memory_mib
+    try:
+        own, alone = (settings_for(settings, gpu, n).gpu_memory_mib for n in (sharing, 1))
+    except KitError as error:
+        return Finding(f"GPU {gpu}", False, str(error))
     promised = settings.gpu_memory_mib
     text = f"{found.name}; {sharing} at a time, each with {own} of {found.memory_mib} MiB"
     if own < promised:
         text += f"; one that needs more is judged again alone, with {promised}"
-    return Finding(f"GPU {gpu}", promised <= found.memory_mib, text)
+    return Finding(f"GPU {gpu}", promised == alone, f"{text}; {_judged_there(gpu)}")
+
+
+def _judged_there(gpu: int) -> str:
+    """Where hidden tests compute that could use the GPU of their box."""
+    from autograder.engine.device import same_gpu
+
+    try:
+        same_gpu(gpu)
+    except KitError as error:
+        return str(error)
+    return "hidden tests of training compute there as well"
 
 
 def _gpu(settings: BoxSettings) -> Finding:
@@ -98,7 +112,8 @@ def _gpu(settings: BoxSettings) -> Finding:
     except KitError as error:
         return Finding("GPU", False, str(error))
     share = f"a box may hold {settings.gpu_memory_mib} of {gpu.memory_mib} MiB"
-    return Finding("GPU", settings.gpu_memory_mib <= gpu.memory_mib, f"{gpu.name}; {share}")
+    text = f"{gpu.name}; {share}; {_judged_there(settings.gpu)}"
+    return Finding("GPU", settings.gpu_memory_mib <= gpu.memory_mib, text)
 
 
 def _examine_course(folder: Path) -> Iterator[Finding]:

@@ -126,6 +126,7 @@ def grade_class(
     run.notes += judge_service().troubles()
     cards = (load_card(course, assignment, student) for student in students)
     run.cards += [card for card in cards if card is not None]
+    run.notes += dict.fromkeys(text for card in run.cards for text in card.staff_notes)
     log.info("done: %s", {name: count for name, (count, _) in run.counts().items()})
     return run
 

@@ -26,6 +26,7 @@ _ROOMS = (
     "scorecard.py",
     "errors.py",
     "clean.py",
+    "engine/device.py",
     "engine/job.py",
     "engine/judge.py",
     "engine/slots.py",

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.course import Course, SourceNotebook, course_at
 from autograder.engine.job import Job, Judgement
 from autograder.engine.slots import GpuWatch, with_gpu
-from autograder.engine.training_data import box_data
+from autograder.engine.training_data import box_data, judge_images
 from autograder.errors import LimitHit
 from autograder.sandbox import BoxSettings, CellRun, open_box, warm
 from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
 
 if TYPE_CHECKING:
+    from autograder.grading.device import Device
     from autograder.grading.plugin import Judged
 
 
@@ -26,14 +28,15 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
 
     Whatever breaks on our side ends as `ungraded` with a reason; nothing is raised for a hand-in.
     """
-    from autograder.grading.plugin import judge  # imports torch, which only a worker needs
+    from autograder.engine.device import current, device_for  # torch, which only a worker needs
+    from autograder.grading.plugin import judge
 
     course = course_of(job)
     source = course.notebooks(job.assignment)[job.notebook]
     if job.unreadable:
         return _ungraded(job, source, job.unreadable)
 
-    def run(settings: BoxSettings, watch: GpuWatch) -> tuple[list[CellRun], Judged]:
+    def run(settings: BoxSettings, watch: GpuWatch) -> tuple[list[CellRun], Judged, Device]:
         # The other process's warm process knows the GPU of the course's settings only.
         if forks is not None and settings.gpu == BoxSettings(config=course.config).gpu:
             warm.join(settings, data, forks)
@@ -41,12 +44,18 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
             runs = box.run_cells()
             watch.look_at(runs)
             graders = course.graders(job.assignment) / f"test_{job.notebook}.py"
-            return runs, judge(graders, watch.around(box), course.secret(), job.hand_in)
+            watched = watch.around(box)
+            device = device_for(settings, watched)
+            images = judge_images(course) if device.has_gpu else None
+            with current(device):
+                judged = judge(graders, watched, course.secret(), job.hand_in, device, images)
+            watch.look_at_checks(check for checks in judged.checks.values() for check in checks)
+            return runs, judged, device
 
     try:
         seed = int(job.hand_in[:8], 16)
         data = box_data(course)
-        runs, judged = with_gpu(course, job.notebook, run)
+        runs, judged, device = with_gpu(course, job.notebook, run)
     except LimitHit as hit:
         return _all_limit(job, source, str(hit))
     except Exception as error:
@@ -61,7 +70,7 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
     if missing:
         reason = f"no hidden test ran for {', '.join(missing)}. {judged.trouble}".strip()
     outputs = tuple(run.outputs for run in runs)
-    return Judgement(_card(job, items, reason), outputs)
+    return Judgement(replace(_card(job, items, reason), device=device.title), outputs)
 
 
 def not_handed_in(course: Course, assignment: str, notebook: str, student: str) -> Scorecard:

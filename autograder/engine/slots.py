@@ -5,6 +5,9 @@ that judges a notebook takes a slot and gives its box that GPU, with that share 
 locks on files, which the system takes back when a worker ends in whatever way. They lie where all graders
 of this user on this machine look, so that two courses share one GPU without knowing of each other.
 
+The judge computes on the same GPU beside each box, in workers that keep CUDA's own part of the memory until
+they end. Both is set aside before the rest is shared out.
+
 What a box may hold of a GPU is the course's promise to the student (`c.BoxSettings.gpu_memory_mib`); a share
 may be less. So a notebook that ran out of the GPU's memory says nothing yet: it is judged once more, alone on
 its GPU and with all that was promised. What it runs into then is its own.
@@ -27,6 +30,7 @@ from autograder.course import Course
 from autograder.errors import KitError, LimitHit, StudentRaised
 from autograder.sandbox import BoxSettings, CellRun
 from autograder.sandbox.gpu import find_gpu
+from autograder.scorecard import Check, Verdict
 
 if TYPE_CHECKING:
     from autograder.grading.student import BoxLike  # imports torch, which only a worker needs
@@ -34,9 +38,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LIMIT = "gpu_memory_mib"
-# What CUDA says, besides torch's own OutOfMemoryError, when others have left it too little.
-_WORDS = ("CUDA error: out of memory", "_STATUS_ALLOC_FAILED", "_STATUS_NOT_INITIALIZED")
+# What torch and CUDA say when others have left them too little.
+_WORDS = (
+    "CUDA out of memory",
+    "CUDA error: out of memory",
+    "_STATUS_ALLOC_FAILED",
+    "_STATUS_NOT_INITIALIZED",
+)
 _LOOK_AGAIN_S = 0.1
+# Set aside, generously, for each worker that may judge on a GPU and for each judge at work. Not measured yet.
+_CUDA_MIB, _JUDGE_MIB = 600, 1536
+_LEAST_MIB = 1024
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,12 @@ class GpuWatch:
 
     def look_at(self, runs: Iterable[CellRun]) -> None:
         self.ran_out |= any(run.limit == _LIMIT or _says_so(run.message) for run in runs)
+
+    def look_at_checks(self, checks: Iterable[Check]) -> None:
+        """Whether it ran out for the judge, who shares the GPU with the box."""
+        self.ran_out |= any(
+            _says_so(check.staff_detail) for check in checks if check.verdict is Verdict.UNGRADED
+        )
 
     def around(self, box: BoxLike) -> BoxLike:
         """The same box, with its probes under watch."""
@@ -150,11 +168,27 @@ def with_gpu(course: Course, notebook: str, judge: Callable[[BoxSettings, GpuWat
 
 
 def settings_for(settings: BoxSettings, gpu: int, sharing: int) -> BoxSettings:
-    """Settings of a box that is one of so many on a GPU."""
+    """Settings of a box that is one of so many on a GPU.
+
+    Raises:
+        KitError: when the GPU's memory is too small for so many.
+    """
+    room_mib = find_gpu(gpu).memory_mib - _CUDA_MIB * _workers()
+    share_mib = room_mib // sharing - _JUDGE_MIB
+    if share_mib < _LEAST_MIB:
+        raise KitError(
+            f"GPU {gpu} has too little memory for {sharing} boxes at a time and the judges beside them. "
+            "Lower `c.CourseSettings.gpu_slots` in course_config.py."
+        )
     own = BoxSettings(**{name: getattr(settings, name) for name in settings.traits(config=True)})
     own.gpu = gpu
-    own.gpu_memory_mib = min(settings.gpu_memory_mib, find_gpu(gpu).memory_mib // sharing)
+    own.gpu_memory_mib = min(settings.gpu_memory_mib, share_mib)
     return own
+
+
+def _workers() -> int:
+    """How many processes judge side by side, at most."""
+    return len(os.sched_getaffinity(0))
 
 
 def _says_so(text: str) -> bool:

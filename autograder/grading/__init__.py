@@ -15,12 +15,14 @@ from autograder.grading.compare import (
     expect_type,
     relative_difference,
 )
+from autograder.grading.device import Device
 from autograder.grading.graded import graded
 from autograder.grading.probe import Probe, probe
 from autograder.grading.student import Challenge, Student
 
 __all__ = [
     "Challenge",
+    "Device",
     "Mismatch",
     "Probe",
     "Student",

@@ -26,7 +26,7 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,11 @@ import pytest
 from autograder.clean import clean_text
 from autograder.errors import BadReply, KitError, LimitHit, NameMissing, StudentFault, StudentRaised
 from autograder.grading.compare import Mismatch
+from autograder.grading.device import Device
 from autograder.grading.student import BoxLike, Challenge, Student
 from autograder.scorecard import Check, Verdict
 
+_CPU = Device()
 _UNWANTED = (
     "cacheprovider",
     "terminalreporter",
@@ -59,7 +61,14 @@ class Judged:
     trouble: str = ""
 
 
-def judge(graders: Path, box: BoxLike, secret: bytes, hand_in: str) -> Judged:
+def judge(
+    graders: Path,
+    box: BoxLike,
+    secret: bytes,
+    hand_in: str,
+    device: Device = _CPU,
+    images: Path | None = None,
+) -> Judged:
     """Run the hidden tests of one notebook against one box.
 
     Args:
@@ -67,6 +76,9 @@ def judge(graders: Path, box: BoxLike, secret: bytes, hand_in: str) -> Judged:
         box: answers the probes.
         secret: the course's secret, from which the challenges are drawn.
         hand_in: a digest of the hand-in's content; the same hand-in gets the same challenges.
+        device: what tests get that ask for the fixture `device`.
+        images: what tests get that ask for `images`: a folder of labelled images, in CIFAR-10's
+            format, which no box sees; None where the course has drawn images only.
 
     Returns:
         the checks by grade_id. A test that did not run is `ungraded` or absent, never passed.
@@ -78,7 +90,7 @@ def judge(graders: Path, box: BoxLike, secret: bytes, hand_in: str) -> Judged:
         raise KitError(
             f"There is no grader file {graders}. Write it, or correct Course.graders_directory."
         )
-    plugin = JudgePlugin(box, secret, hand_in)
+    plugin = JudgePlugin(box, secret, hand_in, device, images)
     said = io.StringIO()
     with (
         contextlib.redirect_stdout(said),
@@ -136,10 +148,15 @@ def _imported_anew(graders: Path) -> Iterator[None]:
 class JudgePlugin:
     """Fixtures and verdicts for one run of one notebook's graders."""
 
-    def __init__(self, box: BoxLike, secret: bytes, hand_in: str) -> None:
+    def __init__(
+        self, box: BoxLike, secret: bytes, hand_in: str, device: Device, images: Path | None
+    ) -> None:
         self._student = Student(box)
         self._secret = secret
         self._hand_in = hand_in
+        self._device = device
+        self._images = images
+        self._notes: dict[str, tuple[str, str]] = {}  # by test
         self.checks: dict[str, list[Check]] = {}
         self.trouble: list[str] = []
 
@@ -159,6 +176,25 @@ class JudgePlugin:
     def challenge(self, request: pytest.FixtureRequest) -> Challenge:
         """Fresh inputs for this test."""
         return Challenge(self._secret, self._hand_in, request.node.name)
+
+    @pytest.fixture(scope="session")
+    def device(self) -> Device:
+        """Where to compute."""
+        return self._device
+
+    @pytest.fixture(scope="session")
+    def images(self) -> Path | None:
+        """A folder of labelled images that no box sees, if the course has one."""
+        return self._images
+
+    @pytest.fixture
+    def note(self, request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+        """Say on the scorecard how this test decided: a sentence for everybody, and more for staff."""
+
+        def say(text: str, staff: str = "") -> None:
+            self._notes[request.node.nodeid] = (text, staff)
+
+        return say
 
     @pytest.hookimpl
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -207,6 +243,7 @@ class JudgePlugin:
         mark = item.get_closest_marker("graded")
         assert mark is not None
         title, hint = _title_and_hint(getattr(item, "function", None))
+        note, more = self._notes.get(item.nodeid, ("", ""))
         check = Check(
             name=item.nodeid.partition("::")[2],  # with its class, for two may have the same name
             title=title,
@@ -214,7 +251,8 @@ class JudgePlugin:
             weight=mark.kwargs["weight"],
             message=clean_text(message),
             hint=hint if verdict is Verdict.FAILED else "",
-            staff_detail=clean_text(staff_detail),
+            staff_detail=clean_text("\n".join(part for part in (more, staff_detail) if part)),
+            note=clean_text(note),
         )
         checks = self.checks.setdefault(mark.kwargs["grade_id"], [])
         checks[:] = [other for other in checks if other.name != check.name] + [check]

@@ -71,6 +71,7 @@ class CheckView:
     state: str
     message: Markup = _NOTHING
     hint: Markup = _NOTHING
+    note: Markup = _NOTHING
 
     @property
     def word(self) -> str:
@@ -238,6 +239,7 @@ def _check_view(check: Check) -> CheckView:
         state=check.verdict.value,
         message=_NOTHING if passed else inline_code(check.message),
         hint=_NOTHING if passed else inline_code(check.hint),
+        note=inline_code(check.note),
     )
 
 

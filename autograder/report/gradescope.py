@@ -68,6 +68,7 @@ def _test(notebook: str, item: Item) -> dict[str, Any]:
 def _lines(check: Check) -> list[str]:
     """A check as the feedback page has it: the verdict, and why it did not pass."""
     said = [] if check.verdict is Verdict.PASSED else [check.message, check.hint]
+    said.append(check.note)
     return [f"{check.verdict.value}: {check.title}", *(f"    {line}" for line in said if line)]
 
 

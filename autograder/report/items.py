@@ -14,7 +14,7 @@ def item_table(card: Scorecard) -> Table:
     """The items of a scorecard: verdict, points, and the hint for what did not pass."""
     table = Table(
         title=f"{card.student}, {card.assignment}: {card.score:g} of {card.auto_max_score:g} points",
-        caption=f"{card.size} size, on {card.device}",
+        caption="\n".join([f"{card.size} size, on {card.device}", *card.staff_notes]),
     )
     table.add_column("item")
     table.add_column("verdict")

@@ -43,8 +43,13 @@ def on_the_stand_in(case: Case, secret: bytes) -> dict[str, Item]:
 
 
 @contextlib.contextmanager
-def in_the_box() -> Iterator[Judge]:
-    """A judge that grades whole hand-ins in the real box, in a copy of the course."""
+def in_the_box(config: str = "", device: str = "cpu") -> Iterator[Judge]:
+    """A judge that grades whole hand-ins in the real box, in a copy of the course.
+
+    Args:
+        config: added to the course's configuration.
+        device: what the scorecard must say; where it says another, nothing is compared.
+    """
     from autograder.course import load_course
     from autograder.engine.hand_ins import Taken, make_job
     from autograder.engine.judge import judge_job
@@ -53,7 +58,10 @@ def in_the_box() -> Iterator[Judge]:
     from tests.course_copy import copy_of_the_course
 
     with tempfile.TemporaryDirectory() as folder:
-        course = load_course(copy_of_the_course(Path(folder)))
+        root = copy_of_the_course(Path(folder))
+        with (root / "course_config.py").open("a") as file:
+            file.write(config)
+        course = load_course(root)
         build(course, "vgg16")
 
         def judge(case: Case, secret: bytes) -> dict[str, Item]:
@@ -64,6 +72,7 @@ def in_the_box() -> Iterator[Judge]:
             (course.records / "secret").write_text(secret.hex())
             card = judge_job(job).card
             assert card.reasons == [], card.reasons
+            assert card.device == device, f"{card.device}: {card.staff_notes}"
             return {item.grade_id: item for item in card.items if not item.manual}
 
         try:

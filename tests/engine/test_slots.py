@@ -22,12 +22,14 @@ from autograder.engine.slots import GpuSlots, GpuWatch, uses_gpu, with_gpu
 from autograder.errors import BoxUnavailable, KitError, LimitHit, StudentRaised
 from autograder.sandbox import BoxSettings, CellRun, warm
 from autograder.sandbox.gpu import Gpu
-from autograder.scorecard import Verdict
+from autograder.scorecard import Check, Verdict
 from tests.sandbox.test_gpu import LIGHT, stand_in
 from tests.tiny_course import TinyCourse
 
 __all__ = ["stand_in"]  # a fixture
 
+# A fourth of 40 GiB, once eight workers have CUDA's part of it; less what a judge computes with.
+SHARE = (40960 - 8 * 600) // 4 - 1536
 GPUS = "\nc.CourseSettings.gpus = [2, 5]\nc.CourseSettings.gpu_slots = 4\n"
 
 
@@ -37,6 +39,7 @@ def _stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     found = SimpleNamespace(memory_mib=40960, name="A stand-in")
     for module in (slots, doctor):
         monkeypatch.setattr(module, "find_gpu", lambda _number: found)
+    monkeypatch.setattr(slots, "_workers", lambda: 8)
     monkeypatch.setattr(doctor, "check_wall", lambda _number: "a wall")
     with tempfile.TemporaryDirectory(dir="/tmp") as short:  # a box's sockets are below it
         monkeypatch.setattr(tempfile, "tempdir", short)
@@ -131,7 +134,7 @@ class Judging:
 def test_a_box_gets_its_share_of_the_gpu(tiny: TinyCourse) -> None:
     judging = Judging(runs_out=0)
     assert with_gpu(configured(tiny), "tiny", judging) == "judgement 1"
-    assert judging.given == [(2, 10240)]
+    assert judging.given == [(2, SHARE)]
 
 
 @pytest.mark.parametrize("runs_out", [1, 2])
@@ -140,7 +143,7 @@ def test_out_of_memory_is_judged_once_more_alone_with_what_was_promised(
 ) -> None:
     judging = Judging(runs_out)
     assert with_gpu(configured(tiny), "tiny", judging) == "judgement 2"
-    assert judging.given == [(2, 10240), (2, 16384)]
+    assert judging.given == [(2, SHARE), (2, 16384)]
 
 
 def test_the_second_time_is_alone_and_the_slot_was_given_back(tiny: TinyCourse) -> None:
@@ -163,6 +166,19 @@ def test_other_settings_of_the_box_stay_as_the_course_has_them(tiny: TinyCourse)
     course = configured(tiny, GPUS + "c.BoxSettings.gpu_memory_mib = 3000\n")
     own = slots.settings_for(BoxSettings(config=course.config), 5, 4)
     assert (own.gpu, own.gpu_memory_mib, own.cell_wall_s) == (5, 3000, 4.0)
+
+
+def test_slots_too_small_for_a_box_are_refused(tiny: TinyCourse) -> None:
+    with pytest.raises(KitError, match="too little memory for 20 boxes"):
+        slots.settings_for(BoxSettings(config=configured(tiny).config), 5, 20)
+
+
+def test_a_judge_that_ran_out_is_noted_and_a_students_words_are_not() -> None:
+    out = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB."
+    for verdict, ran_out in ((Verdict.UNGRADED, True), (Verdict.RAISED, False)):
+        watch = GpuWatch()
+        watch.look_at_checks([Check("a", "", verdict, staff_detail=out)])
+        assert watch.ran_out == ran_out
 
 
 def test_a_notebook_that_needs_no_gpu_takes_none(tiny: TinyCourse) -> None:
@@ -215,13 +231,13 @@ def test_a_job_whose_box_runs_out_gets_a_second_box_alone_and_then_the_verdict(
     monkeypatch.setattr(judge, "open_box", open_box)
     card = judge.judge_job(job).card
     assert stand_in.memory_mib == 81920
-    assert opened == [(2, 10240), (2, 16384)]
+    assert opened == [(2, SHARE), (2, 16384)]
     assert {item.grade_id: item.verdict for item in card.items} == {
         "double_tests": Verdict.LIMIT,
         "mean_tests": Verdict.PASSED,
         "why": None,
     }
-    assert card.device == "cpu", "what decides is computed there, whatever the box could see"
+    assert card.device == "cpu", "the judge sees no GPU, whatever the box could see"
 
 
 class Raising:
@@ -310,5 +326,6 @@ def test_a_gpu_that_is_missing_stops_a_class_before_it_begins(
 def test_the_doctor_says_what_each_gpu_gives(tiny: TinyCourse) -> None:
     first, second = doctor._gpus(configured(tiny))
     assert (first.what, second.what, first.good) == ("GPU 2", "GPU 5", True)
-    assert "4 at a time, each with 10240 of 40960 MiB" in first.text
+    assert f"4 at a time, each with {SHARE} of 40960 MiB" in first.text
+    assert "the process that judges has not" in first.text
     assert "judged again alone, with 16384" in first.text

@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
 
 from autograder.graders.vgg16 import fitting, optimizer, reference, training, validation
 from autograder.graders.vgg16.replies import updates
+from autograder.graders.vgg16.steady import held, steady
 from autograder.graders.vgg16.training import TOLERANCE, training_challenge
 from autograder.graders.vgg16.wrong_loops import WRONG_LOOPS
 from autograder.grading import Challenge, relative_difference
@@ -98,6 +101,86 @@ def test_right_loops_lie_below_the_tolerance_and_wrong_ones_above() -> None:
     for number in range(3):
         for kind in range(len(KINDS)):
             check_kind(number, kind)
+
+
+class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Rounds what goes into matrix products and convolutions, forward and backward, to so many bits.
+
+    10 is what TF32 keeps of a float32's mantissa, 7 what bfloat16 does, and 22 of 23 are more noise than
+    another order of summation makes. Products are added up in float32, as on a GPU.
+    """
+
+    _OPERATIONS = frozenset(
+        getattr(torch.ops.aten, name).default
+        for name in ("convolution", "convolution_backward", "addmm", "mm")
+    )
+
+    def __init__(self, bits: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._drop = 23 - bits
+        self.seen = 0
+
+    def __torch_dispatch__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in self._OPERATIONS:
+            self.seen += 1
+            args = tree_map(self._rounded, args)
+        return func(*args, **(kwargs or {}))
+
+    def _rounded(self, value: Any) -> Any:
+        if not isinstance(value, torch.Tensor) or value.dtype != torch.float32:
+            return value
+        words = value.contiguous().view(torch.int32)
+        half = (1 << (self._drop - 1)) - 1 + ((words >> self._drop) & 1)  # to nearest, ties to even
+        return ((words + half) & ~((1 << self._drop) - 1)).view(torch.float32)
+
+
+def rounding_distance(number: int, kind: int, bits: int) -> float:
+    """How far rounding takes a right loop's updates, as a fraction; kind 2 is three epochs of fit."""
+    with Rounding(bits) as rounding:
+        seen, start = moved_in(number, kind)
+    assert rounding.seen > 10
+    right, _ = moved_in(number, kind)
+    return relative_difference(updates(seen, start), updates(right, start))
+
+
+def moved_in(number: int, kind: int) -> tuple[Any, Any]:
+    """The reference's parameters after training, and before."""
+    name = str(kind) if kind < len(KINDS) else "fit"
+    challenge = Challenge(b"tolerance", str(number), name)
+    if kind == len(KINDS):
+        data = fitting.fit_challenge(challenge, 3)
+        return fitting.fit_by(reference.fit, data)["state"], training.parameters_of(data["state"])
+    drawn = training_challenge(challenge, **KINDS[kind])
+    return training.one_epoch(reference.train_epoch, **drawn.data)["state"], drawn.parameters
+
+
+def test_another_order_of_summation_stays_below_the_tolerance() -> None:
+    for number in range(2):
+        for kind in range(len(KINDS) + 1):
+            assert rounding_distance(number, kind, 22) < TOLERANCE
+
+
+def test_tf32_and_bfloat16_do_not_so_they_are_switched_off_on_a_gpu() -> None:
+    for bits in (10, 7):
+        assert max(rounding_distance(number, 0, bits) for number in range(8)) > TOLERANCE
+
+
+def test_what_a_function_switches_on_in_training_is_off_again_before_each_pass() -> None:
+    net = nn.Sequential(nn.Linear(2, 2))
+    backends: Any = torch.backends
+    with steady("cuda"):
+        held(net, "cuda")
+        torch.set_float32_matmul_precision("high")
+        backends.cudnn.allow_tf32 = True
+        before = torch.is_autocast_enabled("cuda")
+        torch.set_autocast_enabled("cuda", True)
+        try:
+            net(torch.ones(1, 2))
+            assert not torch.is_autocast_enabled("cuda")
+        finally:
+            torch.set_autocast_enabled("cuda", before)
+        assert backends.cuda.matmul.fp32_precision == backends.cudnn.conv.fp32_precision == "ieee"
+    torch.set_float32_matmul_precision("highest")
 
 
 def fit_distances(number: int) -> tuple[float, dict[str, float]]:
@@ -188,6 +271,14 @@ def main(count: int) -> None:
     print("fit, right styles, largest:", max(right for right, _ in fits))
     for name in fitting.WRONG_FITS:
         print(f"  {min(wrong[name] for _, wrong in fits):8.4f}  {name}")
+    for kind in range(len(KINDS) + 1):
+        for bits in (22, 10, 7):
+            moved = [rounding_distance(number, kind, bits) for number in range(count // 3)]
+            print(
+                f"{bits} bits, {'fit' if kind == len(KINDS) else KINDS[kind]}: median "
+                f"{np.median(moved):.2g}, largest {max(moved):.2g}, above the tolerance "
+                f"{np.mean(np.array(moved) > TOLERANCE):.1%}"
+            )
     losses = [loss_distance(number) for number in range(count)]
     print("mean of batch means, smallest distance:", min(losses))
 

@@ -113,6 +113,21 @@ def test_a_students_words_in_a_message_can_be_written_to_a_file(tmp_path: Path) 
     check.message.encode()
 
 
+def test_what_a_test_notes_is_on_its_check_and_the_rest_for_staff(tmp_path: Path) -> None:
+    tests = '''
+    @graded("a")
+    def test_it(device, images, note):
+        """Row."""
+        note("Decided " + device.name, "Why: " + str(images))
+        {end}
+    '''
+    passed = only(judged(tmp_path, tests.format(end="pass")))
+    assert (passed.note, passed.staff_detail) == ("Decided cpu", "Why: None")
+    failed = only(judged(tmp_path, tests.format(end="expect(False, 'No.')")))
+    assert (failed.note, failed.message) == ("Decided cpu", "No.")
+    assert failed.staff_detail.startswith("Why: None\nTraceback")
+
+
 def test_a_plain_assert_shows_no_value_to_the_student(tmp_path: Path) -> None:
     tests = '''
     @graded("a")

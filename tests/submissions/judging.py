@@ -23,13 +23,14 @@ from autograder import plain_data
 from autograder.engine.corpus import Case, read_cases
 from autograder.errors import StudentFault
 from autograder.graders.vgg16 import short_run
-from autograder.grading import Probe
+from autograder.grading import Device, Probe
 from autograder.grading.plugin import judge
 from autograder.grading.student import BoxLike
 from autograder.scorecard import Item
 from tests.graders.fake_box import FakeBox
 from tests.submissions.hidden_numbers import Watched
 
+_CPU = Device()
 HERE = Path(__file__).parent
 GRADERS = HERE.parents[1] / "autograder" / "graders" / "vgg16"
 REFERENCE = (GRADERS / "reference.py").read_text()
@@ -80,7 +81,12 @@ class Result:
         return self.box.hidden_values(self.reference)
 
 
-def judged(case: Case, secret: bytes = b"corpus", memory: Memory | None = None) -> Result:
+def judged(
+    case: Case,
+    secret: bytes = b"corpus",
+    memory: Memory | None = None,
+    device: Device = _CPU,
+) -> Result:
     """Judge one case; `memory` spares what other cases have asked already.
 
     Raises:
@@ -95,7 +101,7 @@ def judged(case: Case, secret: bytes = b"corpus", memory: Memory | None = None) 
         reference = {"reference": REFERENCE}
         box = Watched(open_box(reference | dict(case.cells)))
         graders = GRADERS / f"test_{case.notebook}.py"
-        result = judge(graders, box, secret, case.notebook)
+        result = judge(graders, box, secret, case.notebook, device)
     assert result.trouble == "", result.trouble
     ids = {f"{name}_tests": points for name, points in POINTS[case.notebook].items()}
     items = {key: Item(key, ids[key], checks=result.checks.get(key, ())) for key in ids}

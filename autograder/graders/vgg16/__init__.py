@@ -2,5 +2,6 @@
 
 `reference` does the assignment's tasks right, `wrong_loops` does some of them wrong on purpose, so
 that feedback can name a mistake. `networks` is shipped into the box with probes. `replies` opens
-what comes back.
+what comes back. `short_run` trains a small network, `full_run` the real one on a GPU; `steady` and
+`on_device` are what GPUs need.
 """

@@ -4,6 +4,8 @@ Each run has a network, training images and hidden images of its own, drawn with
 ones train with the reference; the wrong ones with the loops and fits that the graders know as
 mistakes. Both go through the grader's own `ShortRun`, so a run here is a run there.
 
+On a GPU the same is done with `FullRun`, the short run of the real VGG16, for thresholds of its own.
+
 The two figures are put on scales on which right runs are nearly normal: how many times smaller the loss
 became, and the logarithm of the error rate. Loss ratios and accuracies themselves have heavy tails on the
 failing side (of 400 runs one lay 4.0 deviations out on the scale of the ratio's logarithm). The scales
@@ -21,10 +23,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograder.data import draw_images, load_images
-from autograder.graders.vgg16 import fitting, reference, short_run, wrong_loops
+from autograder.data import draw_images
+from autograder.graders.vgg16 import fitting, full_run, reference, short_run, wrong_loops
+from autograder.graders.vgg16.image_digests import drawn_digest, folder_digest
 from autograder.graders.vgg16.networks import drawn_state, short_vgg
-from autograder.grading import Mismatch
+from autograder.grading import Mismatch, Probe
 from autograder.grading.calibration import Calibration, Criterion, source_digest
 
 Fit = Callable[..., Any]
@@ -50,16 +53,21 @@ CRITERIA = (
 )
 
 
-def calibration(images: Path | None) -> Calibration:
-    """The runs on drawn images, as in grading, or on a folder in CIFAR-10's format."""
+def calibration(images: Path | None, device: str = "cpu") -> Calibration:
+    """The runs on drawn images, as in grading, or on a folder in CIFAR-10's format.
+
+    Args:
+        device: "cpu" for the short size; "cuda" for the real VGG16, on the GPU that torch takes first.
+    """
+    if device != "cpu":
+        return _of_the_real_vgg16(images, device)
     source = draw_images if images is None else short_run.images_of(str(images))
 
     def run_of(fit: Fit) -> Callable[[int], dict[str, float] | None]:
         return lambda seed: one_run(fit, seed, source)
 
     # The short run's own learning rate is 1e-3, so a fit that has it by heart is not wrong there.
-    fits = {name: fit for name, fit in fitting.WRONG_FITS.items() if "1e-3" not in name}
-    fits = {**{name: fit_by(loop) for name, loop in wrong_loops.WRONG_LOOPS.items()}, **fits}
+    fits = {name: fit for name, fit in wrong_fits().items() if "rate were 1e-3" not in name}
     return Calibration(
         test="short_run",
         images="drawn" if images is None else "cifar10",
@@ -85,17 +93,54 @@ def calibration(images: Path | None) -> Calibration:
         },
         right=run_of(reference.fit),
         wrong={name: run_of(fit) for name, fit in fits.items()},
-        wrong_digest=hashlib.sha256(
-            b"".join(Path(module.__file__ or "").read_bytes() for module in (wrong_loops, fitting))
-        ).hexdigest()[:12],
+        wrong_digest=wrong_digest(),
     )
+
+
+def _of_the_real_vgg16(images: Path | None, device: str) -> Calibration:
+    source = full_run.source_of(images)
+
+    def run_of(fit: Fit) -> Callable[[int], dict[str, float] | None]:
+        def run(seed: int) -> dict[str, float] | None:
+            drawn = full_run.FullRun(seed, source, device)
+            return figures(drawn, full_run.full_run, fit)
+
+        return run
+
+    title = torch.cuda.get_device_name() if device == "cuda" else device
+    return Calibration(
+        test=full_run.TEST,
+        images=full_run.kind_of(images),
+        criteria=CRITERIA,
+        made_from=full_run.made_from(images, title),
+        right=run_of(reference.fit),
+        wrong={name: run_of(fit) for name, fit in wrong_fits().items()},
+        wrong_digest=wrong_digest(),
+    )
+
+
+def wrong_fits() -> dict[str, Fit]:
+    """Everything that the graders know as a mistake in training."""
+    loops = {name: fit_by(loop) for name, loop in wrong_loops.WRONG_LOOPS.items()}
+    return {**loops, **fitting.WRONG_FITS}
+
+
+def wrong_digest() -> str:
+    files = (Path(module.__file__ or "") for module in (wrong_loops, fitting))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
 def one_run(fit: Fit, seed: int, source: short_run.Source) -> dict[str, float] | None:
     """Loss ratio and hidden accuracy after training by `fit`; None where the parameters broke."""
-    run = short_run.ShortRun(seed, source)
+    return figures(short_run.ShortRun(seed, source), short_run.short_run, fit)
+
+
+def figures(
+    run: short_run.ShortRun | full_run.FullRun, ask: Probe, fit: Fit
+) -> dict[str, float] | None:
+    """What a fit comes to in a run; None where the parameters broke."""
     try:
-        result = run.judge(short_run.short_run(fit, **run.data))
+        result = run.judge(ask(fit, **run.data))
     except Mismatch:
         return None
     return {"loss_ratio": result.loss_ratio, "accuracy": result.accuracy}
@@ -113,18 +158,3 @@ def fit_by(train_epoch: wrong_loops.TrainEpoch) -> Fit:
             train_epoch(net, train_loader, criterion, optimizer, device)
 
     return fit
-
-
-def drawn_digest() -> str:
-    return "drawn by code, " + _digest(*draw_images(20, 0))
-
-
-def folder_digest(folder: Path) -> str:
-    images = load_images(folder, train=True)
-    return f"{len(images)} images, " + _digest(images.data, np.array(images.targets))
-
-
-def _digest(pixels: Any, labels: Any) -> str:
-    found = hashlib.sha256(np.ascontiguousarray(pixels).data)
-    found.update(labels.astype("<i8").tobytes())
-    return found.hexdigest()[:12]

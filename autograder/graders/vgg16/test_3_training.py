@@ -6,12 +6,22 @@ parameters must have moved alike. `fit` must also learn: see `test_a_short_run_l
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from autograder.graders.vgg16 import fitting, reference, short_run, training, validation
+from autograder.graders.vgg16 import (
+    fitting,
+    full_run,
+    on_device,
+    reference,
+    short_run,
+    training,
+    validation,
+)
 from autograder.graders.vgg16.devices import picked_devices
 from autograder.graders.vgg16.figures import drawn_history
 from autograder.graders.vgg16.optimizer import AdamChallenge
@@ -29,6 +39,7 @@ from autograder.graders.vgg16.training import TOLERANCE, TrainingChallenge, trai
 from autograder.graders.vgg16.wrong_loops import ERRORS, WRONG_LOOPS
 from autograder.grading import (
     Challenge,
+    Device,
     Student,
     StudentRaised,
     expect,
@@ -146,15 +157,27 @@ def epoch_of(student: Student, drawn: TrainingChallenge) -> dict[str, Any]:
         raise
 
 
-def expect_same_updates(student: Student, drawn: TrainingChallenge) -> None:
+def expect_same_updates(student: Student, challenged: TrainingChallenge, device: Device) -> None:
     """Fail, with the mistake's name where it is known, unless the parameters moved rightly."""
-    reply = epoch_of(student, drawn)
-    seen = updates(reply["state"], drawn.parameters)
-    if relative_difference(seen, moved_by(reference.train_epoch, drawn)) <= TOLERANCE:
-        return
-    mistakes = {name: lambda loop=loop: moved_by(loop, drawn) for name, loop in WRONG_LOOPS.items()}
-    hint = likely_mistake(seen, mistakes, TOLERANCE, "Your parameters moved exactly as if")
-    expect(False, f"The parameters did not move as one epoch of training moves them. {hint}")
+    for drawn in challenged.on_each(device):
+        reply = epoch_of(student, drawn)
+        seen = updates(reply["state"], drawn.parameters)
+        if relative_difference(seen, moved_by(reference.train_epoch, drawn)) <= TOLERANCE:
+            continue
+        mistakes = {
+            name: lambda loop=loop, drawn=drawn: moved_by(loop, drawn)
+            for name, loop in WRONG_LOOPS.items()
+        }
+        hint = likely_mistake(seen, mistakes, TOLERANCE, "Your parameters moved exactly as if")
+        where = there(drawn.data)
+        expect(
+            False, f"The parameters did not move{where} as one epoch of training moves them. {hint}"
+        )
+
+
+def there(data: dict[str, Any]) -> str:
+    """Words for a device other than the CPU, on which all has passed before."""
+    return "" if data["device_name"] == "cpu" else " on the GPU"
 
 
 def moved_by(train_epoch: Any, drawn: TrainingChallenge) -> Floats:
@@ -163,7 +186,7 @@ def moved_by(train_epoch: Any, drawn: TrainingChallenge) -> Floats:
 
 @graded("train_epoch_tests", weight=5)
 def test_each_batch_makes_one_step_with_its_own_gradient(
-    student: Student, challenge: Challenge
+    student: Student, challenge: Challenge, device: Device
 ) -> None:
     """Each batch makes one step, with the gradient of its own loss.
 
@@ -171,42 +194,54 @@ def test_each_batch_makes_one_step_with_its_own_gradient(
     parameter moved. Per batch: zero the gradients, forward, log-softmax over the classes,
     criterion, backward, step.
     """
-    expect_same_updates(student, training_challenge(challenge, norm=False, learning_rate=0.3))
+    drawn = training_challenge(challenge, norm=False, learning_rate=0.3)
+    expect_same_updates(student, drawn, device)
 
 
 @graded("train_epoch_tests", weight=2)
-def test_the_epoch_runs_in_training_mode(student: Student, challenge: Challenge) -> None:
+def test_the_epoch_runs_in_training_mode(
+    student: Student, challenge: Challenge, device: Device
+) -> None:
     """The network is in training mode, and sees each batch once.
 
     We gave a network with batch normalisation in evaluation mode, and looked at its running
     statistics afterwards: they follow each batch that passes in training mode.
     """
-    drawn = training_challenge(challenge, norm=True, learning_rate=0.0)
-    reply = epoch_of(student, drawn)
-    steps = fields(reply["state"], "1.num_batches_tracked")["1.num_batches_tracked"]
-    expect_type(steps, torch.Tensor, "the number of batches")
-    expect(
-        steps.numel() == 1 and float(steps) > 0,
-        "The running statistics never moved: the network was not in training mode.",
-    )
-    right = vector(training.one_epoch(reference.train_epoch, **drawn.data)["state"], drawn.buffers)
-    seen = vector(reply["state"], drawn.buffers, "statistic")
-    expect(
-        relative_difference(seen, right) <= TOLERANCE,
-        "The running statistics are not those of one pass over the loader in training mode.",
-    )
+    for drawn in training_challenge(challenge, norm=True, learning_rate=0.0).on_each(device):
+        state = epoch_of(student, drawn)["state"]
+        steps = fields(state, "1.num_batches_tracked")["1.num_batches_tracked"]
+        expect_type(steps, torch.Tensor, "the number of batches")
+        expect(
+            steps.numel() == 1 and float(steps) > 0,
+            "The running statistics never moved: the network was not in training mode.",
+        )
+        same = training.one_epoch(reference.train_epoch, **drawn.data)
+        right, seen = (
+            vector(same["state"], drawn.buffers),
+            vector(state, drawn.buffers, "statistic"),
+        )
+        expect(
+            relative_difference(seen, right) <= TOLERANCE,
+            "The running statistics are not those of one pass over the loader in training mode.",
+        )
 
 
 @graded("train_epoch_tests", weight=3)
-def test_the_result_is_the_mean_loss_per_image(student: Student, challenge: Challenge) -> None:
+def test_the_result_is_the_mean_loss_per_image(
+    student: Student, challenge: Challenge, device: Device
+) -> None:
     """The result is the mean loss per image, as a float.
 
     We kept the parameters still (learning rate 0), so that only the forward pass and the averaging
     count. The last batch was smaller: its images count as much as all others, not its mean as much
     as other means.
     """
-    drawn = training_challenge(challenge, norm=False, learning_rate=0.0)
-    reply = epoch_of(student, drawn)
+    for drawn in training_challenge(challenge, norm=False, learning_rate=0.0).on_each(device):
+        expect_mean_loss(epoch_of(student, drawn), drawn)
+
+
+def expect_mean_loss(reply: dict[str, Any], drawn: TrainingChallenge) -> None:
+    """Fail, with the mistake's name where it is known, unless the loss is the mean over images."""
     loss = reply["loss"]
     expect(loss is not None, "train_epoch should return the mean loss; yours returns None.")
     seen = real(loss, "the mean loss")
@@ -241,31 +276,36 @@ def test_the_result_is_the_mean_loss_per_image(student: Student, challenge: Chal
 
 
 @graded("train_epoch_tests", weight=1)
-def test_the_lectures_loop_moves_everything_alike(student: Student, challenge: Challenge) -> None:
+def test_the_lectures_loop_moves_everything_alike(
+    student: Student, challenge: Challenge, device: Device
+) -> None:
     """One epoch with Adam and batch normalisation moves the parameters as the reference does.
 
-    This is the whole loop at once, with the course's own optimizer.
+    This is the whole loop at once, with the course's own optimizer. Each batch is moved to the device.
     """
-    expect_same_updates(
-        student, training_challenge(challenge, norm=True, learning_rate=3e-3, optimizer="Adam")
-    )
+    drawn = training_challenge(challenge, norm=True, learning_rate=3e-3, optimizer="Adam")
+    expect_same_updates(student, drawn, device)
+    ask = on_device.epoch_placement
+    on_device.expect_moved(student, ask, drawn.data, device, "images", "labels")
 
 
 @graded("train_epoch_tests", weight=1)
-def test_the_given_criterion_is_used(student: Student, challenge: Challenge) -> None:
+def test_the_given_criterion_is_used(
+    student: Student, challenge: Challenge, device: Device
+) -> None:
     """The loss comes from the criterion that was passed in.
 
     We passed one that weighs errors differently. Is a loss function named inside the loop?
     """
     factor = float(challenge.rng.uniform(0.3, 0.5))
-    drawn = training_challenge(challenge, norm=False, learning_rate=0.3, factor=factor)
-    reply = epoch_of(student, drawn)
-    seen = updates(reply["state"], drawn.parameters)
-    right = moved_by(reference.train_epoch, drawn)
-    expect(
-        relative_difference(seen, right) <= TOLERANCE,
-        "The parameters did not move as the gradient of the given criterion moves them.",
-    )
+    challenged = training_challenge(challenge, norm=False, learning_rate=0.3, factor=factor)
+    for drawn in challenged.on_each(device):
+        seen = updates(epoch_of(student, drawn)["state"], drawn.parameters)
+        right = moved_by(reference.train_epoch, drawn)
+        expect(
+            relative_difference(seen, right) <= TOLERANCE,
+            "The parameters did not move as the gradient of the given criterion moves them.",
+        )
 
 
 # validate
@@ -288,7 +328,7 @@ def validated(student: Student, data: dict[str, Any]) -> dict[str, Any]:
 
 @graded("validate_tests", weight=3)
 def test_the_accuracy_is_that_of_all_images_in_evaluation_mode(
-    student: Student, challenge: Challenge
+    student: Student, challenge: Challenge, device: Device
 ) -> None:
     """The result is the fraction of right answers over all images, in evaluation mode.
 
@@ -296,7 +336,12 @@ def test_the_accuracy_is_that_of_all_images_in_evaluation_mode(
     a float from 0 to 1.
     """
     data = validation.validation_challenge(challenge, training=True)
-    seen = validated(student, data)
+    for name in device.names:
+        expect_accuracy(validated(student, {**data, "device_name": name}), data)
+
+
+def expect_accuracy(seen: dict[str, Any], data: dict[str, Any]) -> None:
+    """Fail, with the mistake's name where it is known, unless the accuracy is that over all images."""
     expect(seen["accuracy"] is not None, "validate should return the accuracy; yours returns None.")
     accuracy = real(seen["accuracy"], "the accuracy")
     right, sizes = (np.array(numbers) for numbers in validation.accuracies(data, False))
@@ -312,14 +357,19 @@ def test_the_accuracy_is_that_of_all_images_in_evaluation_mode(
 
 
 @graded("validate_tests", weight=1)
-def test_validation_runs_without_gradients(student: Student, challenge: Challenge) -> None:
+def test_validation_runs_without_gradients(
+    student: Student, challenge: Challenge, device: Device
+) -> None:
     """The forward passes run in evaluation mode and build no graph for gradients.
 
-    The graph costs memory for nothing. Which context switches it off?
+    The graph costs memory for nothing. Which context switches it off? And the images are moved to the
+    device before them.
     """
-    seen = validated(student, validation.validation_challenge(challenge, training=True))
+    data = validation.validation_challenge(challenge, training=True)
+    seen = validated(student, data)
     expect(not flag(seen["any_training"]), "The network answered in training mode.")
     expect(not flag(seen["any_graph"]), "The forward pass kept a graph for gradients.")
+    on_device.expect_moved(student, on_device.validation_placement, data, device, "images")
 
 
 @graded("validate_tests", weight=2)
@@ -363,8 +413,9 @@ def test_validation_leaves_the_network_as_it_was(student: Student, challenge: Ch
 # fit
 
 
-def fit_of(student: Student, data: dict[str, Any]) -> dict[str, Any]:
-    reply = fields(student.run(fitting.fitted, **data), "history", "state")
+def fit_of(student: Student, data: dict[str, Any], device: Device) -> dict[str, Any]:
+    ask = on_device.fitted_there if device.has_gpu else fitting.fitted
+    reply = fields(student.run(ask, **data), "history", "state")
     expect(
         isinstance(reply["history"], dict),
         f"fit should return a dict; yours returns {describe(reply['history'])}.",
@@ -390,14 +441,16 @@ def histories(reply: dict[str, Any], epochs: int) -> dict[str, list[float]]:
 
 @graded("fit_tests", weight=1)
 def test_the_history_has_one_loss_and_one_accuracy_an_epoch(
-    student: Student, challenge: Challenge
+    student: Student, challenge: Challenge, device: Device
 ) -> None:
     """The history holds the training loss and the test accuracy, one float an epoch.
 
     We asked for one epoch and for three. The keys are "train_loss" and "test_accuracy".
     """
     for epochs in (1, 3):
-        history = histories(fit_of(student, fitting.fit_challenge(challenge, epochs)), epochs)
+        history = histories(
+            fit_of(student, fitting.fit_challenge(challenge, epochs), device), epochs
+        )
         expect(
             all(0 <= value <= 1 for value in history["test_accuracy"]),
             "The test accuracies should lie between 0 and 1.",
@@ -406,22 +459,31 @@ def test_the_history_has_one_loss_and_one_accuracy_an_epoch(
 
 @graded("fit_tests", weight=2)
 def test_fit_trains_and_validates_with_one_optimizer(
-    student: Student, challenge: Challenge
+    student: Student, challenge: Challenge, device: Device
 ) -> None:
     """Each epoch trains and then validates, with one optimizer for all epochs.
 
-    We ran three epochs from the same parameters and compared every parameter and the history. `fit`
-    stands on your train_epoch and validate: if one of these was not right, look there first.
+    We ran three epochs from the same parameters and compared every parameter and the history; and we
+    looked whether the network was moved to the device. `fit` stands on your train_epoch and validate:
+    if one of these was not right, look there first.
     """
     data = fitting.fit_challenge(challenge, 3)
-    reply = fit_of(student, data)
+    for name in device.names:
+        expect_fit(student, {**data, "device_name": name}, device)
+    on_device.expect_moved(student, on_device.fit_placement, data, device, "parameters")
+
+
+def expect_fit(student: Student, data: dict[str, Any], device: Device) -> None:
+    """Fail, with the mistake's name where it is known, unless parameters and history are right."""
+    reply = fit_of(student, data, device)
     seen = updates(reply["state"], training.parameters_of(data["state"]))
-    right = fitting.fit_by(reference.fit, data)
+    fit_by = fitting.fit_by if data["device_name"] == "cpu" else on_device.fit_by
+    right = fit_by(reference.fit, data)
     moved = updates(right["state"], training.parameters_of(data["state"]))
     if relative_difference(seen, moved) > TOLERANCE:
         mistakes = {
             name: lambda fit=fit: updates(
-                fitting.fit_by(fit, data)["state"], training.parameters_of(data["state"])
+                fit_by(fit, data)["state"], training.parameters_of(data["state"])
             )
             for name, fit in fitting.WRONG_FITS.items()
         }
@@ -443,25 +505,46 @@ def test_fit_trains_and_validates_with_one_optimizer(
 
 
 @graded("fit_tests", weight=3)
-def test_a_short_run_learns(student: Student, challenge: Challenge) -> None:
+def test_a_short_run_learns(
+    student: Student,
+    challenge: Challenge,
+    device: Device,
+    images: Path | None,
+    note: Callable[[str, str], None],
+) -> None:
     """A short training run lowers the loss and answers new images well.
 
-    We trained a small VGG for a few epochs with your fit, took its parameters, and computed the
-    training loss and the accuracy on images that it never saw ourselves. `fit` stands on your
-    train_epoch and make_criterion_and_optimizer: if one of these was not right, look there first.
+    We trained a VGG for a few epochs with your fit, took its parameters, and computed the training
+    loss and the accuracy on images that it never saw ourselves. `fit` stands on your train_epoch and
+    make_criterion_and_optimizer: if one of these was not right, look there first.
     """
-    run = short_run.ShortRun(challenge.seed)
-    state = student.run(short_run.short_run, **run.data)
-    result = run.judge(state)
+    thresholds, why = full_run.thresholds_for(device, images)
+    if thresholds is None:
+        note("Decided in the short size, on the CPU.", why)
+        thresholds = short_run.THRESHOLDS
+        result = short_result(student, challenge, device)
+    else:
+        note(f"Decided by a run of the real VGG16, on {device.title}.", "")
+        # What cannot run on the CPU at all fails there, and so here.
+        fit_of(student, fitting.fit_challenge(challenge, 1), device)
+        run = full_run.FullRun(challenge.seed, full_run.source_of(images), device.name)
+        result = run.judge(student.run(full_run.full_run, **run.data))
     expect(
-        result.loss_ratio <= short_run.THRESHOLDS.loss_ratio,
+        result.loss_ratio <= thresholds.loss_ratio,
         "The training loss did not fall enough: "
         f"yours went from {result.first_loss:.2f} to {result.last_loss:.2f}.",
     )
     expect(
-        result.accuracy >= short_run.THRESHOLDS.accuracy,
+        result.accuracy >= thresholds.accuracy,
         f"After training the network answers only {result.accuracy:.0%} of new images rightly.",
     )
+
+
+def short_result(student: Student, challenge: Challenge, device: Device) -> short_run.Result:
+    """How the short size's network does after training."""
+    run = short_run.ShortRun(challenge.seed)
+    ask = on_device.short_run_there if device.has_gpu else short_run.short_run
+    return run.judge(student.run(ask, **run.data))
 
 
 # plot_history

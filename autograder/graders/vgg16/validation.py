@@ -8,11 +8,12 @@ import numpy as np
 import torch
 
 from autograder.graders.vgg16.networks import drawn_state, tiny_net
+from autograder.graders.vgg16.steady import held, steady
 from autograder.graders.vgg16.training import DEVICE
 from autograder.grading import Challenge, probe
 
 
-@probe(uses=(tiny_net,))
+@probe(uses=(tiny_net, steady, held))
 def one_validation(
     validate: Any, state: Any, images: Any, labels: Any, batch_size: int, classes: int,
     training: bool, device_name: str,
@@ -25,6 +26,7 @@ def one_validation(
     net = tiny_net(classes, True)
     net.load_state_dict(state)
     net.to(device)
+    held(net, device_name)
     for number, parameter in enumerate(net.parameters()):
         parameter.grad = torch.full_like(parameter, number + 0.5)
     net.train(training)
@@ -36,9 +38,11 @@ def one_validation(
         graphs.append(bool(output.requires_grad))
 
     handle = net.register_forward_hook(watch)
-    loader = DataLoader(TensorDataset(images, labels), batch_size=batch_size)
+    data = TensorDataset(images.to(device), labels.to(device))
+    loader = DataLoader(data, batch_size=batch_size)
     try:
-        accuracy = validate(net, loader, device)
+        with steady(device_name):
+            accuracy = validate(net, loader, device)
     finally:
         handle.remove()
     return {

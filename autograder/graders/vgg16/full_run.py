@@ -1,0 +1,235 @@
+"""The short training run of the real VGG16 on a GPU: 224×224, real images where the course has some.
+
+It is `short_run` at full size, with the same interface: the box gets training images with labels and some
+to validate on; the images that decide stay here, and the accuracy on them is computed here, from the
+parameters that came back. It decides where both sides have a GPU for which its thresholds were found
+(`autograder calibrate vgg16 --device cuda`); everywhere else the short size decides, on the CPU.
+
+The network is torchvision's VGG16 with batch normalisation, all 13 convolutions at their own width. Two
+things keep a run short. The two hidden layers of the classifier have 256 units and not 4096: so 21 million
+parameters go through the wall and not 134, which are 85 MB and not 537 in each direction, within the box's
+memory several times over. And batch normalisation, since a VGG16 without it hardly begins to learn in as
+many steps. The budget has not been tried on a GPU: where it should not suffice, `calibrate` finds no
+threshold, says so, and nothing changes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from autograder.data import draw_images
+from autograder.graders.vgg16 import reference
+from autograder.graders.vgg16.image_digests import drawn_digest, folder_digest
+from autograder.graders.vgg16.replies import fields, vector
+from autograder.graders.vgg16.short_run import Labels, Pixels, Result, Source, Thresholds, images_of
+from autograder.graders.vgg16.steady import steady
+from autograder.grading import Device, probe
+from autograder.grading.calibration import misfits, source_digest
+
+TEST = "full_run"  # in thresholds.json
+CLASSES = 10
+_AT_ONCE = 20  # images in a forward pass here, where boxes share the GPU
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How large a run is."""
+
+    side: int = 224
+    units: int = 256  # of the classifier's hidden layers
+    images: int = 1024
+    seen_images: int = 64
+    hidden_images: int = 500
+    epochs: int = 5
+    batch_size: int = 32
+    learning_rate: float = 3e-4
+
+    @property
+    def total(self) -> int:
+        return self.images + self.seen_images + self.hidden_images
+
+
+FULL = Budget()
+SMOKE = Budget(32, 16, 16, 4, 20, 1, 8)  # to see on a CPU that all of it runs
+
+
+def real_vgg(classes: int, units: int) -> Any:
+    """torchvision's VGG16 with batch normalisation, for images (B, 3, 224, 224); parameters not set."""
+    import torch
+    from torch import nn
+    from torchvision import models
+
+    with torch.device("meta"):  # nothing is drawn for parameters that come with the challenge
+        net = models.vgg16_bn(weights=None)
+        net.classifier[0] = nn.Linear(512 * 7 * 7, units)
+        net.classifier[3] = nn.Linear(units, units)
+        net.classifier[6] = nn.Linear(units, classes)
+    return net.to_empty(device="cpu")
+
+
+@probe(uses=(real_vgg, steady))
+def full_run(
+    fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any, side: int,
+    units: int, batch_size: int, epochs: int, learning_rate: float, device_name: str, seed: int,
+) -> Any:  # fmt: skip
+    """Train the real VGG16 on images (n, 32, 32, 3) of bytes, enlarged; the state after it."""
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    def enlarged(samples: Any) -> Any:
+        pixels = torch.stack([pixels for pixels, _ in samples]).float() / 255
+        size = (side, side)
+        large = torch.nn.functional.interpolate(pixels, size=size, mode="bilinear")
+        return large, torch.stack([label for _, label in samples])  # (B, 3, side, side), (B,)
+
+    def loader(pixels: Any, targets: Any, shuffle: bool) -> Any:
+        bytes_there = torch.as_tensor(pixels).permute(0, 3, 1, 2).to(device_name)
+        data = TensorDataset(bytes_there, torch.as_tensor(targets).to(device_name))
+        order = torch.Generator().manual_seed(seed)
+        return DataLoader(data, batch_size, shuffle=shuffle, generator=order, collate_fn=enlarged)
+
+    device = torch.device(device_name)
+    net = real_vgg(10, units)
+    net.load_state_dict(state)
+    net.to(device)
+    loaders = loader(images, labels, True), loader(test_images, test_labels, False)
+    gpus = [] if device.type == "cpu" else [torch.cuda.current_device()]
+    with torch.random.fork_rng(devices=gpus), steady(device_name, "tf32"):
+        torch.manual_seed(seed)
+        fit(net, *loaders, epochs, learning_rate, device)
+    return {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()}
+
+
+class FullRun:
+    """One run's images and network, drawn with a seed; see `ShortRun`."""
+
+    def __init__(
+        self,
+        seed: int,
+        source: Source = draw_images,
+        device_name: str = "cuda",
+        budget: Budget = FULL,
+    ) -> None:
+        pixels, labels = source(budget.total, seed)
+        ends = [budget.images, budget.images + budget.seen_images]
+        train, seen, hidden = np.split(np.arange(budget.total), ends)
+        self._budget, self._device_name = budget, device_name
+        self._state = initial_state(budget.units, seed)
+        self._train = pixels[train], labels[train]
+        self._hidden = pixels[hidden], labels[hidden]
+        self.data = {
+            "state": self._state,
+            "images": pixels[train],
+            "labels": labels[train],
+            "test_images": pixels[seen],
+            "test_labels": labels[seen],
+            "side": budget.side,
+            "units": budget.units,
+            "batch_size": budget.batch_size,
+            "epochs": budget.epochs,
+            "learning_rate": budget.learning_rate,
+            "device_name": device_name,
+            "seed": seed,
+        }
+
+    def judge(self, state: Any) -> Result:
+        """Compute loss and accuracy of the returned parameters in a network of ours."""
+        seen = fields(state, *self._state)
+        for name, tensor in self._state.items():
+            vector({name: seen[name]}, {name: tensor})  # one at a time: they are large
+        first, _ = self._measure(self._state, self._train)
+        last, _ = self._measure(seen, self._train)
+        _, accuracy = self._measure(seen, self._hidden)
+        return Result(first, last, accuracy)
+
+    def _measure(
+        self, state: Mapping[str, Any], images: tuple[Pixels, Labels]
+    ) -> tuple[float, float]:
+        net = real_vgg(CLASSES, self._budget.units)
+        net.load_state_dict({name: torch.as_tensor(state[name]) for name in self._state})
+        net.to(self._device_name).eval()
+        pixels = torch.from_numpy(images[0]).permute(0, 3, 1, 2)
+        labels = torch.from_numpy(images[1])
+        size = (self._budget.side, self._budget.side)
+        scores = []
+        with torch.no_grad(), steady(self._device_name, "tf32"):
+            for part in torch.split(pixels, _AT_ONCE):
+                there = part.to(self._device_name).float() / 255
+                large = nn.functional.interpolate(there, size=size, mode="bilinear")
+                scores.append(net(large).float().cpu())
+        outputs = torch.cat(scores)  # (n, CLASSES)
+        loss = float(nn.functional.cross_entropy(outputs, labels))
+        return loss, float((outputs.argmax(1) == labels).float().mean())
+
+
+def initial_state(units: int, seed: int) -> dict[str, torch.Tensor]:
+    """Initial parameters and buffers: He's normal distribution for all layers, whose biases are zero."""
+    order = torch.Generator().manual_seed(seed)
+    net = real_vgg(CLASSES, units)
+    for part in net.modules():
+        if isinstance(part, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(part.weight, nonlinearity="relu", generator=order)
+            nn.init.constant_(cast(torch.Tensor, part.bias), 0)
+        elif isinstance(part, nn.BatchNorm2d):
+            part.reset_parameters()
+    return {name: tensor.clone() for name, tensor in net.state_dict().items()}
+
+
+def kind_of(images: Path | None) -> str:
+    """The key of thresholds.json below `TEST`."""
+    return "drawn" if images is None else "course"
+
+
+def source_of(images: Path | None) -> Source:
+    """Images by count and seed, from a folder in CIFAR-10's format or drawn."""
+    return draw_images if images is None else _images_of(str(images))
+
+
+_images_of = lru_cache(maxsize=2)(images_of)
+
+
+def made_from(images: Path | None, device: str) -> dict[str, Any]:
+    """What the thresholds depend on.
+
+    Args:
+        device: the GPU's name.
+    """
+    return {
+        "data_set": drawn_digest() if images is None else folder_digest(images),
+        "network": source_digest(real_vgg, initial_state),
+        "budget": asdict(FULL),
+        "full_run": source_digest(full_run.function, FullRun, steady),
+        "reference": source_digest(
+            reference.fit,
+            reference.train_epoch,
+            reference.validate,
+            reference.make_criterion_and_optimizer,
+        ),
+        "device": device,
+        "versions": {"torch": torch.__version__, "numpy": np.__version__},
+    }
+
+
+def thresholds_for(device: Device, images: Path | None) -> tuple[Thresholds | None, str]:
+    """The thresholds on a GPU, or None and why the short size decides, for staff."""
+    if not device.has_gpu:
+        return None, device.why
+    path = Path(__file__).with_name("thresholds.json")
+    entry = json.loads(path.read_text()).get(TEST, {}).get(kind_of(images))
+    again = "Run `autograder calibrate vgg16 --device cuda` there."
+    if entry is None:
+        return None, f"The run of the real VGG16 has no thresholds for {device.title} yet. {again}"
+    said = misfits(entry["found"]["made_from"], made_from(images, device.title))
+    if said:
+        why = f"The thresholds for the run of the real VGG16 do not fit: {'; '.join(said)}. {again}"
+        return None, why
+    return Thresholds(entry["loss_ratio"], entry["accuracy"]), ""

@@ -1,0 +1,30 @@
+"""Twelve hexadecimal digits for a set of images, so that thresholds are never used for another one."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograder.data import draw_images, load_images
+
+
+def drawn_digest() -> str:
+    """Of the images drawn by code: of the first twenty."""
+    return "drawn by code, " + _digest(*draw_images(20, 0))
+
+
+@lru_cache(maxsize=2)
+def folder_digest(folder: Path) -> str:
+    """Of the training images of a folder in CIFAR-10's format."""
+    images = load_images(folder, train=True)
+    return f"{len(images)} images, " + _digest(images.data, np.array(images.targets))
+
+
+def _digest(pixels: Any, labels: Any) -> str:
+    found = hashlib.sha256(np.ascontiguousarray(pixels).data)
+    found.update(labels.astype("<i8").tobytes())
+    return found.hexdigest()[:12]

@@ -1,0 +1,274 @@
+"""Training functions and devices: how they are called on one, and whether they use the one they were given.
+
+On a GPU the results are compared as on the CPU. There, batches lie on the device already and the network
+of `fit` is moved beforehand, so that these checks tell what they tell on a CPU runner. Whether a function
+moves what it must move is a question of its own: `..._placement`. It is asked on every runner, with
+batches that lie on the CPU. On one without a GPU a stand-in takes the GPU's place: all is computed on the
+CPU, and tensors only remember whether they were moved to "cuda".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograder.graders.vgg16 import fitting
+from autograder.graders.vgg16 import short_run as short
+from autograder.graders.vgg16.networks import short_vgg, tiny_net
+from autograder.graders.vgg16.replies import fields, sequence
+from autograder.graders.vgg16.steady import held, steady
+from autograder.grading import Device, Student, expect, expect_type, probe
+
+# Shipped with the probes below, which do the same elsewhere.
+fitted = fitting.fitted.function
+short_run = short.short_run.function
+
+
+@probe(uses=(tiny_net, steady, held, fitted))
+def fitted_there(
+    fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any,
+    batch_size: int, classes: int, epochs: int, learning_rate: float, device_name: str,
+) -> Any:  # fmt: skip
+    """`fitted` with everything on the device beforehand."""
+    tensors = (images, labels, test_images, test_labels)
+
+    def fit_there(net: Any, *others: Any) -> Any:
+        held(net, device_name)
+        return fit(net.to(device_name), *others)
+
+    with steady(device_name):
+        return fitted(
+            fit_there,
+            state,
+            *(tensor.to(device_name) for tensor in tensors),
+            batch_size,
+            classes,
+            epochs,
+            learning_rate,
+            device_name,
+        )
+
+
+def fit_by(fit: Any, data: dict[str, Any]) -> dict[str, Any]:
+    """What a fit of ours comes to on the device that the data names."""
+    reply: dict[str, Any] = fitted_there(fit, **data)
+    return reply
+
+
+@probe(uses=(short_vgg, steady, short_run))
+def short_run_there(
+    fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any,
+    batch_size: int, epochs: int, learning_rate: float, device_name: str, seed: int,
+) -> Any:  # fmt: skip
+    """`short_run` on the CPU of a machine with a GPU, which a notebook is not to see."""
+    with steady(device_name):
+        return short_run(
+            fit, state, images, labels, test_images, test_labels,
+            batch_size, epochs, learning_rate, device_name, seed,
+        )  # fmt: skip
+
+
+def gpu_or_stand_in(real: bool) -> Any:
+    """A context in which "cuda" can be used: the GPU's, or one that only pretends.
+
+    The pretended one computes on the CPU. A tensor that is moved to "cuda" says that it lies there, and so
+    does all that is computed from it.
+    """
+    import contextlib
+    from unittest import mock
+
+    import torch
+    from torch.overrides import TorchFunctionMode
+    from torch.utils._pytree import tree_leaves
+
+    if real:
+        return contextlib.nullcontext()
+
+    def is_gpu(value: Any) -> bool:
+        if isinstance(value, str):
+            return value.startswith("cuda")
+        return isinstance(value, torch.device) and value.type == "cuda"
+
+    def moved(value: Any) -> bool:
+        return isinstance(value, torch.Tensor) and getattr(value, "_is_there", False)
+
+    def mark(value: Any, there: bool = True) -> Any:
+        if isinstance(value, of):
+            value._is_there = there
+        return value
+
+    of: Any = torch.Tensor
+
+    class Pretended(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            kwargs = dict(kwargs or {})
+            first = args[0] if args else None
+            if func == of.device.__get__:
+                return torch.device("cuda", 0) if moved(first) else func(*args)
+            if func == of.is_cuda.__get__:
+                return moved(first)
+            if func in (of.to, of.cuda, of.cpu, of.type_as):
+                return self.move(func, first, args[1:], kwargs)
+            asked = is_gpu(kwargs.get("device"))
+            if asked:
+                kwargs["device"] = "cpu"
+            result = func(*args, **kwargs)
+            if func == of.data.__set__ and moved(args[1]):
+                mark(first)
+            elif asked or any(moved(value) for value in tree_leaves((args, kwargs))):
+                for value in tree_leaves(result):
+                    mark(value)
+            return result
+
+        def move(self, func: Any, tensor: Any, args: Any, kwargs: Any) -> Any:
+            values = [*args, *kwargs.values()]
+            away = func is of.cpu or any(
+                value == "cpu" if isinstance(value, str) else getattr(value, "type", "") == "cpu"
+                for value in values
+                if isinstance(value, str | torch.device)
+            )
+            there = func is of.cuda or any(is_gpu(value) or moved(value) for value in values)
+            there = there or (moved(tensor) and not away)
+            if func is of.cuda:
+                result = tensor
+            else:
+                here = [torch.device("cpu") if is_gpu(value) else value for value in args]
+                named = {k: torch.device("cpu") if is_gpu(v) else v for k, v in kwargs.items()}
+                result = func(tensor, *here, **named)
+            if result is tensor and there == bool(moved(tensor)):
+                return tensor
+            return mark(result.clone() if result is tensor else result, there)
+
+    @contextlib.contextmanager
+    def pretending() -> Any:
+        patches = {
+            "is_available": lambda: True,
+            "device_count": lambda: 1,
+            "current_device": lambda: 0,
+            "synchronize": lambda *_: None,
+            "empty_cache": lambda: None,
+        }
+        with contextlib.ExitStack() as stack:
+            for name, stand_in in patches.items():
+                stack.enter_context(mock.patch.object(torch.cuda, name, stand_in))
+            stack.enter_context(Pretended())
+            yield
+
+    return pretending()
+
+
+def placed(call: Any, net: Any, seen: Any) -> Any:
+    """Call a function, and note where the network's parameters and inputs lie whenever it is used.
+
+    What the call raises is left to other checks: on a GPU that which was not moved ends it.
+    """
+
+    def look(_layer: Any, inputs: Any) -> None:
+        seen["images"].append(inputs[0].device.type == "cuda")
+        seen["parameters"].append(all(part.device.type == "cuda" for part in net.parameters()))
+
+    handle = net[0].register_forward_pre_hook(look)
+    try:
+        call()
+    except Exception as error:
+        seen["ended"] = type(error).__name__
+    finally:
+        handle.remove()
+    return seen
+
+
+@probe(uses=(tiny_net, gpu_or_stand_in, placed))
+def epoch_placement(
+    train_epoch: Any,
+    state: Any,
+    images: Any,
+    labels: Any,
+    batch_size: int,
+    classes: int,
+    real: bool,
+) -> Any:
+    """Where parameters, images and labels lie while an epoch is trained on "cuda"."""
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+
+    seen: Any = {"images": [], "parameters": [], "labels": []}
+
+    class Watching(nn.NLLLoss):
+        def forward(self, input: Any, target: Any) -> Any:  # NLLLoss's names: some loops use them
+            seen["labels"].append(target.device.type == "cuda")
+            return super().forward(input, target)
+
+    with gpu_or_stand_in(real):
+        net = tiny_net(classes, True)
+        net.load_state_dict(state)
+        net.to("cuda")
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.0)
+        loader = DataLoader(TensorDataset(images, labels), batch_size=batch_size)
+        device = torch.device("cuda")
+        return placed(lambda: train_epoch(net, loader, Watching(), optimizer, device), net, seen)
+
+
+@probe(uses=(tiny_net, gpu_or_stand_in, placed))
+def validation_placement(
+    validate: Any, state: Any, images: Any, labels: Any, batch_size: int, classes: int, real: bool
+) -> Any:
+    """Where parameters and images lie while a network is validated on "cuda"."""
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    with gpu_or_stand_in(real):
+        net = tiny_net(classes, True)
+        net.load_state_dict(state)
+        net.to("cuda")
+        loader = DataLoader(TensorDataset(images, labels), batch_size=batch_size)
+        seen: Any = {"images": [], "parameters": []}
+        return placed(lambda: validate(net, loader, torch.device("cuda")), net, seen)
+
+
+@probe(uses=(tiny_net, gpu_or_stand_in, placed))
+def fit_placement(
+    fit: Any, state: Any, images: Any, labels: Any, batch_size: int, classes: int, real: bool
+) -> Any:
+    """Where the parameters of a network that lies on the CPU are while it is trained on "cuda"."""
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    with gpu_or_stand_in(real):
+        net = tiny_net(classes, True)
+        net.load_state_dict(state)
+        data = TensorDataset(images.to("cuda"), labels.to("cuda"))
+        loader = DataLoader(data, batch_size=batch_size)
+        seen: Any = {"images": [], "parameters": []}
+        device = torch.device("cuda")
+        return placed(lambda: fit(net, loader, loader, 1, 1e-3, device), net, seen)
+
+
+_MOVED = {
+    "images": "The images of a batch did not lie on the device that was passed in when the network got them. "
+    "Are they moved, by .to(device), before the forward pass?",
+    "labels": "The labels of a batch did not lie on the device that was passed in when the criterion got "
+    "them. Are they moved, by .to(device), as well as the images?",
+    "parameters": "The network's parameters did not lie on the device that was passed in when it was used. "
+    "Is the network moved there, by .to(device), before it is trained?",
+}
+
+
+def expect_moved(
+    student: Student, ask: Any, data: dict[str, Any], device: Device, *parts: str
+) -> None:
+    """Fail unless these parts (images, labels, parameters) lay on the device whenever they were used.
+
+    A function that never used them is left to other checks.
+    """
+    wanted = ("state", "images", "labels", "batch_size", "classes")
+    asked = {name: data[name] for name in wanted}
+    for real in (False, True) if device.name == "cuda" else (False,):
+        seen = fields(student.run(ask, **asked, real=real), *parts)
+        for part in parts:
+            answers = [
+                expect_type(answer, bool, "an answer to this check")
+                for answer in sequence(seen[part], "The answers to this check")
+            ]
+            expect(all(answers), _MOVED[part])

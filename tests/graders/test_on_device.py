@@ -1,0 +1,200 @@
+"""Training checks and devices: the stand-in for a GPU, and what is asked where there is one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from autograder.graders.vgg16 import fitting, full_run, on_device, reference, training
+from autograder.graders.vgg16 import test_3_training as test_3
+from autograder.graders.vgg16.steady import steady
+from autograder.grading import Challenge, Device, Student
+from tests.graders.fake_box import FakeBox
+from tests.submissions.judging import REFERENCE
+
+# It has the names of a GPU and computes on the CPU, so that what is asked twice is seen here.
+STAND_IN = Device("cpu", "A stand-in", 0)
+CHALLENGE = Challenge(b"device", "a", "b")
+DRAWN = training.training_challenge(CHALLENGE, norm=True, learning_rate=0.1)
+FIT = fitting.fit_challenge(CHALLENGE, 1)
+WANTED = ("state", "images", "labels", "batch_size", "classes")
+
+STYLES = {
+    "by_to": ("images.to(device)", "labels.to(device)", True),
+    "by_cuda": ("images.cuda()", "labels.cuda()", True),
+    "by_name": ("images.to('cuda')", "labels.to(device='cuda:0')", True),
+    "before_other_steps": ("(images.to(device) * 1)", "labels.to(device).long()", True),
+    "where_the_network_is": (
+        "images.to(next(net.parameters()).device)",
+        "labels.to(images.device if images.is_cuda else device)",
+        True,
+    ),
+    "made_there": (
+        "torch.tensor(images.tolist(), device=device)",
+        "torch.as_tensor(labels.tolist(), device=device)",
+        True,
+    ),
+    "not_at_all": ("images", "labels", False),
+    "to_the_cpu": ("images.to(device).cpu()", "labels.to(device).to('cpu')", False),
+}
+
+
+@pytest.mark.parametrize(("images", "labels", "moved"), STYLES.values(), ids=STYLES)
+def test_the_stand_in_sees_whether_a_batch_was_moved(images: str, labels: str, moved: bool) -> None:
+    cells = REFERENCE.replace("images.to(device)", images).replace("labels.to(device)", labels)
+    student = Student(FakeBox({"reference": cells}))
+    asked = {name: DRAWN.data[name] for name in WANTED}
+    seen = student.run(on_device.epoch_placement, **asked, real=False)
+    assert set(seen["parameters"]) == {True}
+    assert set(seen["images"]) == set(seen["labels"]) == {moved}
+    assert set(student.run(on_device.validation_placement, **asked, real=False)["images"]) == {
+        moved
+    }
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_the_stand_in_sees_whether_fit_moved_the_network(moved: bool) -> None:
+    cells = REFERENCE if moved else REFERENCE.replace("    net.to(device)\n", "")
+    asked = {name: FIT[name] for name in WANTED}
+    seen = Student(FakeBox({"reference": cells})).run(on_device.fit_placement, **asked, real=False)
+    assert set(seen["parameters"]) == {moved}
+
+
+def test_the_stand_in_changes_no_number_and_ends_with_the_probe() -> None:
+    asked = {name: DRAWN.data[name] for name in WANTED}
+    before = torch.cuda.is_available()
+    on_device.epoch_placement(reference.train_epoch, **asked, real=False)
+    assert torch.cuda.is_available() == before
+    with on_device.gpu_or_stand_in(False):
+        there = torch.ones(3).to("cuda")
+        assert there.device == torch.device("cuda", 0)
+        assert (there.cpu() * 2).tolist() == (there * 2).tolist() == [2, 2, 2]
+    assert there.device.type == "cpu"
+
+
+@contextlib.contextmanager
+def flags() -> Iterator[Any]:
+    backends: Any = torch.backends
+    yield lambda: (
+        backends.cuda.matmul.fp32_precision,
+        backends.cudnn.conv.fp32_precision,
+        backends.cudnn.deterministic,
+        backends.cudnn.benchmark,
+        torch.are_deterministic_algorithms_enabled(),
+    )
+
+
+def test_on_a_gpu_both_sides_compute_exactly_whatever_the_notebook_had_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    with flags() as now:
+        before = now()
+        with steady("cuda"):
+            assert now() == ("ieee", "ieee", True, False, True)
+        with steady("cuda", "tf32"):
+            assert now() == ("tf32", "tf32", True, False, True)
+        assert now() == before
+
+
+def test_on_the_cpu_of_a_machine_with_a_gpu_torch_says_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with steady("cpu"):
+        assert not torch.cuda.is_available()
+    assert torch.cuda.is_available()
+
+
+class Asked(FakeBox):
+    """Notes which questions were put, and on which device; the large run is answered by a small one."""
+
+    def __init__(self) -> None:
+        super().__init__({"reference": REFERENCE})
+        self.questions: list[str] = []
+
+    def ask(self, source: str, function: str, names: dict[str, str], data: dict[str, Any]) -> Any:
+        self.questions.append(function)
+        return super().ask(source, function, names, data)
+
+
+@pytest.fixture
+def thresholds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Any], object]:
+    """Put something into the place of what was calibrated on a GPU."""
+    monkeypatch.setattr(full_run, "__file__", str(tmp_path / "full_run.py"))
+    path = tmp_path / "thresholds.json"
+    return lambda found: path.write_text(json.dumps({full_run.TEST: found}))
+
+
+def entry(**changes: Any) -> dict[str, Any]:
+    made_from = {**full_run.made_from(None, "A stand-in"), **changes}
+    return {"loss_ratio": 2.0, "accuracy": 0.0, "found": {"made_from": made_from}}
+
+
+def test_the_real_vgg16_decides_on_a_gpu_whose_thresholds_were_found(
+    thresholds: Callable[[Any], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thresholds({"drawn": entry()})
+    monkeypatch.setattr(full_run.FullRun.__init__, "__defaults__", (None, "cpu", full_run.SMOKE))
+    box, notes = Asked(), list[tuple[str, str]]()
+    test_3.test_a_short_run_learns(
+        Student(box), CHALLENGE, STAND_IN, None, lambda *said: notes.append(said)
+    )
+    assert box.questions == ["fitted_there", "full_run"]
+    assert notes == [("Decided by a run of the real VGG16, on A stand-in.", "")]
+
+
+@pytest.mark.parametrize(
+    ("device", "found", "why"),
+    [
+        (Device(), {}, ""),
+        (Device(why="no CUDA"), {"drawn": entry()}, "no CUDA"),
+        (STAND_IN, {}, "no thresholds for A stand-in yet. Run `autograder calibrate"),
+        (STAND_IN, {"drawn": entry(device="Another")}, "do not fit: the device is"),
+        (STAND_IN, {"drawn": entry(budget={})}, "do not fit: the budget is"),
+    ],
+    ids=["no_gpu", "unusable", "not_calibrated", "another_gpu", "another_budget"],
+)
+def test_elsewhere_the_short_size_decides_and_says_so(
+    device: Device, found: dict[str, Any], why: str, thresholds: Callable[[Any], object]
+) -> None:
+    thresholds(found)
+    none, said = full_run.thresholds_for(device, None)
+    assert none is None
+    assert (why in said) if why else said == ""
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        test_3.test_each_batch_makes_one_step_with_its_own_gradient,
+        test_3.test_the_epoch_runs_in_training_mode,
+        test_3.test_the_result_is_the_mean_loss_per_image,
+        test_3.test_the_given_criterion_is_used,
+        test_3.test_the_accuracy_is_that_of_all_images_in_evaluation_mode,
+        test_3.test_fit_trains_and_validates_with_one_optimizer,
+    ],
+    ids=lambda check: str(check.__name__),
+)
+def test_where_there_is_a_gpu_the_same_is_asked_on_the_cpu_and_then_there(check: Any) -> None:
+    asked = []
+    for device in (Device(), STAND_IN):
+        box = Asked()
+        check(Student(box), CHALLENGE, device)
+        asked.append([name.removesuffix("_there") for name in box.questions])
+    once = asked[0][0]
+    assert asked[1] == [once, *asked[0]]
+
+
+def test_the_real_network_is_torchvisions_but_for_the_classifiers_width() -> None:
+    state = full_run.initial_state(256, 1)
+    assert sum(tensor.numel() for tensor in state.values()) == 21_222_743
+    again = full_run.initial_state(256, 1)
+    assert all(torch.equal(tensor, again[name]) for name, tensor in state.items())
+    assert sum("features" in name and tensor.dim() == 4 for name, tensor in state.items()) == 13
