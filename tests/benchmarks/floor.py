@@ -37,7 +37,7 @@ from autograder import plain_data
 from autograder.course import Course, load_course
 from autograder.engine.hand_ins import take_in
 from autograder.engine.job import Job
-from autograder.grading import Challenge, Student
+from autograder.grading import Challenge, Device, Student
 from autograder.sandbox import BoxSettings
 
 matplotlib.use("agg")
@@ -116,6 +116,9 @@ def judge(job: Job, tests: list[Callable[..., None]], secret: bytes, clock: Cloc
                     fixtures: dict[str, Any] = {
                         "student": Student(bare),
                         "challenge": Challenge(secret, job.hand_in, test.__name__),
+                        "device": Device(),
+                        "images": None,
+                        "note": lambda *_: None,
                     }
                     test(**{name: fixtures[name] for name in inspect.signature(test).parameters})
             for part in ("probes", "wire"):  # these ran inside of the tests
