@@ -47,7 +47,6 @@ def box_data(course: Course) -> Path | None:
     Raises:
         KitError: when the folder that `c.CourseSettings.data_directory` names cannot be read.
     """
-
     named = course.settings.data_directory
     return _cut(course, box_data_place(course), _for_the_box) if named else None
 

@@ -66,6 +66,22 @@ def test_the_stand_in_sees_whether_fit_moved_the_network(moved: bool) -> None:
     assert set(seen["parameters"]) == {moved}
 
 
+@pytest.mark.parametrize(
+    "also", ["torch.set_default_device(device)", "assert torch.compile(net, dynamic=True) is net"]
+)
+def test_what_suits_a_gpu_only_does_no_harm_on_the_stand_in(also: str) -> None:
+    """Else later checks would ask for a GPU that is not there, or a probe would run out of time."""
+    student = Student(FakeBox({"reference": REFERENCE.replace("net.train()", also)}))
+    asked = {name: DRAWN.data[name] for name in WANTED}
+    try:
+        seen = student.run(on_device.epoch_placement, **asked, real=False)
+        assert seen["images"]
+        assert all(seen["images"])
+        assert torch.ones(1).device.type == "cpu"
+    finally:
+        torch.set_default_device(None)
+
+
 def test_the_stand_in_changes_no_number_and_ends_with_the_probe() -> None:
     asked = {name: DRAWN.data[name] for name in WANTED}
     before = torch.cuda.is_available()

@@ -148,10 +148,16 @@ def gpu_or_stand_in(real: bool) -> Any:
             "current_device": lambda: 0,
             "synchronize": lambda *_: None,
             "empty_cache": lambda: None,
+            "set_device": lambda _device: None,
         }
         with contextlib.ExitStack() as stack:
             for name, stand_in in patches.items():
                 stack.enter_context(mock.patch.object(torch.cuda, name, stand_in))
+            # What is made the default here would outlive the stand-in, and break later checks.
+            for name in ("set_default_device", "set_default_tensor_type"):
+                stack.enter_context(mock.patch.object(torch, name))
+            # Compiling takes longer than a probe may, and who asks for it means a real GPU.
+            stack.enter_context(mock.patch.object(torch, "compile", lambda net, **_options: net))
             stack.enter_context(Pretended())
             yield
 
