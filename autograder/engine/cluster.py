@@ -119,6 +119,9 @@ class ClusterPool:
         if not self._alive():
             raise self._lost()
 
+    def prepare(self, course: Course) -> None:
+        """Nothing: a worker begins to import when a bundle comes."""
+
     def submit(self, job: Job, key: str) -> Future[Judgement]:
         found: Future[Judgement] = Future()
         found.set_running_or_notify_cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.context
+import multiprocessing.forkserver
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
@@ -18,6 +19,12 @@ def worker_context() -> multiprocessing.context.ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["autograder.engine.forked_imports"])
     return context
+
+
+def start_importing() -> None:
+    """Start the process from which workers are forked, and do not wait for its imports."""
+    worker_context()
+    multiprocessing.forkserver.ensure_running()
 
 
 def run_in_worker(function: Callable[..., T], *arguments: object) -> T:

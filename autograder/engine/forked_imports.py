@@ -15,6 +15,7 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's, fr
 # A process with threads is not to be forked, and a worker computes in one thread anyway.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
+gc.disable()  # all that imports make stays, so looking through it again and again finds nothing
 
 import torch._dynamo  # noqa: E402, F401 - which the first optimizer would import in each worker
 
@@ -23,5 +24,6 @@ import autograder.grading.plugin  # noqa: E402, F401
 
 gc.collect()
 gc.freeze()  # the workers' collectors leave these pages alone, and so shared
+gc.enable()
 # Its end has nothing to tidy up; and torch's parts would fill the terminal with what they have not.
 atexit.register(os._exit, 0)

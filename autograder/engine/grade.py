@@ -21,7 +21,7 @@ from autograder.engine.hand_ins import Intake, make_job, take_file, take_in
 from autograder.engine.inputs import judgement_key
 from autograder.engine.job import Judgement
 from autograder.engine.lock import only_run
-from autograder.engine.records import is_done, load_card
+from autograder.engine.records import is_done, load_card, was_graded
 from autograder.engine.service import judge_service
 from autograder.engine.slots import gpus_of
 from autograder.errors import KitError
@@ -88,9 +88,11 @@ def grade_class(
     """
     for gpu in gpus_of(course):
         judge_service().check(gpu)
+    students = course.students(assignment, pattern)
+    if regrade or not all(was_graded(course, assignment, name) for name in students):
+        judge_service().prepare(course)  # while the gradebook is opened and hand-ins are read
     sources = course.notebooks(assignment)
     gradebook.check_released(course, assignment, sources)
-    students = course.students(assignment, pattern)
     if not students:
         raise KitError(
             f"Nobody handed in `{assignment}`: there is no folder "
@@ -247,6 +249,8 @@ def score_path(course: Course, assignment: str, path: Path, student: str) -> Sco
         check_wall(gpu)
     from autograder.engine.judge import not_handed_in
 
+    service = judge_service()
+    service.prepare(course)
     sources = course.notebooks(assignment)
     if path.is_dir():
         intake = take_in(course, assignment, student, path)
@@ -260,7 +264,6 @@ def score_path(course: Course, assignment: str, path: Path, student: str) -> Sco
         name, taken = found
         job = make_job(course, assignment, student, sources[name], taken, path.parent)
         intake = Intake({name: job}, ())
-    service = judge_service()
     for job in intake.jobs.values():
         service.submit(job)
     cards = [service.result(job).card for job in intake.jobs.values()]

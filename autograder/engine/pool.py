@@ -11,7 +11,8 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Protocol
 
-from autograder.engine.forked import worker_context
+from autograder.course import Course
+from autograder.engine.forked import start_importing, worker_context
 from autograder.engine.job import Job, Judgement
 from autograder.engine.judge import course_of, judge_job
 from autograder.engine.training_data import box_data
@@ -39,6 +40,9 @@ class Pool(Protocol):
         Raises:
             KitError: when not, with the repair.
         """
+
+    def prepare(self, course: Course) -> None:
+        """Begin what the first job of a course would wait for, and do not wait for it."""
 
     def submit(self, job: Job, key: str) -> Future[Judgement]:
         """Have a job judged.
@@ -71,8 +75,15 @@ class LocalPool:
     def check(self, gpu: int | None) -> None:
         check_wall(gpu)
 
+    def prepare(self, course: Course) -> None:
+        start_importing()
+        _warm_process_of(course)
+
     def submit(self, job: Job, key: str) -> Future[Judgement]:  # noqa: ARG002
-        forks = _warm_process_for(job)
+        try:
+            forks = _warm_process_of(course_of(job))
+        except KitError:  # the worker meets the same trouble, and says it on the card
+            forks = None
         if self._executor is None:
             self._executor = ProcessPoolExecutor(
                 self._workers, worker_context(), initializer=prepare_worker
@@ -98,10 +109,9 @@ class LocalPool:
             executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _warm_process_for(job: Job) -> Path | None:
+def _warm_process_of(course: Course) -> Path | None:
     """The address of the warm process from which all workers' kernels are forked, if there can be one."""
     try:
-        course = course_of(job)
         return warm.address(BoxSettings(config=course.config), box_data(course))
     except (KitError, OSError):  # the worker meets the same trouble, and says it on the card
         return None

@@ -48,6 +48,11 @@ def is_done(course: Course, assignment: str, student: str, inputs: str) -> bool:
     return path.is_file() and path.read_text() == inputs
 
 
+def was_graded(course: Course, assignment: str, student: str) -> bool:
+    """Whether marks of this student's are in the gradebook, whatever they were made from."""
+    return _done(course, assignment, student).is_file()
+
+
 def begin(course: Course, assignment: str, student: str, notebooks: Collection[str]) -> None:
     """Before a hand-in's marks are written: from now on it does not count as graded.
 

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from autograder.course import Course
 from autograder.engine.inputs import judgement_key
 from autograder.engine.job import Job, Judgement
 from autograder.engine.judge import course_of
@@ -49,6 +50,10 @@ class JudgeService:
             KitError: when not, with the repair.
         """
         self._pool.check(gpu)
+
+    def prepare(self, course: Course) -> None:
+        """Begin what the first job of a course would wait for, and do not wait for it."""
+        self._pool.prepare(course)
 
     @contextlib.contextmanager
     def judging_on(self, pool: Pool) -> Iterator[None]:

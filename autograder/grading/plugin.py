@@ -43,6 +43,12 @@ from autograder.scorecard import Check, Verdict
 _CPU = Device()
 _UNWANTED = (
     "cacheprovider",
+    "doctest",
+    "junitxml",
+    "pastebin",
+    "setuponly",
+    "setupplan",
+    "stepwise",
     "terminalreporter",
     "logging",
     "timeout",

@@ -29,7 +29,7 @@ class HandInExporter(NotebookExporter):  # type: ignore[misc]
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        check_wall()
+        check_wall(None)  # remembered by its argument, which a grading run gave it before
         super().__init__(*args, **kwargs)
         self._taken: tuple[Path, dict[str, Taken]] | None = None
         converter = self.parent

@@ -57,6 +57,7 @@ def main() -> None:
     """Import, then answer requests until the owner is gone."""
     settings = json.loads(sys.argv[1])
     sys.argv[1:] = []
+    gc.disable()  # all that imports make stays, so looking through it again and again finds nothing
     for name in settings["imports"]:
         importlib.import_module(name)
     if settings["imports"]:  # none for a trial of the wall
@@ -67,6 +68,7 @@ def main() -> None:
         raise SystemExit(f"the warm process has {threads} threads; which import starts them?")
     gc.collect()
     gc.freeze()  # the forks' collectors leave these pages alone, and so shared
+    gc.enable()
     _Server(settings["listener"], settings["owner"]).run()
 
 
