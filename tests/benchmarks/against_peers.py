@@ -44,6 +44,8 @@ OTTER = "otter-grader==7.0.0"
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "autograder-benchmarks"
 _SYSTEMS = ("ours", "nbgrader", "nbgrader-immediate", "otter", "vgg16")
 _HERE = {"PYTHONPATH": str(ROOT)}
+# otter-grader's environment has the kernel's package from this one, and so must find its kernelspec here.
+_KERNELS = {"JUPYTER_PATH": str(Path(sys.prefix, "share", "jupyter"))}
 
 Marks = Mapping[str, Mapping[str, float]]  # by student and task
 
@@ -126,7 +128,7 @@ def otter(root: Path, count: int, python: Path) -> tuple[list[Line], Marks]:
     for student in wanted_marks(count):
         (root / student).mkdir()
         run = [*command, "run", "-a", "tests.zip", "-o", student, f"{student}.ipynb"]
-        cost = checked(measure(run, root))
+        cost = checked(measure(run, root, _KERNELS))
         wall_s, cpu_s = wall_s + cost.wall_s, cpu_s + cost.cpu_s
         results = json.loads((root / student / "results.json").read_text())
         marks[student] = {
