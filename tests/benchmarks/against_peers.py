@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import argparse
 import csv
-import importlib.metadata
 import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -244,7 +244,7 @@ def otters_python(named: Path | None) -> Path | None:
     print(f"making an environment for {OTTER} in {folder}", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    packages = Path(next(iter(importlib.metadata.files("torch") or [])).locate()).parents[1]
+    packages = sysconfig.get_path("purelib")
     (pure,) = (folder / "lib").glob("python*/site-packages")
     (pure / "beside.pth").write_text(f"{packages}\n")  # torch and Jupyter, not installed twice
     done = subprocess.run([python, "-m", "pip", "install", "--quiet", OTTER], check=False)
