@@ -143,8 +143,8 @@ def calibrate(
     """
     from rich.console import Console
 
-    from autograder.engine import calibrate as engine
-    from autograder.engine import thresholds
+    from autograder.engine.calibration import runs as engine
+    from autograder.engine.calibration import thresholds
     from autograder.report.calibration import power_table, threshold_table
 
     course = _course(ctx)
@@ -419,7 +419,7 @@ def keys(ctx: click.Context, folder: Path | None) -> None:
     Into FOLDER, by default into the course's records/cluster, where `grade --cluster` looks for them.
     Whoever has one of these keys can run code on all of the cluster's machines.
     """
-    from autograder.engine import tls
+    from autograder.engine.cluster import tls
 
     place = folder or _course(ctx).make_records() / tls.FOLDER
     until = tls.make_keys(place)
@@ -431,7 +431,7 @@ def _judges(course: Course, cluster: str | None) -> contextlib.AbstractContextMa
     """Where hand-ins are judged: on this machine, or on a cluster."""
     if cluster is None:
         return contextlib.nullcontext()
-    from autograder.engine.cluster import on_cluster  # only here: it needs Dask
+    from autograder.engine.cluster.pool import on_cluster  # only here: it needs Dask
 
     return on_cluster(
         course, cluster, lambda said: click.secho(f"autograder: {said}", fg="yellow", err=True)

@@ -135,7 +135,7 @@ def grade_class(
 
 def _misfits(course: Course, assignment: str) -> list[str]:
     """Runs in a worker, which has torch: this process does without it, and its seconds of imports."""
-    from autograder.engine.thresholds import fit
+    from autograder.engine.calibration.thresholds import fit
 
     return fit(course, assignment)
 

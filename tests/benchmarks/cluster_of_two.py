@@ -26,9 +26,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the workers that grade
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from autograder.course import load_course
-from autograder.engine import tls
 from autograder.engine.class_run import ClassRun
-from autograder.engine.cluster import on_cluster
+from autograder.engine.cluster import tls
+from autograder.engine.cluster.pool import on_cluster
 from autograder.engine.grade import grade_class
 from autograder.engine.ledger import ledger_path
 from autograder.engine.release import build

@@ -13,11 +13,12 @@ from click.testing import CliRunner
 
 from autograder.cli import main
 from autograder.course import Course, load_course
-from autograder.engine import calibrate, thresholds
-from autograder.engine.calibrate import FIRST_SEED, RIGHT, Results, load_calibration, run_all
+from autograder.engine.calibration import runs as calibrate
+from autograder.engine.calibration import thresholds
+from autograder.engine.calibration.runs import FIRST_SEED, RIGHT, Results, load_calibration, run_all
+from autograder.engine.calibration.tolerance import normal_factor
 from autograder.engine.doctor import examine
 from autograder.engine.grade import grade_class
-from autograder.engine.tolerance import normal_factor
 from autograder.errors import KitError
 from autograder.grading.calibration import Calibration, Criterion, misfits, source_digest
 from tests.tiny_course import TinyCourse

@@ -20,10 +20,10 @@ from click.testing import CliRunner
 
 from autograder.cli import main
 from autograder.course import load_course
-from autograder.engine import cluster as cluster_module
-from autograder.engine import tls, worker
-from autograder.engine.bundle import Unpacked, check_place, pack
-from autograder.engine.cluster import on_cluster
+from autograder.engine.cluster import pool as cluster_module
+from autograder.engine.cluster import tls, worker
+from autograder.engine.cluster.bundle import Unpacked, check_place, pack
+from autograder.engine.cluster.pool import on_cluster
 from autograder.engine.grade import Stopped, grade_class
 from autograder.engine.inputs import environment
 from autograder.engine.job import Job, Judgement
@@ -225,7 +225,7 @@ def test_workers_that_differ_are_named_with_the_repair(
     tiny: TinyCourse, cluster: DaskCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = {**environment(), "torch": "1.0"}
-    monkeypatch.setattr("autograder.engine.worker.environment", lambda: here)
+    monkeypatch.setattr("autograder.engine.cluster.worker.environment", lambda: here)
     monkeypatch.setattr(worker, "folder_digest", lambda _folder: "another")
     with pytest.raises(KitError, match="Nothing was graded") as refused:
         on_cluster(load_course(tiny.root), cluster.address).__enter__()

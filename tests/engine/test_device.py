@@ -15,7 +15,7 @@ import torch
 from autograder.data import draw_images, load_images, write_cifar_folder
 from autograder.data.course_data import CIFAR10_CLASSES
 from autograder.engine import device as engine
-from autograder.engine.calibrate import images_on_a_gpu
+from autograder.engine.calibration.runs import images_on_a_gpu
 from autograder.engine.device import device_for
 from autograder.engine.training_data import box_data, judge_images
 from autograder.errors import KitError, LimitHit, StudentRaised

@@ -15,7 +15,8 @@ import pytest
 
 from autograder import sandbox
 from autograder.course import Course, load_course
-from autograder.engine import bundle, doctor, grade, judge, pool, slots
+from autograder.engine import doctor, grade, judge, pool, slots
+from autograder.engine.cluster import bundle
 from autograder.engine.hand_ins import take_in
 from autograder.engine.inputs import judgement_key
 from autograder.engine.slots import GpuSlots, GpuWatch, uses_gpu, with_gpu

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from autograder.engine.tolerance import (
+from autograder.engine.calibration.tolerance import (
     normal_factor,
     normality,
     rate_beyond_worst,

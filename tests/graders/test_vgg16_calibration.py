@@ -10,8 +10,8 @@ import pytest
 
 from autograder.course import load_course
 from autograder.data import draw_images
-from autograder.engine import thresholds
-from autograder.engine.calibrate import load_calibration
+from autograder.engine.calibration import thresholds
+from autograder.engine.calibration.runs import load_calibration
 from autograder.graders.vgg16 import fitting, short_run, wrong_loops
 from autograder.graders.vgg16.calibrate import CRITERIA, calibration, one_run
 from autograder.grading.calibration import Criterion

@@ -1,4 +1,4 @@
-"""The far end of a cluster: what runs in a Dask worker. See `cluster` for the near end.
+"""The far end of a cluster: what runs in a Dask worker. See `pool` for the near end.
 
 A bundle comes to each worker as a plugin: Dask brings it once to every worker that is there, and to each
 one that joins later or starts again. A worker that is not like the course's machine refuses it.
@@ -19,7 +19,7 @@ import dask
 from distributed import Reschedule, Worker, WorkerPlugin, get_worker
 
 import autograder
-from autograder.engine.bundle import Bundle, Unpacked, check_place
+from autograder.engine.cluster.bundle import Bundle, Unpacked, check_place
 from autograder.engine.inputs import environment, folder_digest, judgement_key
 from autograder.engine.job import Job, Judgement
 from autograder.engine.judge import judge_job

@@ -1,10 +1,9 @@
-"""Many machines: jobs are judged by the workers of a Dask cluster, over TLS only.
+"""The near end of a cluster: hands jobs to the workers of a Dask scheduler, over TLS only.
 
 Gradebook, ledger and records stay in the process that grades, on the course's machine; only judging goes
 elsewhere (`worker`). Dask repeats what a lost worker had on another one. A result is kept only under
 the key that the worker itself computed from its inputs, so it is what would have been judged here, and
-it is counted once, however often it was judged. Only this file, `worker` and the command line's option
-`--cluster` know of Dask.
+it is counted once, however often it was judged.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ from typing import Any
 
 from autograder.course import Course
 from autograder.course.course import digest
-from autograder.engine import tls
-from autograder.engine.bundle import pack
+from autograder.engine.cluster import tls
+from autograder.engine.cluster.bundle import pack
 from autograder.engine.job import Job, Judgement
 from autograder.engine.judge import course_of
 from autograder.engine.pool import PoolLost
@@ -42,7 +41,7 @@ except ImportError as error:
         f"Grading on a cluster needs packages that are not installed ({error}). Run `{tls.EXTRA}`."
     ) from None
 
-from autograder.engine import worker
+from autograder.engine.cluster import worker
 
 log = logging.getLogger("autograder")
 

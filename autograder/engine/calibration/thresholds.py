@@ -30,8 +30,8 @@ from typing import Any
 import numpy as np
 
 from autograder.course import Course
-from autograder.engine.calibrate import FILE, RIGHT, Result, Results, load_calibration
-from autograder.engine.tolerance import (
+from autograder.engine.calibration.runs import FILE, RIGHT, Result, Results, load_calibration
+from autograder.engine.calibration.tolerance import (
     normal_factor,
     normality,
     rate_beyond_worst,
