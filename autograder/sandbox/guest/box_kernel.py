@@ -63,7 +63,7 @@ def run_kernel(options: dict[str, Any]) -> None:
     config.Session.key = options["key"].encode()
     config.HistoryManager.enabled = False
     app.update_config(config)
-    app.parse_command_line = lambda argv: None  # there is none, and the parser takes long to make
+    app.parse_command_line = lambda _argv: None  # there is none, and the parser takes long to make
     app.initialize([])
     _connect_figures()
     app.start()
