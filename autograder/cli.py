@@ -343,7 +343,7 @@ def score(
         gradescope.write_text(to_gradescope(card, time.monotonic() - began_s))
     print_items(card)
     _stop_for_staff(ctx, {card.student: card.reasons} if card.reasons else {})
-    ctx.exit(0 if card.score == card.auto_max_score else 1)
+    ctx.exit(1 if card.lost_points else 0)
 
 
 @main.command()

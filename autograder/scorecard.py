@@ -15,10 +15,13 @@ Format, version 1::
        {"name": "1_data_and_head", "reason": null, "repairs": ["..."],
         "items": [
           {"grade_id": "swap_head_tests", "max_score": 10.0, "score": 6.0, "verdict": "failed",
-           "manual": false, "message": null,
+           "manual": false, "bonus": false, "message": null,
            "checks": [
              {"name": "test_...", "title": "...", "weight": 2.0, "verdict": "failed",
               "message": "...", "hint": "..."}]}]}]}
+
+A `bonus` gives points on top: its `max_score` is no part of what a hand-in can be asked for, and it is only
+there where the course gives it and something was handed in for it.
 
 `reason` says in words for staff why a notebook could not be graded. `message` is for the student:
 what was expected and seen, never a hidden input or an expected value. `staff_detail` (a traceback of
@@ -70,13 +73,19 @@ class Check:
 
 @dataclass(frozen=True)
 class Item:
-    """One grade cell. `max_score` comes from the course's source notebook."""
+    """One grade cell. `max_score` comes from the course's source notebook, or a bonus's from its contract."""
 
     grade_id: str
     max_score: float
     manual: bool = False
     checks: tuple[Check, ...] = ()
     message: str = ""
+    bonus: bool = False
+
+    @property
+    def worth(self) -> float:
+        """What it adds to the points that can be asked for."""
+        return 0.0 if self.bonus else self.max_score
 
     @property
     def verdict(self) -> Verdict | None:
@@ -140,7 +149,13 @@ class Scorecard:
     @property
     def auto_max_score(self) -> float:
         """What the autograded items are worth together."""
-        return sum(item.max_score for item in self.items if not item.manual)
+        return sum(item.worth for item in self.items if not item.manual)
+
+    @property
+    def lost_points(self) -> bool:
+        """Whether an autograded item has less than all of its points; a bonus loses none."""
+        items = (item for item in self.items if not item.manual and not item.bonus)
+        return any(item.score != item.max_score for item in items)
 
     @property
     def reasons(self) -> list[str]:
@@ -249,6 +264,7 @@ def _notebook_to_json(notebook: NotebookCard) -> dict[str, Any]:
                 "score": item.score,
                 "verdict": item.verdict.value if item.verdict else None,
                 "manual": item.manual,
+                "bonus": item.bonus,
                 "message": item.message or None,
                 "checks": [
                     {**dataclasses.asdict(check), "verdict": check.verdict.value}
@@ -266,6 +282,7 @@ def _notebook_from_json(data: dict[str, Any]) -> NotebookCard:
             grade_id=entry["grade_id"],
             max_score=entry["max_score"],
             manual=entry["manual"],
+            bonus=entry.get("bonus", False),
             message=entry["message"] or "",
             checks=tuple(
                 Check(**{**check, "verdict": Verdict(check["verdict"])})

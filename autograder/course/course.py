@@ -47,6 +47,12 @@ class CourseSettings(Configurable):
         help="A handed-in notebook that is larger, nearly always by its outputs, is not opened: it is "
         "`ungraded` and staff are told. Reading one takes three to nine times its size in memory.",
     ).tag(config=True)
+    bonus = List(
+        Unicode(),
+        help="Names of the bonus items that this course gives, of those that an assignment's contract.toml "
+        "announces: extra points for a file beside the notebooks, which the judge alone reads. For vgg16: "
+        "trained_weights_tests, which needs real images (data_directory).",
+    ).tag(config=True)
     gpus = List(
         Int(min=0),
         help="Numbers of the GPUs on which notebooks are judged, as nvidia-smi counts them; by default "

@@ -6,15 +6,16 @@ source, an id and perhaps a claim to be one of the course's cells; no outputs, n
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
 import re
 import stat
 import warnings
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import nbformat
 from nbformat import NotebookNode
@@ -63,11 +64,12 @@ def read_notebook(path: Path, limit_mib: int = 150) -> NotebookNode:
     return plain
 
 
-def read_regular(path: Path, limit: int) -> bytes:
-    """A regular file's bytes; never through a symbolic link, a pipe or a device.
+@contextlib.contextmanager
+def open_regular(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """A regular file and its size in bytes; never through a symbolic link, a pipe or a device.
 
     Raises:
-        Unreadable: when it is something else, or has more than `limit` bytes.
+        Unreadable: when it is something else.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -79,9 +81,19 @@ def read_regular(path: Path, limit: int) -> bytes:
         os.close(descriptor)
         raise Unreadable(f"{path.name} is no ordinary file")
     with os.fdopen(descriptor, "rb") as stream:
-        if status.st_size > limit:
+        yield stream, status.st_size
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """A regular file's bytes; see `open_regular`.
+
+    Raises:
+        Unreadable: when it is something else, or has more than `limit` bytes.
+    """
+    with open_regular(path) as (stream, size):
+        if size > limit:
             raise Unreadable(
-                f"{path.name} has {status.st_size // 2**20} MiB, over the limit of {limit // 2**20} "
+                f"{path.name} has {size // 2**20} MiB, over the limit of {limit // 2**20} "
                 "MiB. Clear its outputs and hand it in again (staff: or raise "
                 "c.CourseSettings.max_notebook_mib)"
             )

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from autograder.course import Course, find_course, load_course
+from autograder.course.bonus import check_bonus
 from autograder.course.course import CourseSettings
 from autograder.engine.slots import settings_for
 from autograder.errors import KitError
@@ -117,7 +118,8 @@ def _gpu(settings: BoxSettings) -> Finding:
 
 
 def _examine_course(folder: Path) -> Iterator[Finding]:
-    from autograder.engine import gradebook, thresholds
+    from autograder.engine import gradebook
+    from autograder.engine.calibration import thresholds
     from autograder.engine.training_data import box_data
 
     try:
@@ -127,6 +129,12 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
         return
     yield Finding("course", True, str(course.root))
     yield from _gpus(course)
+    if course.settings.bonus:
+        try:
+            check_bonus(course)
+            yield Finding("bonus", True, ", ".join(course.settings.bonus))
+        except KitError as error:
+            yield Finding("bonus", False, str(error))
     for assignment in course.assignments():
         try:
             sources = course.notebooks(assignment)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from autograder import __version__
 from autograder.course import Course
+from autograder.course.bonus import check_bonus
 from autograder.course.course import digest
 from autograder.engine import gradebook, room, writing
 from autograder.engine.class_run import ClassRun, Origin
@@ -88,6 +89,7 @@ def grade_class(
     """
     for gpu in gpus_of(course):
         judge_service().check(gpu)
+    check_bonus(course)
     students = course.students(assignment, pattern)
     if regrade or not all(was_graded(course, assignment, name) for name in students):
         judge_service().prepare(course)  # while the gradebook is opened and hand-ins are read
@@ -247,6 +249,7 @@ def score_path(course: Course, assignment: str, path: Path, student: str) -> Sco
     """
     for gpu in gpus_of(course):
         check_wall(gpu)
+    check_bonus(course)
     from autograder.engine.judge import not_handed_in
 
     service = judge_service()

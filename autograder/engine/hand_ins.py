@@ -9,6 +9,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from autograder.course import Course, SourceNotebook, Unreadable, read_notebook, repair
+from autograder.course.bonus import find_brought, given
 from autograder.course.intake import Found, course_files, find_notebooks, name_of, own_files
 from autograder.course.repairing import empty_hand_in
 from autograder.engine.job import Job
@@ -98,6 +99,10 @@ def make_job(
     files = own_files(folder)
     if taken.beside not in ("", "."):  # what lay beside it, lies beside it in the box
         files |= own_files(folder / taken.beside)
+    places = (folder / taken.beside, folder)
+    brought = tuple(find_brought(places, given(course, assignment, source.name)))
+    for one in brought:  # the judge's, and perhaps large
+        files.pop(one.bonus.file, None)
     files |= course_files(course.source(assignment))
     return Job(
         course=course.root,
@@ -108,4 +113,5 @@ def make_job(
         files=tuple(sorted(files.items())),
         repairs=tuple(taken.repairs),
         unreadable=taken.unreadable,
+        brought=brought,
     )

@@ -66,6 +66,7 @@ def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
         course.secret(),
         _kit(),
         "in a GPU's slot" if uses_gpu(course, job.notebook) else "",
+        *(one.key for one in job.brought),
     )
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from autograder.course.bonus import Brought
 from autograder.course.course import digest
 from autograder.scorecard import Scorecard
 
@@ -23,6 +24,7 @@ class Job:
     files: tuple[tuple[str, bytes], ...] = ()
     repairs: tuple[str, ...] = ()
     unreadable: str = ""
+    brought: tuple[Brought, ...] = ()  # for bonus items; the judge reads them where they lie
 
     @cached_property
     def hand_in(self) -> str:
@@ -32,7 +34,8 @@ class Job:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        return (str(self.course), self.student, self.notebook, self.hand_in)
+        content = digest(self.hand_in, *(one.key for one in self.brought))
+        return (str(self.course), self.student, self.notebook, content)
 
 
 @dataclass(frozen=True)

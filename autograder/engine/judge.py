@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.course import Course, SourceNotebook, course_at
+from autograder.course import Course, GradeCell, course_at
+from autograder.course.bonus import ordinary_cells
 from autograder.engine.job import Job, Judgement
 from autograder.engine.slots import GpuWatch, with_gpu
 from autograder.engine.training_data import box_data, judge_images
@@ -29,12 +31,18 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
     Whatever breaks on our side ends as `ungraded` with a reason; nothing is raised for a hand-in.
     """
     from autograder.engine.device import current, device_for  # torch, which only a worker needs
+    from autograder.grading.handed_in import HandedIn
     from autograder.grading.plugin import judge
 
     course = course_of(job)
     source = course.notebooks(job.assignment)[job.notebook]
+    cells = ordinary_cells(course, job.assignment, source)
     if job.unreadable:
-        return _ungraded(job, source, job.unreadable)
+        return _ungraded(job, cells, job.unreadable)
+
+    handed_in = {
+        one.bonus.grade_id: HandedIn(one.path, one.digest, one.bonus.max_mib) for one in job.brought
+    }
 
     def run(settings: BoxSettings, watch: GpuWatch) -> tuple[list[CellRun], Judged, Device]:
         # The other process's warm process knows the GPU of the course's settings only.
@@ -46,9 +54,11 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
             graders = course.graders(job.assignment) / f"test_{job.notebook}.py"
             watched = watch.around(box)
             device = device_for(settings, watched)
-            images = judge_images(course) if device.has_gpu else None
+            images = judge_images(course) if device.has_gpu or handed_in else None
             with current(device):
-                judged = judge(graders, watched, course.secret(), job.hand_in, device, images)
+                judged = judge(
+                    graders, watched, course.secret(), job.hand_in, device, images, handed_in
+                )
             watch.look_at_checks(check for checks in judged.checks.values() for check in checks)
             return runs, judged, device
 
@@ -57,13 +67,18 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
         data = box_data(course)
         runs, judged, device = with_gpu(course, job.notebook, run)
     except LimitHit as hit:
-        return _all_limit(job, source, str(hit))
+        return _all_limit(job, cells, str(hit))
     except Exception as error:
         detail = "".join(traceback.format_exception(error, limit=-8))
-        return _ungraded(job, source, f"{type(error).__name__}: {error}", detail)
+        return _ungraded(job, cells, f"{type(error).__name__}: {error}", detail)
     items = tuple(
         Item(cell.grade_id, cell.max_score, cell.manual, judged.checks.get(cell.grade_id, ()))
-        for cell in source.grade_cells
+        for cell in cells
+    )
+    items += tuple(
+        Item(name, one.bonus.points, False, judged.checks.get(name, ()), bonus=True)
+        for one in job.brought
+        for name in [one.bonus.grade_id]
     )
     missing = [item.grade_id for item in items if not item.manual and not item.checks]
     reason = None
@@ -78,9 +93,8 @@ def not_handed_in(course: Course, assignment: str, notebook: str, student: str) 
     source = course.notebooks(assignment)[notebook]
     message = f"There is no {notebook}.ipynb in your hand-in."
     check = Check("handed_in", "The notebook is in the hand-in", Verdict.FAILED, message=message)
-    items = tuple(
-        Item(cell.grade_id, cell.max_score, False, (check,)) for cell in source.grade_cells
-    )
+    cells = ordinary_cells(course, assignment, source)
+    items = tuple(Item(cell.grade_id, cell.max_score, False, (check,)) for cell in cells)
     return Scorecard(assignment, student, (NotebookCard(notebook, items),))
 
 
@@ -98,24 +112,24 @@ def _card(job: Job, items: tuple[Item, ...], reason: str | None) -> Scorecard:
     return Scorecard(job.assignment, job.student, (notebook,))
 
 
-def ungraded_items(source: SourceNotebook, detail: str) -> tuple[Item, ...]:
+def ungraded_items(cells: Iterable[GradeCell], detail: str) -> tuple[Item, ...]:
     """The items of a notebook of which none could be graded, for a reason that staff must read."""
     check = Check("judge", "", Verdict.UNGRADED, staff_detail=detail)
     return tuple(
         Item(cell.grade_id, cell.max_score, cell.manual, () if cell.manual else (check,))
-        for cell in source.grade_cells
+        for cell in cells
     )
 
 
-def _ungraded(job: Job, source: SourceNotebook, reason: str, detail: str = "") -> Judgement:
-    items = ungraded_items(source, detail or reason)
+def _ungraded(job: Job, cells: Iterable[GradeCell], reason: str, detail: str = "") -> Judgement:
+    items = ungraded_items(cells, detail or reason)
     return Judgement(_card(job, items, reason), tuple([] for _ in job.cells))
 
 
-def _all_limit(job: Job, source: SourceNotebook, message: str) -> Judgement:
+def _all_limit(job: Job, cells: Iterable[GradeCell], message: str) -> Judgement:
     check = Check("limits", "The notebook runs within its limits", Verdict.LIMIT, message=message)
     items = tuple(
         Item(cell.grade_id, cell.max_score, cell.manual, () if cell.manual else (check,))
-        for cell in source.grade_cells
+        for cell in cells
     )
     return Judgement(_card(job, items, None), tuple([] for _ in job.cells))

@@ -6,6 +6,7 @@ import logging
 import shutil
 
 from autograder.course import Course
+from autograder.course.bonus import ordinary_cells
 from autograder.engine import gradebook, room
 from autograder.engine.hand_ins import Intake
 from autograder.engine.records import (
@@ -74,7 +75,7 @@ def withdraw(course: Course, assignment: str, student: str, reason: str) -> Scor
         Scorecard(
             assignment,
             student,
-            (NotebookCard(name, ungraded_items(source, reason), reason),),
+            (NotebookCard(name, ungraded_items(ordinary_cells(course, assignment, source), reason), reason),),
         )
         for name, source in sources.items()
     ]

@@ -16,17 +16,20 @@ from autograder.grading.compare import (
     relative_difference,
 )
 from autograder.grading.device import Device
-from autograder.grading.graded import graded
+from autograder.grading.graded import bonus, graded
+from autograder.grading.handed_in import HandedIn
 from autograder.grading.probe import Probe, probe
 from autograder.grading.student import Challenge, Student
 
 __all__ = [
     "Challenge",
     "Device",
+    "HandedIn",
     "Mismatch",
     "Probe",
     "Student",
     "StudentRaised",
+    "bonus",
     "expect",
     "expect_close",
     "expect_differs",

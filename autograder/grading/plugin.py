@@ -26,7 +26,7 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from autograder.clean import clean_text
 from autograder.errors import BadReply, KitError, LimitHit, NameMissing, StudentFault, StudentRaised
 from autograder.grading.compare import Mismatch
 from autograder.grading.device import Device
+from autograder.grading.handed_in import HandedIn
 from autograder.grading.student import BoxLike, Challenge, Student
 from autograder.scorecard import Check, Verdict
 
@@ -74,6 +75,7 @@ def judge(
     hand_in: str,
     device: Device = _CPU,
     images: Path | None = None,
+    handed_in: Mapping[str, HandedIn] | None = None,
 ) -> Judged:
     """Run the hidden tests of one notebook against one box.
 
@@ -85,6 +87,8 @@ def judge(
         device: what tests get that ask for the fixture `device`.
         images: what tests get that ask for `images`: a folder of labelled images, in CIFAR-10's
             format, which no box sees; None where the course has drawn images only.
+        handed_in: what tests get that ask for `handed_in`: the files of bonus items, by grade_id. Tests
+            of a bonus without a file are left out.
 
     Returns:
         the checks by grade_id. A test that did not run is `ungraded` or absent, never passed.
@@ -96,7 +100,7 @@ def judge(
         raise KitError(
             f"There is no grader file {graders}. Write it, or correct Course.graders_directory."
         )
-    plugin = JudgePlugin(box, secret, hand_in, device, images)
+    plugin = JudgePlugin(box, secret, hand_in, device, images, handed_in or {})
     said = io.StringIO()
     with (
         contextlib.redirect_stdout(said),
@@ -155,13 +159,20 @@ class JudgePlugin:
     """Fixtures and verdicts for one run of one notebook's graders."""
 
     def __init__(
-        self, box: BoxLike, secret: bytes, hand_in: str, device: Device, images: Path | None
+        self,
+        box: BoxLike,
+        secret: bytes,
+        hand_in: str,
+        device: Device,
+        images: Path | None,
+        handed_in: Mapping[str, HandedIn],
     ) -> None:
         self._student = Student(box)
         self._secret = secret
         self._hand_in = hand_in
         self._device = device
         self._images = images
+        self._handed_in = handed_in
         self._notes: dict[str, tuple[str, str]] = {}  # by test
         self.checks: dict[str, list[Check]] = {}
         self.trouble: list[str] = []
@@ -193,6 +204,11 @@ class JudgePlugin:
         """A folder of labelled images that no box sees, if the course has one."""
         return self._images
 
+    @pytest.fixture(scope="session")
+    def handed_in(self) -> Mapping[str, HandedIn]:
+        """The files that came for bonus items, by grade_id."""
+        return self._handed_in
+
     @pytest.fixture
     def note(self, request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         """Say on the scorecard how this test decided: a sentence for everybody, and more for staff."""
@@ -214,6 +230,7 @@ class JudgePlugin:
     @pytest.hookimpl
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Every graded test starts as `ungraded`: one that never reports is never a pass."""
+        items[:] = [item for item in items if not self._is_left_out(item)]
         for item in items:
             mark = item.get_closest_marker("graded")
             if mark is None:
@@ -243,16 +260,23 @@ class JudgePlugin:
             self._set(item, Verdict.PASSED)
         return report
 
+    def _is_left_out(self, item: pytest.Item) -> bool:
+        mark = item.get_closest_marker("graded")
+        if mark is None or not mark.kwargs.get("bonus"):
+            return False
+        return mark.kwargs["grade_id"] not in self._handed_in
+
     def _set(
         self, item: pytest.Item, verdict: Verdict, message: str = "", staff_detail: str = ""
     ) -> None:
         mark = item.get_closest_marker("graded")
         assert mark is not None
         title, hint = _title_and_hint(getattr(item, "function", None))
+        case = item.callspec.id if hasattr(item, "callspec") else ""  # of a parametrized test
         note, more = self._notes.get(item.nodeid, ("", ""))
         check = Check(
             name=item.nodeid.partition("::")[2],  # with its class, for two may have the same name
-            title=title,
+            title=f"{title} ({case})" if case else title,
             verdict=verdict,
             weight=mark.kwargs["weight"],
             message=clean_text(message),

@@ -87,6 +87,7 @@ class SaveMarks(NbGraderPreprocessor):  # type: ignore[misc]
                 comment = comments.get(solutions.get(item.grade_id) or "")
                 if comment is not None:
                     comment.auto_comment = "No response." if untouched else comment_text(item)
+            gradebook.reset_bonus(grades, card.items)
             writing.book.db.commit()
             writing.keep(stage_card(course, card.with_repairs(said)))
             writing.keep(stage_answers(*record))
@@ -95,10 +96,10 @@ class SaveMarks(NbGraderPreprocessor):  # type: ignore[misc]
 
 def _checked(grade: Any, item: Item, where: tuple[str, str, str]) -> Any:
     """A row of the gradebook, if it is for as many points as the source says."""
-    if grade is None or grade.max_score != item.max_score:
+    if grade is None or grade.max_score != item.worth:
         known = "is not there" if grade is None else f"has {grade.max_score:g} points"
         raise KitError(
-            f"`{item.grade_id}` has {item.max_score:g} points in source/{where[1]}/{where[0]}.ipynb, "
+            f"`{item.grade_id}` has {item.worth:g} points in source/{where[1]}/{where[0]}.ipynb, "
             f"but in the gradebook it {known}. Run `autograder release {where[1]}`."
         )
     return grade

@@ -52,6 +52,7 @@ class ItemView:
     checks: tuple[CheckView, ...] = ()
     message: Markup = _NOTHING
     by_person: bool = False
+    bonus: bool = False
 
     @property
     def word(self) -> str:
@@ -100,7 +101,8 @@ class Summary:
 
     @property
     def open_points(self) -> float:
-        return sum(max(0.0, item.max_score - item.score) for item in self.items if item.is_open)
+        items = (item for item in self.items if item.is_open and not item.bonus)
+        return sum(max(0.0, item.max_score - item.score) for item in items)
 
     @property
     def waiting(self) -> int:
@@ -186,6 +188,9 @@ def _find_items(
         if about.get("grade") or about.get("task"):
             cells.setdefault(_grade_id(about), about)
     known = {item.grade_id: item for item in card.items} if card else {}
+    for grade_id, about in list(cells.items()):
+        if grade_id not in known and about.get("points") == 0 and not about.get("score"):
+            del cells[grade_id]  # a bonus for which nothing was handed in
     views = {}
     for number, grade_id in enumerate(dict.fromkeys([*cells, *known]), 1):
         about, item = cells.get(grade_id, {}), known.get(grade_id)
@@ -201,8 +206,11 @@ def _item_view(
     waiting: Collection[str] | None,
 ) -> ItemView:
     auto_score = item.score if item else None
+    bonus = item is not None and item.bonus
     score = _number(about.get("score"), auto_score or 0.0)
-    max_score = _number(about.get("points"), item.max_score if item else 0.0)
+    max_score = _number(about.get("points"), 0.0)
+    if item is not None and (bonus or "points" not in about):
+        max_score = item.max_score
     manual = item.manual if item else bool(about.get("solution") or about.get("task"))
     verdict = item.verdict if item else None
     undecided = manual or verdict is Verdict.UNGRADED
@@ -229,6 +237,7 @@ def _item_view(
         checks=tuple(_check_view(check) for check in checks),
         message=inline_code(item.message) if item and state != "ungraded" else _NOTHING,
         by_person=by_person or (state == "marked" and verdict is Verdict.UNGRADED),
+        bonus=bonus,
     )
 
 

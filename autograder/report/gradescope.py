@@ -54,7 +54,7 @@ def _test(notebook: str, item: Item) -> dict[str, Any]:
     for check in item.checks:
         lines += _lines(check)
     return {
-        "name": clean_text(f"{notebook}: {item.grade_id}"),
+        "name": clean_text(f"{notebook}: {item.grade_id}{' (bonus)' if item.bonus else ''}"),
         "name_format": "text",
         "score": item.score,
         "max_score": item.max_score,

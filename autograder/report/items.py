@@ -35,4 +35,4 @@ def item_table(card: Scorecard) -> Table:
 
 def _points(item: Item) -> str:
     scored = "–" if item.score is None else f"{item.score:g}"
-    return f"{scored} / {item.max_score:g}"
+    return f"{scored} / {item.max_score:g}{' bonus' if item.bonus else ''}"

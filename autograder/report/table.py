@@ -111,8 +111,8 @@ def class_table(cards: Sequence[Scorecard], marks: Marks | None = None) -> Table
 def to_csv(cards: Sequence[Scorecard], marks: Marks | None = None) -> str:
     """One line an item, for spreadsheets and learning platforms.
 
-    An item that waits has an empty score, never 0. Text that a spreadsheet would take for a formula
-    gets an apostrophe in front.
+    An item that waits has an empty score, never 0. A bonus has a maximum of 0. Text that a spreadsheet
+    would take for a formula gets an apostrophe in front.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -125,7 +125,7 @@ def to_csv(cards: Sequence[Scorecard], marks: Marks | None = None) -> str:
                 *map(_no_formula, texts),
                 verdict.value if verdict else "",
                 "" if row.score is None else f"{row.score:g}",
-                f"{row.item.max_score:g}",
+                f"{row.item.worth:g}",
                 row.state,
                 _no_formula(row.item.hint),
             ]
@@ -157,7 +157,7 @@ def to_json(cards: Sequence[Scorecard], marks: Marks | None = None) -> str:
                 "student": card.student,
                 "assignment": card.assignment,
                 "score": round(sum(row.score or 0.0 for row in rows), 2),
-                "max_score": sum(row.item.max_score for row in rows),
+                "max_score": sum(row.item.worth for row in rows),
                 "complete": all(row.score is not None for row in rows),
                 "reasons": card.reasons,
                 "repairs": [line for one in card.notebooks for line in one.repairs],
@@ -167,7 +167,7 @@ def to_json(cards: Sequence[Scorecard], marks: Marks | None = None) -> str:
                         "grade_id": row.item.grade_id,
                         "verdict": row.item.verdict.value if row.item.verdict else None,
                         "score": row.score,
-                        "max_score": row.item.max_score,
+                        "max_score": row.item.worth,
                         "state": row.state,
                         "hint": row.item.hint,
                     }
@@ -185,21 +185,22 @@ def _total(rows: Sequence[Row]) -> Text:
         return Text("–", style="dim")
     final = [row for row in rows if row.score is not None]
     text = Text(f"{round(sum(row.score or 0.0 for row in final), 2):g}")
-    return text.append(f" / {sum(row.item.max_score for row in final):g}", style="dim")
+    return text.append(f" / {sum(row.item.worth for row in final):g}", style="dim")
 
 
 def _waits(rows: Sequence[Row]) -> Text:
-    points = sum(row.item.max_score for row in rows if row.score is None)
+    points = sum(row.item.worth for row in rows if row.score is None)
     return Text(f"{points:g}", style="cyan") if points else Text("–", style="dim")
 
 
 def _verdicts(card: Scorecard) -> Text:
-    counts = Counter(item.verdict for item in card.items if item.verdict)
+    counts = Counter(item.verdict for item in card.items if item.verdict and not item.bonus)
     parts = [
         Text(f"{counts[verdict]} {verdict.value}", style=_STYLES[verdict])
         for verdict in Verdict
         if counts[verdict]
     ]
+    parts += [Text(f"bonus {item.score or 0:g}") for item in card.items if item.bonus]
     return Text(", ").join(parts)
 
 

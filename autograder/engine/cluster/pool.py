@@ -28,7 +28,7 @@ from autograder.engine.cluster import tls
 from autograder.engine.cluster.bundle import pack
 from autograder.engine.job import Job, Judgement
 from autograder.engine.judge import course_of
-from autograder.engine.pool import PoolLost
+from autograder.engine.pool import LocalPool, PoolLost
 from autograder.engine.service import judge_service
 from autograder.engine.slots import gpus_of, has_gpu
 from autograder.errors import KitError
@@ -93,6 +93,7 @@ class ClusterPool:
             KitError: see `on_cluster`.
         """
         self._tell = tell
+        self._here = LocalPool(1)
         self._address = address
         self._lock = threading.RLock()
         self._tasks: dict[str, _Task] = {}  # by Dask's key
@@ -122,6 +123,8 @@ class ClusterPool:
         """Nothing: a worker begins to import when a bundle comes."""
 
     def submit(self, job: Job, key: str) -> Future[Judgement]:
+        if job.brought:  # the file may have half a gigabyte, and lies here
+            return self._here.submit(job, key)
         found: Future[Judgement] = Future()
         found.set_running_or_notify_cancel()
         try:
@@ -136,6 +139,7 @@ class ClusterPool:
         return found
 
     def stop(self) -> None:
+        self._here.stop()
         with self._lock:
             tasks, self._tasks = self._tasks, {}
             sent, self._sent = self._sent, set()
@@ -161,6 +165,7 @@ class ClusterPool:
 
     def close(self) -> None:
         self.stop()
+        self._here.close()
         self._client.close(timeout=5)
 
     def _bundle(self, job: Job) -> str:

@@ -14,6 +14,9 @@
     [written.1_data_and_head]  # answers that a person marks
     why_ten = 4
 
+    [bonus.3_training.trained_weights_tests]  # see `course/bonus.py`
+    …
+
 Points are read from the notebooks and from nowhere else; the contract only says what they must be, so
 that a slip in a notebook's metadata is seen before anybody is graded by it.
 """
@@ -28,10 +31,11 @@ from pathlib import Path
 from typing import Any
 
 from autograder.course import SourceNotebook
+from autograder.course.bonus import CONTRACT, SECTION, Bonus, read_bonuses
 from autograder.engine.gate.refusal import Refusal
 from autograder.errors import KitError
 
-FILE = "contract.toml"
+FILE = CONTRACT
 _KINDS = {"autograded": False, "written": True}
 
 
@@ -44,6 +48,7 @@ class Contract:
     public: tuple[str, ...] = ()
     # by notebook and grade_id: points, and whether a person marks it
     items: Mapping[str, Mapping[str, tuple[float, bool]]] = field(default_factory=dict)
+    bonuses: Mapping[str, Mapping[str, Bonus]] = field(default_factory=dict)  # the same way
 
 
 def read_contract(path: Path) -> Contract:
@@ -66,6 +71,7 @@ def read_contract(path: Path) -> Contract:
             kernel=str(data.pop("kernel", "python3")),
             public=tuple(map(str, data.pop("public", ()))),
             items=items,
+            bonuses=read_bonuses(data.pop(SECTION, {})),
         )
     except KeyError as error:
         raise KitError(f"it has no {error}.") from error
@@ -102,7 +108,7 @@ def check_contract(
     contract: Contract, sources: Mapping[str, SourceNotebook], file: str = FILE
 ) -> Iterator[Refusal]:
     """Refuse points, ids and notebooks that are not those of the contract."""
-    for name in contract.items:
+    for name in {**contract.items, **contract.bonuses}:
         if name not in sources:
             yield Refusal(name, "", f"{file} has this notebook, but source/ has not.", _AGREE)
     total = sum(cell.max_score for source in sources.values() for cell in source.grade_cells)
@@ -111,6 +117,8 @@ def check_contract(
         yield Refusal(file, "", what, _AGREE)
     for name, source in sources.items():
         wanted = dict(contract.items.get(name, {}))
+        bonuses = contract.bonuses.get(name, {})
+        wanted |= dict.fromkeys(bonuses, (0.0, False))  # their points come on top
         if not wanted:
             yield Refusal(name, "", f"{file} does not know this notebook.", _AGREE)
             continue

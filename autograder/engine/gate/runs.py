@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 
 from autograder.course import Course, SourceNotebook
+from autograder.course.bonus import CONTRACT, announced
 from autograder.engine.gate.refusal import Refusal
 from autograder.engine.gate.trials import Trial
 from autograder.engine.service import judge_service
@@ -27,12 +28,21 @@ def check_graders(
             yield Refusal(name, "", "it has no hidden tests.", f"Write {path}.")
             continue
         try:
-            tested, all_told = _graded_ids(path.read_text())
+            text = path.read_text()
+            tested, all_told = _graded_ids(text, "graded")
+            extra, _ = _graded_ids(text, "bonus")
         except SyntaxError as error:
             what = f"it is no Python: {error.msg}, line {error.lineno}."
             yield Refusal(path.name, "", what, "Correct it.")
             continue
+        bonuses = announced(course, assignment, name)
         cells = {cell.grade_id: cell.manual for cell in source.grade_cells}
+        for grade_id, line in extra.items():
+            if grade_id not in bonuses:
+                what = f"its test in line {line} is of a bonus that {CONTRACT} does not have."
+                repair = "Announce it there, or correct the id."
+                yield Refusal(path.name, f"cell `{grade_id}`", what, repair)
+        tested |= extra
         for grade_id, line in tested.items():
             if cells.get(grade_id) is not False:
                 what = f"its test in line {line} is of `{grade_id}`, "
@@ -48,18 +58,21 @@ def check_graders(
                 yield Refusal(name, f"cell `{grade_id}`", what, repair)
 
 
-def _graded_ids(text: str) -> tuple[dict[str, int], bool]:
+def _graded_ids(text: str, mark: str) -> tuple[dict[str, int], bool]:
     """The ids that tests are marked with, each with its first line; whether all could be read."""
     found: dict[str, int] = {}
     all_told = True
     for node in ast.walk(ast.parse(text)):
-        match node:
-            case ast.Call(func=ast.Name(id="graded") | ast.Attribute(attr="graded"), args=args):
-                match args:
-                    case [ast.Constant(value=str(grade_id)), *_]:
-                        found.setdefault(grade_id, node.lineno)
-                    case _:  # computed when it runs, where the box will show it
-                        all_told = False
+        if not isinstance(node, ast.Call) or mark not in (
+            getattr(node.func, "id", ""),
+            getattr(node.func, "attr", ""),
+        ):
+            continue
+        match node.args:
+            case [ast.Constant(value=str(grade_id)), *_]:
+                found.setdefault(grade_id, node.lineno)
+            case _:  # computed when it runs, where the box will show it
+                all_told = False
     return found, all_told
 
 

@@ -6,11 +6,13 @@ parameters must have moved alike. `fit` must also learn: see `test_a_short_run_l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from autograder.graders.vgg16 import (
@@ -19,6 +21,7 @@ from autograder.graders.vgg16 import (
     on_device,
     reference,
     short_run,
+    trained_weights,
     training,
     validation,
 )
@@ -40,8 +43,10 @@ from autograder.graders.vgg16.wrong_loops import ERRORS, WRONG_LOOPS
 from autograder.grading import (
     Challenge,
     Device,
+    HandedIn,
     Student,
     StudentRaised,
+    bonus,
     expect,
     expect_close,
     expect_type,
@@ -621,3 +626,32 @@ def draws(axis: dict[str, Any], values: Floats) -> bool:
             if np.allclose(ordered, wanted, rtol=1e-4, atol=1e-6):
                 return True
     return False
+
+
+# the bonus for trained weights
+
+
+@lru_cache(maxsize=1)
+def accuracy_of(file: HandedIn, images: Path | None, device: Device) -> float:
+    """Computed once for all levels."""
+    return trained_weights.accuracy(file.tensors(trained_weights.shapes()), images, device)
+
+
+@bonus("trained_weights_tests")
+@pytest.mark.parametrize("level", trained_weights.LEVELS, ids="{:.0%}".format)
+def test_the_trained_network_is_right_on_new_images(
+    handed_in: Mapping[str, HandedIn],
+    images: Path | None,
+    device: Device,
+    note: Callable[[str], None],
+    level: float,
+) -> None:
+    """The network that you trained is right on enough new images.
+
+    We loaded your file into torchvision's VGG16 with ten classes and asked it about images that it has not
+    seen, as make_transform gives them: 224 pixels a side, values from 0 to 1. Each share of right answers
+    that it reaches earns a part of the bonus.
+    """
+    seen = accuracy_of(handed_in["trained_weights_tests"], images, device)
+    note(f"It was right on {seen:.1%} of {trained_weights.IMAGES} images, on {device.title}.")
+    expect(seen >= level, f"Here {level:.0%} are asked for; yours was right on {seen:.1%}.")

@@ -1,0 +1,165 @@
+"""Bonus items: extra points for a file that is handed in beside the notebooks, where a course gives them.
+
+A bonus is a grade cell of 0 points, so it adds nothing to the total. What it may give, and for which file,
+is announced in `contract.toml` beside the hidden tests::
+
+    [bonus.3_training.trained_weights_tests]
+    points = 5
+    file = "vgg16.safetensors"
+    max_mib = 600  # a larger file is not opened
+
+A course switches it on by name, in `c.CourseSettings.bonus`. Where it is off, or where a hand-in has no such
+file, the item is on no scorecard, and its row in the gradebook is 0 of 0 points.
+
+The file is for the judge alone. It is not sent into the box, and travels to no other machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from autograder.course.cells import GradeCell, SourceNotebook
+from autograder.course.course import Course
+from autograder.course.reading import Unreadable, open_regular
+from autograder.errors import KitError
+
+CONTRACT = "contract.toml"
+SECTION = "bonus"
+
+
+@dataclass(frozen=True)
+class Bonus:
+    """What is announced of one bonus item."""
+
+    grade_id: str
+    points: float
+    file: str  # a name without folders
+    max_mib: int
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A file that a hand-in brings for a bonus. Every byte of it is untrusted."""
+
+    bonus: Bonus
+    path: Path
+    digest: str  # SHA-256 of the content; a file that is too large has its size there
+
+    @property
+    def key(self) -> str:
+        """What the item's marks depend on, but for its hidden tests."""
+        return f"{self.bonus!r} {self.digest}"
+
+
+def read_bonuses(section: Mapping[str, Any]) -> dict[str, dict[str, Bonus]]:
+    """The bonus items of a contract, by notebook and grade_id.
+
+    Raises:
+        ValueError: when an entry is none.
+    """
+    found: dict[str, dict[str, Bonus]] = {}
+    for notebook, entries in section.items():
+        for grade_id, entry in entries.items():
+            known = {"points", "file", "max_mib"}
+            if not isinstance(entry, dict) or entry.keys() != known:
+                raise ValueError(f"the bonus `{grade_id}` needs {', '.join(sorted(known))}")
+            points, file, max_mib = entry["points"], entry["file"], entry["max_mib"]
+            if not _is_number(points) or not _is_number(max_mib) or points <= 0 or max_mib <= 0:
+                raise ValueError(f"the bonus `{grade_id}` needs positive points and max_mib")
+            if not isinstance(file, str) or Path(file).name != file or file.endswith(".ipynb"):
+                raise ValueError(f"the bonus `{grade_id}` needs a file's name, without a folder")
+            bonus = Bonus(grade_id, float(points), file, int(max_mib))
+            found.setdefault(notebook, {})[grade_id] = bonus
+    return found
+
+
+def announced(course: Course, assignment: str, notebook: str) -> Mapping[str, Bonus]:
+    """The bonus items of a notebook by grade_id, whether the course gives them or not.
+
+    Raises:
+        KitError: when the contract cannot be read.
+    """
+    path = course.graders(assignment) / CONTRACT
+    try:
+        status = path.stat()
+    except OSError:
+        return {}
+    return _announced(path, status.st_size, status.st_mtime_ns).get(notebook, {})
+
+
+@lru_cache(maxsize=16)
+def _announced(path: Path, _size: int, _changed_ns: int) -> dict[str, dict[str, Bonus]]:
+    try:
+        return read_bonuses(tomllib.loads(path.read_text()).get(SECTION, {}))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise KitError(f"{path} cannot be read: {error}. Correct it.") from error
+
+
+def given(course: Course, assignment: str, notebook: str) -> dict[str, Bonus]:
+    """The bonus items of a notebook that the course gives."""
+    wanted = course.settings.bonus
+    known = announced(course, assignment, notebook)
+    return {name: bonus for name, bonus in known.items() if name in wanted}
+
+
+def ordinary_cells(
+    course: Course, assignment: str, source: SourceNotebook
+) -> tuple[GradeCell, ...]:
+    """The grade cells of a notebook that are no bonus."""
+    extra = announced(course, assignment, source.name)
+    return tuple(cell for cell in source.grade_cells if cell.grade_id not in extra)
+
+
+def check_bonus(course: Course) -> None:
+    """See whether the course gives only what some assignment of it announces.
+
+    Raises:
+        KitError: naming what none does.
+    """
+    known = {
+        name
+        for assignment in course.assignments()
+        for notebook in course.notebooks(assignment)
+        for name in announced(course, assignment, notebook)
+    }
+    unknown = sorted({*course.settings.bonus} - known)
+    if unknown:
+        raise KitError(
+            f"c.CourseSettings.bonus names {', '.join(unknown)}, which no {CONTRACT} announces as a bonus "
+            f"(there: {', '.join(sorted(known)) or 'none'}). Correct it in course_config.py."
+        )
+
+
+def find_brought(folders: Iterable[Path], bonuses: Mapping[str, Bonus]) -> Iterator[Brought]:
+    """The files that a hand-in brings for bonus items; a link or a pipe is none.
+
+    Args:
+        folders: where they may lie, the first one that has a file first.
+    """
+    places = list(dict.fromkeys(folders))
+    for _, bonus in sorted(bonuses.items()):
+        for folder in places:
+            try:
+                digest = _digest_of(folder / bonus.file, bonus.max_mib * 2**20)
+            except (Unreadable, OSError):
+                continue
+            yield Brought(bonus, folder / bonus.file, digest)
+            break
+
+
+def _digest_of(path: Path, most: int) -> str:
+    """The digest of a file, which is read in pieces: it may be half a gigabyte."""
+    with open_regular(path) as (stream, size):
+        if size > most:
+            return f"too large: {size}"
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
