@@ -75,7 +75,11 @@ def withdraw(course: Course, assignment: str, student: str, reason: str) -> Scor
         Scorecard(
             assignment,
             student,
-            (NotebookCard(name, ungraded_items(ordinary_cells(course, assignment, source), reason), reason),),
+            (
+                NotebookCard(
+                    name, ungraded_items(ordinary_cells(course, assignment, source), reason), reason
+                ),
+            ),
         )
         for name, source in sources.items()
     ]

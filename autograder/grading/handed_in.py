@@ -15,7 +15,9 @@ from autograder.grading.compare import expect
 if TYPE_CHECKING:
     import torch
 
-_MOST_HEADER = 2**20  # bytes; safetensors' own JSON, of which a network of 1,000 tensors takes 100 KB
+_MOST_HEADER = (
+    2**20
+)  # bytes; safetensors' own JSON, of which a network of 1,000 tensors takes 100 KB
 _KINDS = ("F32", "F16", "BF16")
 
 

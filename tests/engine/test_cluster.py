@@ -20,6 +20,7 @@ from click.testing import CliRunner
 
 from autograder.cli import main
 from autograder.course import load_course
+from autograder.course.bonus import Bonus, Brought
 from autograder.engine.cluster import pool as cluster_module
 from autograder.engine.cluster import tls, worker
 from autograder.engine.cluster.bundle import Unpacked, check_place, pack
@@ -27,6 +28,7 @@ from autograder.engine.cluster.pool import on_cluster
 from autograder.engine.grade import Stopped, grade_class
 from autograder.engine.inputs import environment
 from autograder.engine.job import Job, Judgement
+from autograder.engine.pool import LocalPool
 from autograder.engine.records import load_card
 from autograder.errors import KitError
 from autograder.scorecard import NotebookCard, Scorecard, Verdict
@@ -341,6 +343,22 @@ def test_what_one_worker_cannot_judge_another_one_gets(
     pool = cluster_module.ClusterPool(course, "tls://10.0.0.1:8786", print)
     job = Job(course.root, "tiny", "tiny", "ada", ("x = 1",))
     assert pool.submit(job, "key").result().card.notebooks[0].reason == reason
+    pool.close()
+
+
+def test_a_hand_in_with_a_large_file_is_judged_on_this_machine(
+    tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def submit(_pool: LocalPool, _job: Job, _key: str) -> str:
+        return "judged here"
+
+    monkeypatch.setattr(cluster_module, "_connect", lambda *_: FakeClient("there"))
+    monkeypatch.setattr(LocalPool, "submit", submit)
+    course = load_course(tiny.root)
+    pool = cluster_module.ClusterPool(course, "tls://10.0.0.1:8786", print)
+    file = Brought(Bonus("mean_tests", 2, "numbers.safetensors", 1), tmp_path / "file", "digest")
+    job = Job(course.root, "tiny", "tiny", "ada", ("x = 1",), brought=(file,))
+    assert pool.submit(job, "key") == "judged here"
     pool.close()
 
 

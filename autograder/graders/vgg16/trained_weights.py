@@ -23,7 +23,13 @@ from autograder.errors import KitError
 from autograder.graders.vgg16.steady import steady
 from autograder.grading import Device
 
-LEVELS = (0.50, 0.60, 0.70, 0.75, 0.80)  # the lecture's epochs came to 0.56, 0.71, 0.77, 0.79 and 0.80
+LEVELS = (
+    0.50,
+    0.60,
+    0.70,
+    0.75,
+    0.80,
+)  # the lecture's epochs came to 0.56, 0.71, 0.77, 0.79 and 0.80
 IMAGES = 256
 SIDE = 224
 _CLASSES = 10
