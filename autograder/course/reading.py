@@ -7,6 +7,7 @@ source, an id and perhaps a claim to be one of the course's cells; no outputs, n
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import json
 import os
@@ -15,7 +16,7 @@ import stat
 import warnings
 from collections.abc import Container, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -65,7 +66,7 @@ def read_notebook(path: Path, limit_mib: int = 150) -> NotebookNode:
 
 
 @contextlib.contextmanager
-def open_regular(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+def open_regular(path: Path) -> Iterator[tuple[io.BufferedReader, int]]:
     """A regular file and its size in bytes; never through a symbolic link, a pipe or a device.
 
     Raises:

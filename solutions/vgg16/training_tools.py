@@ -54,12 +54,14 @@ __all__ = [
     "Checkpoint",
     "MixedPrecision",
     "OnDevice",
+    "check_weights",
     "first_kernels",
     "machine",
     "quicker",
     "read_kernels",
     "train",
     "write_kernels",
+    "write_weights",
 ]
 
 History = dict[str, list[float]]  # "train_loss" and "test_accuracy", one number an epoch
@@ -494,3 +496,36 @@ def read_kernels(path: str | os.PathLike[str]) -> Kernels | None:
     except Exception as error:  # a damaged file can raise anything
         print(f"{path} cannot be used ({error})")
         return None
+
+
+def write_weights(path: str | os.PathLike[str], net: nn.Module) -> None:
+    """Write a network's weights as float16, to hand them in; where that cannot be done, say so."""
+    if safetensors is None:
+        print("weights not written: `pip install safetensors`")
+        return
+    problem = _write(Path(path), {n: t.half() for n, t in net.state_dict().items()}, {})
+    print(f"weights not written: {problem}" if problem else f"weights: {path}, {_size(path)}")
+
+
+def check_weights(path: str | os.PathLike[str], build: Callable[[], nn.Module]) -> None:
+    """Say whether a file of weights is there, and whether a network has its tensors' names and shapes."""
+    if not Path(path).exists():
+        print(f"there is no {path}; the training at full size writes it")
+        return
+    with torch.device("meta"):  # shapes without numbers
+        wanted = {name: list(t.shape) for name, t in build().state_dict().items()}
+    try:
+        if safetensors is None:
+            raise ValueError("that needs `pip install safetensors`")
+        with safetensors.safe_open(str(path), framework="pt") as file:
+            found = {n: file.get_slice(n).get_shape() for n in file.keys()}  # noqa: SIM118
+    except Exception as error:  # a damaged file can raise anything
+        print(f"{path} cannot be read ({error})")
+        return
+    odd = [name for name in {**wanted, **found} if wanted.get(name) != found.get(name)]
+    said = f"does not fit: {odd[0]}" if odd else f"fits, {len(found)} tensors, {_size(path)}"
+    print(f"{path} {said}")
+
+
+def _size(path: str | os.PathLike[str]) -> str:
+    return f"{Path(path).stat().st_size / 1e6:.0f} MB"

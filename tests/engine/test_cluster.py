@@ -349,8 +349,10 @@ def test_what_one_worker_cannot_judge_another_one_gets(
 def test_a_hand_in_with_a_large_file_is_judged_on_this_machine(
     tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def submit(_pool: LocalPool, _job: Job, _key: str) -> str:
-        return "judged here"
+    judged: Future[Judgement] = Future()
+
+    def submit(_pool: LocalPool, _job: Job, _key: str) -> Future[Judgement]:
+        return judged
 
     monkeypatch.setattr(cluster_module, "_connect", lambda *_: FakeClient("there"))
     monkeypatch.setattr(LocalPool, "submit", submit)
@@ -358,7 +360,7 @@ def test_a_hand_in_with_a_large_file_is_judged_on_this_machine(
     pool = cluster_module.ClusterPool(course, "tls://10.0.0.1:8786", print)
     file = Brought(Bonus("mean_tests", 2, "numbers.safetensors", 1), tmp_path / "file", "digest")
     job = Job(course.root, "tiny", "tiny", "ada", ("x = 1",), brought=(file,))
-    assert pool.submit(job, "key") == "judged here"
+    assert pool.submit(job, "key") is judged
     pool.close()
 
 

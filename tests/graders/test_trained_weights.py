@@ -31,7 +31,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def net() -> nn.Module:
     torch.manual_seed(0)
-    made = models.vgg16(num_classes=10)
+    made: nn.Module = models.vgg16(num_classes=10)
     for part in made.modules():  # torch's own initialisation lets the signal fade to nothing
         if isinstance(part, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(part.weight, nonlinearity="relu")

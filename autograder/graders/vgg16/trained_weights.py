@@ -76,4 +76,5 @@ def accuracy(
 
 def _network() -> nn.Module:
     with torch.device("meta"):  # nothing is drawn for parameters that come with the file
-        return models.vgg16(weights=None, num_classes=_CLASSES)
+        net: nn.Module = models.vgg16(weights=None, num_classes=_CLASSES)
+    return net

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,12 @@ def test_links_pipes_and_folders_are_no_files(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("the gradebook")
     path = tmp_path / BONUS.file
-    for make in (lambda: path.symlink_to(secret), lambda: os.mkfifo(path), path.mkdir):
+    makes: list[Callable[[], None]] = [
+        lambda: path.symlink_to(secret),
+        lambda: os.mkfifo(path),
+        lambda: path.mkdir(),
+    ]
+    for make in makes:
         make()
         assert list(find_brought([tmp_path], {"mean_tests": BONUS})) == []
         path.rmdir() if path.is_dir() else path.unlink()

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,11 @@ def write_course(root: Path) -> TinyCourse:
     return tiny
 
 
-def bring(tiny: TinyCourse, student: str, mean: float, **cells: str) -> Path:
+def bring(
+    tiny: TinyCourse, student: str, number: float, cells: Mapping[str, str] | None = None
+) -> Path:
     path = tiny.hand_in(student, cells).with_name(FILE)
-    save_file({"numbers": torch.full((3,), mean)}, path)
+    save_file({"numbers": torch.full((3,), number)}, path)
     return path
 
 
@@ -77,7 +80,7 @@ def bring(tiny: TinyCourse, student: str, mean: float, **cells: str) -> Path:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyCourse:
     made = write_course(tmp_path_factory.mktemp("bonus"))
     bring(made, "ada", 20.0)
-    bring(made, "bob", 2.0, mean="def mean(numbers):\n    return 0")
+    bring(made, "bob", 2.0, {"mean": "def mean(numbers):\n    return 0"})
     made.hand_in("cem")
     bring(made, "dee", 0.0).write_text("no tensors at all")
     linked = bring(made, "eli", 0.0)
