@@ -249,7 +249,8 @@ def merge(cards: Iterable[Scorecard]) -> Scorecard:
     notebooks = tuple(notebook for card in parts for notebook in card.notebooks)
     # One notebook may have had a GPU and another none.
     device = next((card.device for card in parts if card.device != "cpu"), "cpu")
-    return dataclasses.replace(parts[0], notebooks=notebooks, device=device)
+    size = next((card.size for card in parts if card.size != "short"), "short")
+    return dataclasses.replace(parts[0], notebooks=notebooks, size=size, device=device)
 
 
 def _notebook_to_json(notebook: NotebookCard) -> dict[str, Any]:

@@ -7,6 +7,7 @@ is announced in `contract.toml` beside the hidden tests::
     points = 5
     file = "vgg16.safetensors"
     max_mib = 600  # a larger file is not opened
+    real_images = true  # it cannot be judged without c.CourseSettings.data_directory; by default it can
 
 A course switches it on by name, in `c.CourseSettings.bonus`. Where it is off, or where a hand-in has no such
 file, the item is on no scorecard, and its row in the gradebook is 0 of 0 points.
@@ -41,6 +42,7 @@ class Bonus:
     points: float
     file: str  # a name without folders
     max_mib: int
+    real_images: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,15 +68,17 @@ def read_bonuses(section: Mapping[str, Any]) -> dict[str, dict[str, Bonus]]:
     found: dict[str, dict[str, Bonus]] = {}
     for notebook, entries in section.items():
         for grade_id, entry in entries.items():
-            known = {"points", "file", "max_mib"}
-            if not isinstance(entry, dict) or entry.keys() != known:
+            known, images = {"points", "file", "max_mib"}, "real_images"
+            if not isinstance(entry, dict) or entry.keys() - {images} != known:
                 raise ValueError(f"the bonus `{grade_id}` needs {', '.join(sorted(known))}")
+            if not isinstance(entry.get(images, False), bool):
+                raise ValueError(f"the bonus `{grade_id}` needs true or false as {images}")
             points, file, max_mib = entry["points"], entry["file"], entry["max_mib"]
             if not _is_number(points) or not _is_number(max_mib) or points <= 0 or max_mib <= 0:
                 raise ValueError(f"the bonus `{grade_id}` needs positive points and max_mib")
             if not isinstance(file, str) or Path(file).name != file or file.endswith(".ipynb"):
                 raise ValueError(f"the bonus `{grade_id}` needs a file's name, without a folder")
-            bonus = Bonus(grade_id, float(points), file, int(max_mib))
+            bonus = Bonus(grade_id, float(points), file, int(max_mib), entry.get(images, False))
             found.setdefault(notebook, {})[grade_id] = bonus
     return found
 
@@ -117,22 +121,30 @@ def ordinary_cells(
 
 
 def check_bonus(course: Course) -> None:
-    """See whether the course gives only what some assignment of it announces.
+    """See whether the course gives only what some assignment of it announces, and can judge it.
 
     Raises:
-        KitError: naming what none does.
+        KitError: naming what none announces, or what is missing for it.
     """
+    if not course.settings.bonus:
+        return
     known = {
-        name
+        name: bonus
         for assignment in course.assignments()
         for notebook in course.notebooks(assignment)
-        for name in announced(course, assignment, notebook)
+        for name, bonus in announced(course, assignment, notebook).items()
     }
-    unknown = sorted({*course.settings.bonus} - known)
+    unknown = sorted({*course.settings.bonus} - known.keys())
     if unknown:
         raise KitError(
             f"c.CourseSettings.bonus names {', '.join(unknown)}, which no {CONTRACT} announces as a bonus "
             f"(there: {', '.join(sorted(known)) or 'none'}). Correct it in course_config.py."
+        )
+    blind = [name for name in course.settings.bonus if known[name].real_images]
+    if blind and not course.settings.data_directory:
+        raise KitError(
+            f"The bonus {', '.join(blind)} can only be judged on real images. Name a folder with some in "
+            "course_config.py (c.CourseSettings.data_directory), or take the bonus out."
         )
 
 

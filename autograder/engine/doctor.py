@@ -59,7 +59,7 @@ def _kernels() -> Finding:
 
 
 def _gpus(course: Course) -> Iterator[Finding]:
-    settings, sharing = BoxSettings(config=course.config), course.settings.gpu_slots
+    settings = BoxSettings(config=course.config)
     if not course.settings.gpus:
         yield _gpu(settings)
     elif settings.gpu is not None:
@@ -67,20 +67,21 @@ def _gpus(course: Course) -> Iterator[Finding]:
         yield Finding("GPU", False, text)
     else:
         for gpu in course.settings.gpus:
-            yield _slots(settings, gpu, sharing)
+            yield _slots(course, gpu)
 
 
-def _slots(settings: BoxSettings, gpu: int, sharing: int) -> Finding:
+def _slots(course: Course, gpu: int) -> Finding:
     try:
         found = find_gpu(gpu)
         check_wall(gpu)
     except KitError as error:
         return Finding(f"GPU {gpu}", False, str(error))
     try:
-        own, alone = (settings_for(settings, gpu, n).gpu_memory_mib for n in (sharing, 1))
+        sharing = course.settings.gpu_slots
+        own, alone = (settings_for(course, gpu, n).gpu_memory_mib for n in (sharing, 1))
     except KitError as error:
         return Finding(f"GPU {gpu}", False, str(error))
-    promised = settings.gpu_memory_mib
+    promised = BoxSettings(config=course.config).gpu_memory_mib
     text = f"{found.name}; {sharing} at a time, each with {own} of {found.memory_mib} MiB"
     if own < promised:
         text += f"; one that needs more is judged again alone, with {promised}"

@@ -197,18 +197,30 @@ def save_card(course: Course, card: Scorecard, stale: Collection[str]) -> Scorec
                 said += take_back(grade, stale)
                 grade.auto_score = item.score
                 grade.needs_manual_grade = item.score is None or grade.manual_score is not None
-            reset_bonus(grades, notebook.items)
+            said += reset_bonus(grades, notebook.items, stale)
             where = (notebook.name, card.assignment, card.student)
             writing.book.find_submission_notebook(*where).late_submission_penalty = None
     return card.with_repairs(said)
 
 
-def reset_bonus(grades: Mapping[str, Any], items: Collection[Item]) -> None:
-    """Set the rows of bonus items that are not on the card to what they are without a file: 0 of 0."""
-    for name in grades.keys() - {item.grade_id for item in items}:
+def reset_bonus(
+    grades: Mapping[str, Any], items: Collection[Item], stale: Collection[str]
+) -> list[str]:
+    """Set the rows of bonus items that are not on the card to what they are without a file: 0 of 0.
+
+    Args:
+        stale: the items whose manual marks were for a file that is gone, or another one; these go.
+
+    Returns:
+        which marks went.
+    """
+    said = []
+    for name in sorted(grades.keys() - {item.grade_id for item in items}):
         if grades[name].max_score == 0:
+            said += take_back(grades[name], stale)
             grades[name].auto_score = 0.0
             grades[name].needs_manual_grade = grades[name].manual_score is not None
+    return said
 
 
 def take_back(grade: Any, stale: Collection[str]) -> list[str]:

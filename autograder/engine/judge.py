@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.course import Course, GradeCell, course_at
-from autograder.course.bonus import ordinary_cells
+from autograder.course.bonus import Brought, ordinary_cells
 from autograder.engine.job import Job, Judgement
 from autograder.engine.slots import GpuWatch, with_gpu
 from autograder.engine.training_data import box_data, judge_images
@@ -76,16 +76,16 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
         for cell in cells
     )
     items += tuple(
-        Item(name, one.bonus.points, False, judged.checks.get(name, ()), bonus=True)
-        for one in job.brought
-        for name in [one.bonus.grade_id]
+        _bonus_item(one, judged.checks.get(one.bonus.grade_id, ())) for one in job.brought
     )
     missing = [item.grade_id for item in items if not item.manual and not item.checks]
     reason = None
     if missing:
         reason = f"no hidden test ran for {', '.join(missing)}. {judged.trouble}".strip()
     outputs = tuple(run.outputs for run in runs)
-    return Judgement(replace(_card(job, items, reason), device=device.title), outputs)
+    title = device.title if judged.used_device else "cpu"
+    card = replace(_card(job, items, reason), size=judged.size, device=title)
+    return Judgement(card, outputs)
 
 
 def not_handed_in(course: Course, assignment: str, notebook: str, student: str) -> Scorecard:
@@ -107,6 +107,11 @@ def course_of(job: Job) -> Course:
     return course_at(job.course)
 
 
+def _bonus_item(brought: Brought, checks: tuple[Check, ...]) -> Item:
+    bonus = brought.bonus
+    return Item(bonus.grade_id, bonus.points, False, checks, bonus=True)
+
+
 def _card(job: Job, items: tuple[Item, ...], reason: str | None) -> Scorecard:
     notebook = NotebookCard(job.notebook, items, reason, job.repairs)
     return Scorecard(job.assignment, job.student, (notebook,))
@@ -123,6 +128,8 @@ def ungraded_items(cells: Iterable[GradeCell], detail: str) -> tuple[Item, ...]:
 
 def _ungraded(job: Job, cells: Iterable[GradeCell], reason: str, detail: str = "") -> Judgement:
     items = ungraded_items(cells, detail or reason)
+    check = Check("judge", "", Verdict.UNGRADED, staff_detail=detail or reason)
+    items += tuple(_bonus_item(one, (check,)) for one in job.brought)
     return Judgement(_card(job, items, reason), tuple([] for _ in job.cells))
 
 
@@ -132,4 +139,5 @@ def _all_limit(job: Job, cells: Iterable[GradeCell], message: str) -> Judgement:
         Item(cell.grade_id, cell.max_score, cell.manual, () if cell.manual else (check,))
         for cell in cells
     )
+    items += tuple(_bonus_item(one, (check,)) for one in job.brought)
     return Judgement(_card(job, items, None), tuple([] for _ in job.cells))

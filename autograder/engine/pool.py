@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -15,6 +16,7 @@ from autograder.course import Course
 from autograder.engine.forked import start_importing, worker_context
 from autograder.engine.job import Job, Judgement
 from autograder.engine.judge import course_of, judge_job
+from autograder.engine.slots import slots_of, uses_gpu
 from autograder.engine.training_data import box_data
 from autograder.errors import KitError
 from autograder.sandbox import BoxSettings, check_wall, warm
@@ -62,11 +64,15 @@ class Pool(Protocol):
 
 
 class LocalPool:
-    """Processes of this machine, started when the first job comes."""
+    """Processes of this machine, started when the first job comes.
+
+    What is judged in slots of GPUs has workers of its own, one for each slot: so none waits for a slot that
+    could judge something else, and no more processes than these ever hold CUDA's part of a GPU's memory.
+    """
 
     def __init__(self, workers: int | None = None) -> None:
         self._workers = workers or max(1, len(os.sched_getaffinity(0)))
-        self._executor: ProcessPoolExecutor | None = None
+        self._executors: dict[bool, ProcessPoolExecutor] = {}  # by whether it is for slots
 
     @property
     def workers(self) -> int:
@@ -80,32 +86,34 @@ class LocalPool:
         _warm_process_of(course)
 
     def submit(self, job: Job, key: str) -> Future[Judgement]:  # noqa: ARG002
-        try:
-            forks = _warm_process_of(course_of(job))
-        except KitError:  # the worker meets the same trouble, and says it on the card
-            forks = None
-        if self._executor is None:
-            self._executor = ProcessPoolExecutor(
-                self._workers, worker_context(), initializer=prepare_worker
+        forks, in_slot, workers = None, False, self._workers
+        with contextlib.suppress(KitError):  # the worker meets the same, and says it on the card
+            course = course_of(job)
+            forks = _warm_process_of(course)
+            in_slot = uses_gpu(course, job.notebook)
+            workers = slots_of(course) if in_slot else workers
+        if in_slot not in self._executors:
+            self._executors[in_slot] = ProcessPoolExecutor(
+                workers, worker_context(), initializer=prepare_worker
             )
         try:
-            return self._executor.submit(judge_job, job, forks)
+            return self._executors[in_slot].submit(judge_job, job, forks)
         except BrokenProcessPool as error:  # a worker died before; whoever asks starts anew
             broken: Future[Judgement] = Future()
             broken.set_exception(error)
             return broken
 
     def stop(self) -> None:
-        executor, self._executor = self._executor, None
-        if executor is not None:
+        executors, self._executors = self._executors, {}
+        for executor in executors.values():
             workers = list(executor._processes.values())  # the pool's kill_workers comes with 3.14
             executor.shutdown(wait=False, cancel_futures=True)
             for worker in workers:
                 worker.kill()
 
     def close(self) -> None:
-        executor, self._executor = self._executor, None
-        if executor is not None:
+        executors, self._executors = self._executors, {}
+        for executor in executors.values():
             executor.shutdown(wait=True, cancel_futures=True)
 
 

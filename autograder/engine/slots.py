@@ -6,11 +6,12 @@ locks on files, which the system takes back when a worker ends in whatever way. 
 of this user on this machine look, so that two courses share one GPU without knowing of each other.
 
 The judge computes on the same GPU beside each box, in workers that keep CUDA's own part of the memory until
-they end. Both is set aside before the rest is shared out.
+they end: as many as there are slots (`pool`). Both is set aside before the rest is shared out.
 
-What a box may hold of a GPU is the course's promise to the student (`c.BoxSettings.gpu_memory_mib`); a share
-may be less. So a notebook that ran out of the GPU's memory says nothing yet: it is judged once more, alone on
-its GPU and with all that was promised. What it runs into then is its own.
+What a box may hold of a GPU is the course's promise to the student (`c.BoxSettings.gpu_memory_mib`), and so
+is its time; a share of both may be less. So a notebook that ran out of the GPU's memory, or of its time on
+a GPU that others use as well, says nothing yet: it is judged once more, alone on its GPU and with all that
+was promised. What it runs into then is its own.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LIMIT = "gpu_memory_mib"
+_MEMORY = "gpu_memory_mib"
+_TIMES = ("cell_wall_s", "probe_wall_s", "notebook_wall_s")
 # What torch and CUDA say when others have left them too little.
 _WORDS = (
     "CUDA out of memory",
@@ -87,13 +89,17 @@ class GpuSlots:
 
 
 class GpuWatch:
-    """Notes whether a box ran out of the GPU's memory, in a cell or under a probe."""
+    """Notes whether a box ran out of what it shares with others, in a cell or under a probe."""
 
-    def __init__(self) -> None:
+    def __init__(self, shares_time: bool = False) -> None:
         self.ran_out = False
+        self._limits = (_MEMORY, *(_TIMES if shares_time else ()))
 
     def look_at(self, runs: Iterable[CellRun]) -> None:
-        self.ran_out |= any(run.limit == _LIMIT or _says_so(run.message) for run in runs)
+        self.ran_out |= any(run.limit in self._limits or _says_so(run.message) for run in runs)
+
+    def look_at_limit(self, limit: str) -> None:
+        self.ran_out |= limit in self._limits
 
     def look_at_checks(self, checks: Iterable[Check]) -> None:
         """Whether it ran out for the judge, who shares the GPU with the box."""
@@ -115,7 +121,7 @@ class _Watched:
         try:
             return self._box.ask(source, function, names, data)
         except LimitHit as hit:
-            self._watch.ran_out |= hit.limit == _LIMIT
+            self._watch.look_at_limit(hit.limit)
             raise
         except StudentRaised as raised:
             self._watch.ran_out |= _says_so(str(raised))
@@ -138,12 +144,17 @@ def gpus_of(course: Course) -> list[int | None]:
     return list(course.settings.gpus) or [BoxSettings(config=course.config).gpu]
 
 
+def slots_of(course: Course) -> int:
+    """How many notebooks are judged in slots at a time on a machine, by as many workers."""
+    return len(course.settings.gpus) * course.settings.gpu_slots
+
+
 def with_gpu(course: Course, notebook: str, judge: Callable[[BoxSettings, GpuWatch], T]) -> T:
     """Judge a notebook with the box's settings as they are, or in a slot if it is to have a GPU.
 
     Args:
         judge: called with settings for the box and a watch to tell what became of them; a second time, alone
-            on the GPU, when the watch noted that its memory ran out.
+            on the GPU, when the watch noted that it ran out of something that it shared.
 
     Raises:
         BoxUnavailable: when a GPU of the course is not there.
@@ -158,37 +169,35 @@ def with_gpu(course: Course, notebook: str, judge: Callable[[BoxSettings, GpuWat
             "the first one out."
         )
     slots = GpuSlots(tuple(course.settings.gpus), course.settings.gpu_slots, _folder())
-    watch = GpuWatch()
+    watch = GpuWatch(shares_time=slots.each > 1)
     with slots.one() as gpu:
-        judged = judge(settings_for(settings, gpu, slots.each), watch)
+        judged = judge(settings_for(course, gpu, slots.each), watch)
     if watch.ran_out:
         with slots.alone(gpu):
-            judged = judge(settings_for(settings, gpu, 1), GpuWatch())
+            judged = judge(settings_for(course, gpu, 1), GpuWatch())
     return judged
 
 
-def settings_for(settings: BoxSettings, gpu: int, sharing: int) -> BoxSettings:
+def settings_for(course: Course, gpu: int, sharing: int) -> BoxSettings:
     """Settings of a box that is one of so many on a GPU.
 
     Raises:
         KitError: when the GPU's memory is too small for so many.
     """
-    room_mib = find_gpu(gpu).memory_mib - _CUDA_MIB * _workers()
+    settings = BoxSettings(config=course.config)
+    judges = slots_of(course)  # each may have used each GPU
+    room_mib = find_gpu(gpu).memory_mib - _CUDA_MIB * judges
     share_mib = room_mib // sharing - _JUDGE_MIB
     if share_mib < _LEAST_MIB:
         raise KitError(
-            f"GPU {gpu} has too little memory for {sharing} boxes at a time and the judges beside them. "
-            "Lower `c.CourseSettings.gpu_slots` in course_config.py."
+            f"GPU {gpu} has too little memory for {sharing} boxes at a time and {judges} judges beside "
+            "them. Lower `c.CourseSettings.gpu_slots` in course_config.py, name fewer GPUs, or one with "
+            "more memory."
         )
     own = BoxSettings(**{name: getattr(settings, name) for name in settings.traits(config=True)})
     own.gpu = gpu
     own.gpu_memory_mib = min(settings.gpu_memory_mib, share_mib)
     return own
-
-
-def _workers() -> int:
-    """How many processes judge side by side, at most."""
-    return len(os.sched_getaffinity(0))
 
 
 def _says_so(text: str) -> bool:

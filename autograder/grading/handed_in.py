@@ -44,7 +44,7 @@ class HandedIn:
 
         Raises:
             Mismatch: when the file is too large, no safetensors file, or has anything else in it.
-            KitError: when it is not the file any more that was taken in.
+            KitError: when it is not the file any more that was taken in, or only names it.
         """
         import safetensors.torch
 
@@ -76,6 +76,11 @@ class HandedIn:
         )
         if hashlib.sha256(content).hexdigest() != self.digest:
             raise KitError(f"{self.path} was changed while it was graded. Grade again.")
+        if content.startswith(b"version https://git-lfs.github.com"):
+            raise KitError(
+                f"{self.path} is a pointer of Git LFS and not the file itself. Fetch that (`git lfs pull`, "
+                "or `lfs: true` in a workflow), and grade again."
+            )
         return content
 
     def _expect_header(self, content: bytes, shapes: Mapping[str, Sequence[int]]) -> None:

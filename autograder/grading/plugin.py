@@ -62,10 +62,17 @@ _UNWANTED = (
 
 @dataclass(frozen=True)
 class Judged:
-    """The checks of each grade cell, and what pytest had to say when it could not run them."""
+    """The checks of each grade cell, and what pytest had to say when it could not run them.
+
+    Attributes:
+        size: of what was run: "short", unless a test said otherwise.
+        used_device: whether a test asked for the device.
+    """
 
     checks: dict[str, tuple[Check, ...]]
     trouble: str = ""
+    size: str = "short"
+    used_device: bool = False
 
 
 def judge(
@@ -124,6 +131,8 @@ def judge(
     return Judged(
         {grade_id: tuple(checks) for grade_id, checks in plugin.checks.items()},
         "\n".join(plugin.trouble) or ("" if plugin.checks else said.getvalue().strip()),
+        plugin.size,
+        plugin.used_device,
     )
 
 
@@ -174,6 +183,8 @@ class JudgePlugin:
         self._images = images
         self._handed_in = handed_in
         self._notes: dict[str, tuple[str, str]] = {}  # by test
+        self.size = "short"
+        self.used_device = False
         self.checks: dict[str, list[Check]] = {}
         self.trouble: list[str] = []
 
@@ -197,6 +208,7 @@ class JudgePlugin:
     @pytest.fixture(scope="session")
     def device(self) -> Device:
         """Where to compute."""
+        self.used_device = True
         return self._device
 
     @pytest.fixture(scope="session")
@@ -210,11 +222,15 @@ class JudgePlugin:
         return self._handed_in
 
     @pytest.fixture
-    def note(self, request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-        """Say on the scorecard how this test decided: a sentence for everybody, and more for staff."""
+    def note(self, request: pytest.FixtureRequest) -> Callable[..., None]:
+        """Say on the scorecard how this test decided: a sentence for everybody, and more for staff.
 
-        def say(text: str, staff: str = "") -> None:
+        `size`, where it was not the short one, goes to the head of the scorecard.
+        """
+
+        def say(text: str, staff: str = "", size: str = "") -> None:
             self._notes[request.node.nodeid] = (text, staff)
+            self.size = size or self.size
 
         return say
 

@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 from nbgrader.converters import Autograde
 
 from autograder.course import course_at, find_course
+from autograder.course.bonus import announced
 from autograder.course.intake import odd_files
 from autograder.course.reading import read_regular
 from autograder.engine.hand_ins import Taken, names_of_notebooks, take_notebooks
@@ -37,6 +38,12 @@ class HandInExporter(NotebookExporter):  # type: ignore[misc]
             course = course_at(Path(converter.coursedir.root))
             directory = converter.coursedir
             directory.get_existing_timestamp = _careful(directory.get_existing_timestamp)
+            # Files for bonus items are the judge's alone, and may have half a gigabyte.
+            large = {
+                glob.escape(bonus.file)
+                for name in course.notebooks(directory.assignment_id)
+                for bonus in announced(course, directory.assignment_id, name).values()
+            }
             taken = getattr(converter, "taken", None)  # `autograder grade` has read the hand-in
             for folder in list(converter.assignments):
                 if taken is not None:
@@ -45,7 +52,7 @@ class HandInExporter(NotebookExporter):  # type: ignore[misc]
                     names = names_of_notebooks(course, directory.assignment_id, Path(folder))
                     converter.assignments[folder] = [f"{folder}/{name}.ipynb" for name in names]
                 odd = {glob.escape(path.name) for path in odd_files(Path(folder))}
-                directory.ignore = sorted({*directory.ignore, *odd})
+                directory.ignore = sorted({*directory.ignore, *odd, *large})
 
     def from_filename(
         self, filename: str, resources: dict[str, Any] | None = None, **kwargs: Any

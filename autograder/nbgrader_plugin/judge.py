@@ -19,6 +19,7 @@ from autograder.nbgrader_plugin.hand_in import METADATA
 from autograder.scorecard import Item, Scorecard, Verdict
 
 _CARD = "autograder_card"  # where the card travels from Judge to SaveMarks
+_BROUGHT = "autograder_brought"  # and what was handed in for bonus items
 
 
 class Judge(NbGraderPreprocessor):  # type: ignore[misc]
@@ -39,6 +40,7 @@ class Judge(NbGraderPreprocessor):  # type: ignore[misc]
             cell.outputs = [NotebookNode(output) for output in outputs]
             cell.execution_count = number
         resources[_CARD] = judgement.card
+        resources[_BROUGHT] = {one.bonus.grade_id: one.digest for one in job.brought}
         return nb, resources
 
 
@@ -55,6 +57,7 @@ class SaveMarks(NbGraderPreprocessor):  # type: ignore[misc]
     ) -> tuple[NotebookNode, dict[str, Any]]:
         about = resources["nbgrader"]
         card: Scorecard = resources.pop(_CARD)
+        brought: dict[str, str] = resources.pop(_BROUGHT)
         cells = {
             cell.metadata.nbgrader["grade_id"]: cell
             for cell in nb.cells
@@ -69,7 +72,7 @@ class SaveMarks(NbGraderPreprocessor):  # type: ignore[misc]
         answers = {
             item.grade_id: cells[solutions[item.grade_id] or item.grade_id].source
             for item in card.items
-        }
+        } | brought
         course = course_at(find_course(Path.cwd()))
         record = (course, about["assignment"], about["student"], about["notebook"], answers)
         stale = changed_answers(*record)
@@ -85,9 +88,9 @@ class SaveMarks(NbGraderPreprocessor):  # type: ignore[misc]
                     grade.manual_score is not None or grade.auto_score is None
                 )
                 comment = comments.get(solutions.get(item.grade_id) or "")
-                if comment is not None:
+                if comment is not None and not item.bonus:  # which is for no solution
                     comment.auto_comment = "No response." if untouched else comment_text(item)
-            gradebook.reset_bonus(grades, card.items)
+            said += gradebook.reset_bonus(grades, card.items, stale)
             writing.book.db.commit()
             writing.keep(stage_card(course, card.with_repairs(said)))
             writing.keep(stage_answers(*record))

@@ -71,7 +71,13 @@ def item_rows(cards: Sequence[Scorecard], marks: Marks | None = None) -> Iterato
 
 
 def _rows(card: Scorecard, notebook: NotebookCard, marks: Marks) -> Iterator[Row]:
-    for item in notebook.items:
+    shown = {item.grade_id for item in notebook.items}
+    by_hand = (  # as a bonus that a person gave without a file
+        Item(name, 0.0, bonus=True, message="Given by a person.")
+        for (student, where, name), mark in marks.items()
+        if (student, where) == (card.student, notebook.name) and name not in shown and mark
+    )
+    for item in (*notebook.items, *by_hand):
         score = marks.get((card.student, notebook.name, item.grade_id), item.score)
         state = "final"
         if score is None:
@@ -200,7 +206,8 @@ def _verdicts(card: Scorecard) -> Text:
         for verdict in Verdict
         if counts[verdict]
     ]
-    parts += [Text(f"bonus {item.score or 0:g}") for item in card.items if item.bonus]
+    for item in (item for item in card.items if item.bonus):
+        parts.append(Text("bonus –" if item.score is None else f"bonus {item.score:g}"))
     return Text(", ").join(parts)
 
 

@@ -9,8 +9,8 @@
 # again to go on. The node must allow user namespaces, which the box is built from; where it does not,
 # nothing is graded, and the log says what is missing.
 #
-# A GPU: ask for one below and set `c.BoxSettings.gpu = 0` in course_config.py. On clusters that show a job
-# only its own GPUs (ConstrainDevices) they count from 0; elsewhere name the number that the log shows.
+# A GPU: ask for one below and set `c.CourseSettings.gpus = [0]` in course_config.py. On clusters that show a
+# job only its own GPUs (ConstrainDevices) they count from 0; elsewhere name the number that the log shows.
 # records/ holds SQLite files: the course's folder should lie on a file system with working locks.
 #
 #SBATCH --job-name=autograder

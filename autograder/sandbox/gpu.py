@@ -17,7 +17,7 @@ from typing import Any
 
 from autograder.errors import BoxUnavailable
 
-_SHARED_NODES = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools")
+_NEEDED, _OPTIONAL = ("/dev/nvidiactl", "/dev/nvidia-uvm"), ("/dev/nvidia-uvm-tools",)
 _SYSTEM = ("/sys/module", "/sys/bus/pci", "/sys/devices")
 
 
@@ -70,9 +70,12 @@ def find_gpu(number: int) -> Gpu:
         name = str(pynvml.nvmlDeviceGetName(handle))
     except pynvml.NVMLError as error:
         raise _unavailable(number, f"NVIDIA's driver cannot be asked: {error}") from None
-    nodes = [Path(node) for node in _SHARED_NODES if Path(node).exists()]
-    if not own.exists():
-        raise _unavailable(number, f"its device node {own} is missing")
+    # The driver makes them when root first uses CUDA after a start of the machine; a box cannot.
+    for node in (own, *map(Path, _NEEDED)):
+        if not node.exists():
+            why = f"the device node {node} is missing (`sudo nvidia-modprobe -c {number} -u` makes it)"
+            raise _unavailable(number, why)
+    nodes = [Path(node) for node in (*_NEEDED, *_OPTIONAL) if Path(node).exists()]
     return Gpu(number, name, memory_mib, (*nodes, own), handle)
 
 

@@ -32,6 +32,7 @@ from autograder.sandbox.settings import BoxSettings
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 BASELINE_MIB = 1024  # private memory that an idle kernel with torch maps without using it
 _CUDA_MIB = 8192  # what CUDA's own libraries map besides, generously; not its memory on the GPU
+_CONTEXT_MIB = 600  # of a box's share of a GPU, for CUDA itself; the rest is torch's to allocate
 _LOG_BYTES = 2**16
 
 
@@ -52,8 +53,13 @@ class KernelPlan:
             "key": key,
             "seed": self.seed,
             "environment": {"AUTOGRADER_BOX": "1"} if self.graded else {},
-            "gpu_bytes": None if settings.gpu is None else settings.gpu_memory_mib * 2**20,
+            "gpu_bytes": None if settings.gpu is None else allocatable_mib(settings) * 2**20,
         }
+
+
+def allocatable_mib(settings: BoxSettings) -> int:
+    """What torch may allocate on the GPU: less than the box may hold, so that torch refuses first."""
+    return max(settings.gpu_memory_mib - _CONTEXT_MIB, settings.gpu_memory_mib // 2)
 
 
 @dataclass

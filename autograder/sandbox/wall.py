@@ -303,4 +303,9 @@ def _environment(settings: BoxSettings, data: Path | None) -> Mapping[str, str]:
     }
     if data is not None:
         variables["COURSE_DATA"] = DATA
+    if settings.gpu is not None:
+        # Where NVIDIA's libraries lie on some machines, as in most containers; of that, what boxes see.
+        places = os.environ.get("LD_LIBRARY_PATH", "").split(":")
+        seen = [place for place in places if place.startswith("/usr/") and ".." not in place]
+        variables |= {"LD_LIBRARY_PATH": ":".join(seen)} if seen else {}
     return variables

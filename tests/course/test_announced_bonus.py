@@ -72,11 +72,26 @@ def test_a_name_that_nothing_announces_is_refused(tmp_path: Path) -> None:
         {"points": 2, "file": "../a", "max_mib": 1},
         {"points": 2, "file": "a.ipynb", "max_mib": 1},
         {"points": 2, "file": "a", "max_mib": -1},
+        {"points": 2, "file": "a", "max_mib": 1, "real_images": "yes"},
     ],
 )
 def test_an_entry_that_is_no_bonus_is_refused(entry: object) -> None:
     with pytest.raises(ValueError, match="the bonus `mean_tests` needs"):
         read_bonuses({"tiny": {"mean_tests": entry}})
+
+
+def test_what_needs_real_images_is_refused_without_any(tmp_path: Path) -> None:
+    for images, fine in (("", False), ("images", True)):
+        more = (
+            f'c.CourseSettings.bonus = ["mean_tests"]\nc.CourseSettings.data_directory = "{images}"'
+        )
+        tiny = TinyCourse(tmp_path / images, more)
+        tiny.write("graders/tiny/contract.toml", CONTRACT + "real_images = true\n")
+        if fine:
+            check_bonus(load_course(tiny.root))
+        else:
+            with pytest.raises(KitError, match="data_directory"):
+                check_bonus(load_course(tiny.root))
 
 
 def test_a_broken_contract_is_named(tmp_path: Path) -> None:

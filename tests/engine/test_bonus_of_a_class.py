@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner
+from rich.console import Console
 from safetensors.torch import save_file
 
 from autograder.cli import main
@@ -23,6 +24,7 @@ from autograder.engine import gradebook
 from autograder.engine.grade import grade_class
 from autograder.engine.records import load_card
 from autograder.engine.release import build
+from autograder.report.table import class_table
 from autograder.scorecard import Item, Verdict
 from tests.tiny_course import GRADERS, TinyCourse, cell, tiny_source
 
@@ -223,6 +225,72 @@ def test_a_mark_by_hand_stays(tiny: TinyCourse, course: Course) -> None:
         book.db.commit()
     grade_class(course, "tiny", "hal", regrade=True)
     assert row_of(course, "hal")[3] == 8.5
+
+
+def give_by_hand(course: Course, student: str, points: float) -> None:
+    with gradebook.open_gradebook(course) as book:
+        book.find_grade("numbers_tests", "tiny", "tiny", student).manual_score = points
+        book.db.commit()
+
+
+def test_a_mark_by_hand_goes_with_the_file_that_it_was_for(
+    tiny: TinyCourse, course: Course
+) -> None:
+    path = bring(tiny, "jon", 2.0)
+    grade_class(course, "tiny", "jon")
+    for change in (lambda: bring(tiny, "jon", 3.0), path.unlink):
+        give_by_hand(course, "jon", 1.75)
+        change()
+        grade_class(course, "tiny", "jon")
+        card = load_card(course, "tiny", "jon")
+        assert card is not None
+        assert "`numbers_tests` had 1.75 points by hand" in str(card.notebooks[0].repairs)
+        assert row_of(course, "jon")[3] == card.score
+    give_by_hand(course, "jon", 1.25)  # without any file: a person's own idea
+    grade_class(course, "tiny", "jon", regrade=True)
+    assert row_of(course, "jon")[3] == 8.25
+    done = CliRunner().invoke(
+        main, ["--course", str(tiny.root), "export", "tiny", "--format", "json"]
+    )
+    (jon,) = (one for one in json.loads(done.output)["hand_ins"] if one["student"] == "jon")
+    assert (jon["score"], jon["max_score"]) == (8.25, 12.0)
+
+
+def test_what_is_said_of_the_bonus_stands_at_no_other_item(
+    tiny: TinyCourse, course: Course
+) -> None:
+    bring(tiny, "kay", 2.0, {"why": ""})
+    grade_class(course, "tiny", "kay")
+    with gradebook.open_gradebook(course) as book:
+        comment = book.find_comment("why", "tiny", "tiny", "kay").auto_comment
+    assert comment != "10 is asked for here. We took their mean."
+    assert "asked for" not in str(comment)
+
+
+def test_our_failure_is_no_zero(tiny: TinyCourse, course: Course) -> None:
+    bring(tiny, "lea", 20.0)
+    grade_class(course, "tiny", "lea")
+    assert row_of(course, "lea")[0] == 2.0
+    notebook = tiny.root / "submitted/lea/tiny/tiny.ipynb"
+    notebook.write_text("half a noteb")
+    run = grade_class(course, "tiny", "lea")
+    assert list(run.reasons) == ["lea"]
+    assert row_of(course, "lea")[:3] == (None, 0.0, True)
+    item = item_of(course, "lea")
+    assert item is not None
+    assert item.verdict is Verdict.UNGRADED
+    table = io.StringIO()
+    Console(file=table, width=200).print(class_table(run.cards))
+    assert "bonus –" in table.getvalue()
+
+
+def test_a_pointer_of_git_lfs_is_nobodys_fault(tiny: TinyCourse, course: Course) -> None:
+    bring(tiny, "moe", 0.0).write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n"
+    )
+    run = grade_class(course, "tiny", "moe")
+    assert "numbers_tests" in run.reasons["moe"][0]
+    assert row_of(course, "moe")[2], "it waits for a person"
 
 
 def test_switched_off_it_gives_nothing(tiny: TinyCourse, tmp_path: Path) -> None:

@@ -349,3 +349,20 @@ def test_a_digest_changes_with_code_and_not_with_comments() -> None:
         return x + 2
 
     assert one == two != source_digest(first)
+
+
+def test_a_gpu_on_which_right_hand_ins_would_run_out_of_time_gets_no_thresholds(
+    tiny: TinyCourse,
+) -> None:
+    grader = tiny.root / "graders/tiny/calibrate.py"
+    slow = grader.read_text().replace(
+        "def calibration(images)", "def calibration(images, device='')"
+    )
+    grader.write_text(slow.replace("def right(seed):", "def right(seed):\n    time.sleep(0.5)"))
+    grader.write_text(grader.read_text().replace("import os, signal", "import os, signal, time"))
+    course = load_course(tiny.root)
+    course.config.BoxSettings.probe_wall_s = 1.2
+    with pytest.raises(KitError, match="probe_wall_s"):
+        run_all(course, "tiny", None, 2, 0, 1, device="cuda")
+    course.config.BoxSettings.probe_wall_s = 60.0
+    assert len(run_all(course, "tiny", None, 2, 0, 1, device="cuda")) == 2

@@ -70,8 +70,7 @@ def test_workers_killed_while_idle_do_not_stop_the_next_class(tiny: TinyCourse) 
     service, course = judge_service(), load_course(tiny.root)
     assert verdicts(service, job_of(course)) == RIGHT
     assert isinstance(service._pool, LocalPool)
-    assert service._pool._executor is not None
-    for process in list(service._pool._executor._processes.values()):
+    for process in list(service._pool._executors[False]._processes.values()):
         process.kill()
         process.join()
     tiny.hand_in("ada", extra="x = 1")

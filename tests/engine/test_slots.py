@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,7 @@ from tests.tiny_course import TinyCourse
 
 __all__ = ["stand_in"]  # a fixture
 
-# A fourth of 40 GiB, once eight workers have CUDA's part of it; less what a judge computes with.
+# A fourth of 40 GiB, once a worker for each slot has CUDA's part of it; less what a judge computes with.
 SHARE = (40960 - 8 * 600) // 4 - 1536
 GPUS = "\nc.CourseSettings.gpus = [2, 5]\nc.CourseSettings.gpu_slots = 4\n"
 
@@ -40,7 +41,6 @@ def _stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     found = SimpleNamespace(memory_mib=40960, name="A stand-in")
     for module in (slots, doctor):
         monkeypatch.setattr(module, "find_gpu", lambda _number: found)
-    monkeypatch.setattr(slots, "_workers", lambda: 8)
     monkeypatch.setattr(doctor, "check_wall", lambda _number: "a wall")
     with tempfile.TemporaryDirectory(dir="/tmp") as short:  # a box's sockets are below it
         monkeypatch.setattr(tempfile, "tempdir", short)
@@ -165,13 +165,38 @@ def test_the_second_time_is_alone_and_the_slot_was_given_back(tiny: TinyCourse) 
 
 def test_other_settings_of_the_box_stay_as_the_course_has_them(tiny: TinyCourse) -> None:
     course = configured(tiny, GPUS + "c.BoxSettings.gpu_memory_mib = 3000\n")
-    own = slots.settings_for(BoxSettings(config=course.config), 5, 4)
+    own = slots.settings_for(course, 5, 4)
     assert (own.gpu, own.gpu_memory_mib, own.cell_wall_s) == (5, 3000, 4.0)
 
 
 def test_slots_too_small_for_a_box_are_refused(tiny: TinyCourse) -> None:
     with pytest.raises(KitError, match="too little memory for 20 boxes"):
-        slots.settings_for(BoxSettings(config=configured(tiny).config), 5, 20)
+        slots.settings_for(configured(tiny), 5, 20)
+
+
+def test_a_machines_many_cores_take_nothing_of_a_gpu(
+    tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = SimpleNamespace(memory_mib=15360, name="A small one")
+    monkeypatch.setattr(slots, "find_gpu", lambda _number: found)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(224)))
+    course = configured(tiny, "\nc.CourseSettings.gpus = [0]\n")
+    assert slots.settings_for(course, 0, 1).gpu_memory_mib == 15360 - 600 - 1536
+
+
+@pytest.mark.parametrize("limit", ["cell_wall_s", "probe_wall_s", "notebook_wall_s"])
+@pytest.mark.parametrize(("sharing", "tries"), [(4, 2), (1, 1)])
+def test_time_that_ran_out_beside_others_is_given_once_more_alone(
+    tiny: TinyCourse, limit: str, sharing: int, tries: int
+) -> None:
+    seen: list[BoxSettings] = []
+
+    def judge(settings: BoxSettings, watch: GpuWatch) -> None:
+        seen.append(settings)
+        watch.look_at([CellRun("limit", limit=limit)])
+
+    with_gpu(configured(tiny, GPUS + f"c.CourseSettings.gpu_slots = {sharing}\n"), "tiny", judge)
+    assert len(seen) == tries
 
 
 def test_a_judge_that_ran_out_is_noted_and_a_students_words_are_not() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -98,8 +100,8 @@ def test_the_stand_in_changes_no_number_and_ends_with_the_probe() -> None:
 def flags() -> Iterator[Any]:
     backends: Any = torch.backends
     yield lambda: (
-        backends.cuda.matmul.fp32_precision,
-        backends.cudnn.conv.fp32_precision,
+        backends.cuda.matmul.fp32_precision == "tf32",
+        backends.cudnn.conv.fp32_precision == "tf32",
         backends.cudnn.deterministic,
         backends.cudnn.benchmark,
         torch.are_deterministic_algorithms_enabled(),
@@ -113,10 +115,42 @@ def test_on_a_gpu_both_sides_compute_exactly_whatever_the_notebook_had_set(
     with flags() as now:
         before = now()
         with steady("cuda"):
-            assert now() == ("ieee", "ieee", True, False, True)
+            assert now() == (False, False, True, False, True)
         with steady("cuda", "tf32"):
-            assert now() == ("tf32", "tf32", True, False, True)
+            assert now() == (True, True, True, False, True)
         assert now() == before
+
+
+OLDER = "torch.set_float32_matmul_precision('high'); torch.backends.cudnn.allow_tf32 = True"
+NEWER = "torch.backends.fp32_precision = 'tf32'"
+PARTS = (
+    "torch.backends.cuda.matmul.fp32_precision = torch.backends.cudnn.conv.fp32_precision = 'tf32'"
+)
+
+
+@pytest.mark.parametrize("switched", ["", OLDER, NEWER, PARTS], ids=["none", "old", "all", "parts"])
+def test_whichever_switches_a_notebook_uses_products_are_exact_and_can_be_asked_about(
+    switched: str,
+) -> None:
+    code = f"""
+import torch
+from autograder.graders.vgg16.steady import steady
+{switched}
+for precision, wanted in (("ieee", False), ("tf32", True)):
+    with steady("cuda", precision):
+        conv, matmul = torch.backends.cudnn.conv, torch.backends.cuda.matmul
+        assert (conv.fp32_precision == "tf32") is wanted, conv.fp32_precision
+        assert (matmul.fp32_precision == "tf32") is wanted, matmul.fp32_precision
+        if not {switched!r} or "allow_tf32" in {switched!r}:  # else torch refuses even before
+            assert matmul.allow_tf32 is wanted
+            assert torch.backends.cudnn.allow_tf32 is wanted
+            with torch.backends.cudnn.flags(enabled=True, benchmark=True):
+                pass
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_on_the_cpu_of_a_machine_with_a_gpu_torch_says_there_is_none(
@@ -160,7 +194,7 @@ def test_the_real_vgg16_decides_on_a_gpu_whose_thresholds_were_found(
     monkeypatch.setattr(full_run.FullRun.__init__, "__defaults__", (None, "cpu", full_run.SMOKE))
     box, notes = Asked(), list[tuple[str, str]]()
     test_3.test_a_short_run_learns(
-        Student(box), CHALLENGE, STAND_IN, None, lambda *said: notes.append(said)
+        Student(box), CHALLENGE, STAND_IN, None, lambda *said, **_size: notes.append(said)
     )
     assert box.questions == ["fitted_there", "full_run"]
     assert notes == [("Decided by a run of the real VGG16, on A stand-in.", "")]

@@ -17,6 +17,7 @@ from autograder.errors import BoxUnavailable
 from autograder.sandbox import BoxSettings, open_box, wall, warm, watchdog
 from autograder.sandbox.box import limit_behind
 from autograder.sandbox.gpu import Gpu, find_gpu
+from autograder.sandbox.kernel import allocatable_mib
 from autograder.sandbox.wall import GUEST, WallLayout
 from autograder.sandbox.watchdog import Watchdog
 
@@ -112,6 +113,31 @@ def test_a_box_gets_the_nodes_of_its_gpu_and_of_no_other(
     binds = found.binds()
     assert binds[-3:] == ["--ro-bind", "/sys/devices", "/sys/devices"]
     assert binds[6:9] == ["--dev-bind", "/dev/nvidia5", "/dev/nvidia5"]
+
+
+def test_a_node_that_the_driver_has_not_made_yet_is_named_with_the_repair(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert answers.running == []
+    monkeypatch.setattr(Path, "exists", lambda path: path.name != "nvidia-uvm")
+    with pytest.raises(BoxUnavailable, match=r"nvidia-uvm is missing \(`sudo nvidia-modprobe"):
+        find_gpu(1)
+
+
+def test_torch_may_allocate_less_than_the_box_may_hold() -> None:
+    assert allocatable_mib(BoxSettings(gpu_memory_mib=16384)) == 15784
+    assert allocatable_mib(BoxSettings(gpu_memory_mib=1000)) == 500
+
+
+def test_a_box_with_a_gpu_finds_drivers_libraries_where_it_can_see_them(
+    stand_in: Gpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert stand_in.number == 0
+    places = "/usr/local/nvidia/lib64:/srv/libraries:/usr/../srv/more"
+    monkeypatch.setenv("LD_LIBRARY_PATH", places)
+    command = WallLayout(BoxSettings(gpu=0), None).command()
+    assert command[command.index("LD_LIBRARY_PATH") + 1] == "/usr/local/nvidia/lib64"
+    assert "LD_LIBRARY_PATH" not in WallLayout(BoxSettings(), None).command()
 
 
 @pytest.mark.parametrize(("number", "said"), [(2, "has 2, counted from 0"), (0, "is missing")])

@@ -11,9 +11,11 @@ from __future__ import annotations
 import fcntl
 import importlib.util
 import json
+import math
 import multiprocessing
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -29,6 +31,7 @@ from autograder.engine.pool import prepare_worker
 from autograder.engine.training_data import judge_images
 from autograder.errors import KitError
 from autograder.grading.calibration import Calibration
+from autograder.sandbox import BoxSettings
 
 FILE = "calibrate.py"
 FIRST_SEED = 1_000_000
@@ -37,6 +40,13 @@ RIGHT = "right"
 Result = dict[str, float] | None
 Results = dict[tuple[str, int], Result]  # by solution (RIGHT, or a mistake's name) and seed
 Progress = Callable[[str, int, int], None]
+
+
+_ROOM = 3  # how many times longer than a right run alone a hand-in's may take
+
+
+class TooSlow(KitError):
+    """Right runs are too slow for thresholds to be of use."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,7 @@ class Task:
     device: str
     solution: str
     seed: int
+    most_s: float = math.inf  # a run that takes longer would not do for hand-ins
 
 
 def load_calibration(
@@ -132,7 +143,8 @@ def run_all(
         all results under the same conditions, also those of earlier calls.
 
     Raises:
-        KitError: when the reference itself fails, a worker dies, or another calibration is running.
+        KitError: when the reference itself fails, a worker dies, or another calibration is running; on
+            a GPU also when the reference takes too long for what a box may take.
     """
     calibration = load_calibration(course, assignment, images, device)
     graders = course.graders(assignment)
@@ -148,11 +160,16 @@ def run_all(
             results,
         ) as wrong,
     ):
+        most_s = math.inf
+        if (
+            device != "cpu"
+        ):  # as in a box, to itself; others' share of a GPU and slower ones need room
+            most_s = BoxSettings(config=course.config).probe_wall_s / _ROOM
         wanted = [(RIGHT, seed) for seed in range(runs)]
         # Seed by seed, so that a run that was stopped has seen every mistake about equally often.
         wanted += [(name, seed) for seed in range(wrong_runs) for name in calibration.wrong]
         tasks = [
-            Task(graders, images, device, solution, FIRST_SEED + number)
+            Task(graders, images, device, solution, FIRST_SEED + number, most_s)
             for solution, number in wanted
             if (solution, FIRST_SEED + number) not in results
         ]
@@ -196,6 +213,8 @@ def _result(task: Task, future: Future[Result]) -> Result:
         raise KitError(
             "A worker process died. Is there enough memory? What was done is kept: start again."
         ) from error
+    except TooSlow:
+        raise
     except Exception as error:
         what = "The reference" if task.solution == RIGHT else f"The mistake `{task.solution}`"
         raise KitError(
@@ -216,7 +235,16 @@ _loaded_once = lru_cache(maxsize=1)(_load)  # a worker lives for one calibration
 def _run(task: Task) -> Result:
     calibration = _loaded_once(task.graders, task.images, task.device)
     run = calibration.right if task.solution == RIGHT else calibration.wrong[task.solution]
-    return run(task.seed)
+    started_s = time.monotonic()
+    result = run(task.seed)
+    took_s = time.monotonic() - started_s
+    if task.solution == RIGHT and took_s > task.most_s:
+        raise TooSlow(
+            f"A right run took {took_s:.0f} seconds on this GPU, over {task.most_s:.0f}: right hand-ins "
+            f"could end at the limit of their box, which is {_ROOM} times that. Raise "
+            "c.BoxSettings.probe_wall_s, or grade on a faster GPU."
+        )
+    return result
 
 
 @contextmanager

@@ -251,6 +251,8 @@ class ClusterPool:
             task.found.set_exception(trouble)
 
     def _examine(self, course: Course) -> None:
+        if course.settings.bonus:
+            self._examine_here(course)
         try:
             self._client.wait_for_workers(1, timeout=_JOIN_S)
         except TimeoutError:
@@ -277,6 +279,17 @@ class ClusterPool:
         if troubles:
             lines = "\n".join(f"  {text}" for text in troubles)
             raise KitError(f"Nothing was graded: these must be put right, or stopped.\n{lines}")
+
+    def _examine_here(self, course: Course) -> None:
+        """Hand-ins that bring a file for a bonus are judged on this machine."""
+        try:
+            for gpu in gpus_of(course):
+                self._here.check(gpu)
+        except KitError as error:
+            raise KitError(
+                "Hand-ins that bring a file for a bonus (c.CourseSettings.bonus) are judged on the course's "
+                f"own machine, also with a cluster, and here they cannot be: {error}"
+            ) from None
 
     def _scheduler_troubles(self) -> list[str]:
         """A scheduler unpickles jobs, so it must be like the workers."""

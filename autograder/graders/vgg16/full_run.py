@@ -31,7 +31,7 @@ from autograder.graders.vgg16 import reference
 from autograder.graders.vgg16.image_digests import drawn_digest, folder_digest
 from autograder.graders.vgg16.replies import fields, vector
 from autograder.graders.vgg16.short_run import Labels, Pixels, Result, Source, Thresholds, images_of
-from autograder.graders.vgg16.steady import steady
+from autograder.graders.vgg16.steady import STEADY, steady
 from autograder.grading import Device, probe
 from autograder.grading.calibration import misfits, source_digest
 
@@ -76,7 +76,7 @@ def real_vgg(classes: int, units: int) -> Any:
     return net.to_empty(device="cpu")
 
 
-@probe(uses=(real_vgg, steady))
+@probe(uses=(real_vgg, *STEADY))
 def full_run(
     fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any, side: int,
     units: int, batch_size: int, epochs: int, learning_rate: float, device_name: str, seed: int,
@@ -207,7 +207,7 @@ def made_from(images: Path | None, device: str) -> dict[str, Any]:
         "data_set": drawn_digest() if images is None else folder_digest(images),
         "network": source_digest(real_vgg, initial_state),
         "budget": asdict(FULL),
-        "full_run": source_digest(full_run.function, FullRun, steady),
+        "full_run": source_digest(full_run.function, FullRun, *STEADY),
         "reference": source_digest(
             reference.fit,
             reference.train_epoch,

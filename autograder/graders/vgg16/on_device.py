@@ -15,7 +15,7 @@ from autograder.graders.vgg16 import fitting
 from autograder.graders.vgg16 import short_run as short
 from autograder.graders.vgg16.networks import short_vgg, tiny_net
 from autograder.graders.vgg16.replies import fields, sequence
-from autograder.graders.vgg16.steady import held, steady
+from autograder.graders.vgg16.steady import STEADY, held, steady
 from autograder.grading import Device, Student, expect, expect_type, probe
 
 # Shipped with the probes below, which do the same elsewhere.
@@ -23,7 +23,7 @@ fitted = fitting.fitted.function
 short_run = short.short_run.function
 
 
-@probe(uses=(tiny_net, steady, held, fitted))
+@probe(uses=(tiny_net, *STEADY, fitted))
 def fitted_there(
     fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any,
     batch_size: int, classes: int, epochs: int, learning_rate: float, device_name: str,
@@ -54,7 +54,7 @@ def fit_by(fit: Any, data: dict[str, Any]) -> dict[str, Any]:
     return reply
 
 
-@probe(uses=(short_vgg, steady, short_run))
+@probe(uses=(short_vgg, *STEADY, short_run))
 def short_run_there(
     fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any,
     batch_size: int, epochs: int, learning_rate: float, device_name: str, seed: int,

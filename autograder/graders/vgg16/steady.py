@@ -5,6 +5,37 @@ from __future__ import annotations
 from typing import Any
 
 
+def use_tf32(wanted: bool) -> None:
+    """float32 products on a GPU in TF32, or in full, whichever of torch's switches were used before.
+
+    The older switches are set, which keep the newer ones (`fp32_precision`, since 2.9) in step. After the
+    newer ones were set alone, torch refuses to read the older, and a student's code may well read them.
+    """
+    import torch
+
+    backends: Any = torch.backends
+    torch.set_float32_matmul_precision("high" if wanted else "highest")
+    backends.cudnn.allow_tf32 = wanted
+    right, wrong = ("tf32", "ieee") if wanted else ("ieee", "tf32")
+    owners: Any = (backends.cuda.matmul, getattr(backends.cudnn, "conv", None))
+    for owner in owners:
+        if (
+            getattr(owner, "fp32_precision", right) == wrong
+        ):  # set for all of torch at once, and wins
+            owner.fp32_precision = right
+
+
+def uses_tf32() -> Any:
+    """Whether matrix products and convolutions use TF32 now, by the switches that can be read."""
+    import torch
+
+    backends: Any = torch.backends
+    newer: Any = (backends.cuda.matmul, getattr(backends.cudnn, "conv", None))
+    if all(hasattr(owner, "fp32_precision") for owner in newer):
+        return tuple(owner.fp32_precision == "tf32" for owner in newer)
+    return backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32
+
+
 def steady(device_name: str, precision: str = "ieee") -> Any:
     """A context in which a device computes as exactly and repeatably as it can, whatever was set before.
 
@@ -25,11 +56,13 @@ def steady(device_name: str, precision: str = "ieee") -> Any:
 
     def exact_gpu(stack: Any) -> None:
         backends: Any = torch.backends
+        matmul, convolutions = uses_tf32()
+        stack.callback(setattr, backends.cudnn, "allow_tf32", convolutions)
+        stack.callback(torch.set_float32_matmul_precision, "high" if matmul else "highest")
+        use_tf32(precision == "tf32")
         for owner, name, value in (
             (backends.cudnn, "deterministic", True),
             (backends.cudnn, "benchmark", False),
-            (backends.cuda.matmul, "fp32_precision", precision),
-            (backends.cudnn.conv, "fp32_precision", precision),
         ):
             stack.callback(setattr, owner, name, getattr(owner, name))
             setattr(owner, name, value)
@@ -58,9 +91,11 @@ def held(net: Any, device_name: str) -> None:
     import torch
 
     def hold(_layer: Any, _inputs: Any) -> None:
-        backends: Any = torch.backends
-        backends.cuda.matmul.fp32_precision = backends.cudnn.conv.fp32_precision = "ieee"
+        use_tf32(False)
         torch.set_autocast_enabled("cuda", False)
 
     if device_name != "cpu":
         net[0].register_forward_pre_hook(hold)
+
+
+STEADY = (use_tf32, uses_tf32, steady, held)  # for a probe's `uses`

@@ -44,6 +44,7 @@ from autograder.grading import (
     Challenge,
     Device,
     HandedIn,
+    Mismatch,
     Student,
     StudentRaised,
     bonus,
@@ -515,7 +516,7 @@ def test_a_short_run_learns(
     challenge: Challenge,
     device: Device,
     images: Path | None,
-    note: Callable[[str, str], None],
+    note: Callable[..., None],
 ) -> None:
     """A short training run lowers the loss and answers new images well.
 
@@ -529,7 +530,7 @@ def test_a_short_run_learns(
         thresholds = short_run.THRESHOLDS
         result = short_result(student, challenge, device)
     else:
-        note(f"Decided by a run of the real VGG16, on {device.title}.", "")
+        note(f"Decided by a run of the real VGG16, on {device.title}.", size="full")
         # What cannot run on the CPU at all fails there, and so here.
         fit_of(student, fitting.fit_challenge(challenge, 1), device)
         run = full_run.FullRun(challenge.seed, full_run.source_of(images), device.name)
@@ -632,9 +633,13 @@ def draws(axis: dict[str, Any], values: Floats) -> bool:
 
 
 @lru_cache(maxsize=1)
-def accuracy_of(file: HandedIn, images: Path | None, device: Device) -> float:
-    """Computed once for all levels."""
-    return trained_weights.accuracy(file.tensors(trained_weights.shapes()), images, device)
+def accuracy_of(file: HandedIn, images: Path | None, device: Device) -> float | str:
+    """Computed once for all levels; for a file that cannot be used, what the student reads."""
+    try:
+        weights = file.tensors(trained_weights.shapes())
+    except Mismatch as wrong:
+        return str(wrong)
+    return trained_weights.accuracy(weights, images, device)
 
 
 @bonus("trained_weights_tests")
@@ -643,7 +648,7 @@ def test_the_trained_network_is_right_on_new_images(
     handed_in: Mapping[str, HandedIn],
     images: Path | None,
     device: Device,
-    note: Callable[[str], None],
+    note: Callable[..., None],
     level: float,
 ) -> None:
     """The network that you trained is right on enough new images.
@@ -653,5 +658,7 @@ def test_the_trained_network_is_right_on_new_images(
     that it reaches earns a part of the bonus.
     """
     seen = accuracy_of(handed_in["trained_weights_tests"], images, device)
+    if isinstance(seen, str):
+        raise Mismatch(seen)
     note(f"It was right on {seen:.1%} of {trained_weights.IMAGES} images, on {device.title}.")
     expect(seen >= level, f"Here {level:.0%} are asked for; yours was right on {seen:.1%}.")

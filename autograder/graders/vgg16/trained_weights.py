@@ -11,7 +11,8 @@ of its own (`c.CourseSettings.data_directory`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -66,12 +67,22 @@ def accuracy(
     net.load_state_dict(weights, assign=True)
     net.to(device.name).eval()
     answers = []
-    with torch.no_grad(), steady(device.name):
+    with torch.no_grad(), steady(device.name), _tiny_numbers_as_zero():
         for part in torch.split(pixels, _AT_ONCE):
             there = part.to(device.name).float() / 255
             large = nn.functional.interpolate(there, size=(SIDE, SIDE), mode="bilinear")
             answers.append(net(large).argmax(1).cpu())
     return float((torch.cat(answers) == labels).float().mean())
+
+
+@contextlib.contextmanager
+def _tiny_numbers_as_zero() -> Iterator[None]:
+    """Numbers below 1e-38 count as 0: a CPU computes with them a hundred times as slowly, all night long."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _network() -> nn.Module:

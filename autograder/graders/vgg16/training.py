@@ -16,7 +16,7 @@ import torch
 
 from autograder.graders.vgg16.networks import drawn_state, tiny_net
 from autograder.graders.vgg16.replies import Floats
-from autograder.graders.vgg16.steady import held, steady
+from autograder.graders.vgg16.steady import STEADY, held, steady
 from autograder.grading import Challenge, Device, probe
 
 DEVICE = "cpu"  # where nothing else is said; see `TrainingChallenge.on_each`
@@ -104,7 +104,7 @@ def training_challenge(
     )
 
 
-@probe(uses=(tiny_net, steady, held))
+@probe(uses=(tiny_net, *STEADY))
 def one_epoch(
     train_epoch: Any,
     state: Any,

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from autograder.graders.vgg16.networks import drawn_state, tiny_net
-from autograder.graders.vgg16.steady import held, steady
+from autograder.graders.vgg16.steady import STEADY, held, steady
 from autograder.graders.vgg16.training import DEVICE
 from autograder.grading import Challenge, probe
 
 
-@probe(uses=(tiny_net, steady, held))
+@probe(uses=(tiny_net, *STEADY))
 def one_validation(
     validate: Any, state: Any, images: Any, labels: Any, batch_size: int, classes: int,
     training: bool, device_name: str,

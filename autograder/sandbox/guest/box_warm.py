@@ -63,6 +63,7 @@ def main() -> None:
     if settings["imports"]:  # none for a trial of the wall
         import box_probe  # noqa: F401 - imported before any fork, so that no fork pays for it
 
+        _draw_once()
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads != 1:  # a fork of a process with threads can hang
         raise SystemExit(f"the warm process has {threads} threads; which import starts them?")
@@ -70,6 +71,20 @@ def main() -> None:
     gc.freeze()  # the forks' collectors leave these pages alone, and so shared
     gc.enable()
     _Server(settings["listener"], settings["owner"]).run()
+
+
+def _draw_once() -> None:
+    """Fill matplotlib's caches (fonts, glyphs, the parser of formulas), which takes a fork 60 ms."""
+    if "matplotlib" not in sys.modules:
+        return
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    axes = figure.subplots()
+    axes.set_title("$0.5$ and a word")
+    axes.plot([0, 1], label="a line")
+    axes.legend()
+    figure.savefig(io.BytesIO(), format="png", bbox_inches="tight")
 
 
 class _Server:
