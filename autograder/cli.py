@@ -252,7 +252,7 @@ def grade(
     except Stopped as stopped:
         click.echo(
             f"Stopped: {stopped.done} of {stopped.students} hand-ins have their marks, and what else was "
-            f"judged is kept. Go on with `autograder grade {assignment}`.",
+            "judged is kept. Give the same command again to go on.",
             err=True,
         )
         ctx.exit(_STOPPED)
@@ -328,12 +328,19 @@ def score(
     For a CI job or a student's appeal. Exit code 1 if an autograded item lost points. Files that an
     earlier run wrote are removed first, so that none can stand for this one.
     """
-    from autograder.engine.grade import score_path
+    from autograder.course import find_course
+    from autograder.engine.score import score_path
     from autograder.report.gradescope import to_gradescope
 
     for stale in (json_file, gradescope):
         if stale is not None:
             stale.unlink(missing_ok=True)
+    root = find_course(ctx.obj or Path.cwd())
+    if root.is_relative_to(path.resolve()):  # its configuration would be run
+        raise KitError(
+            f"{root / 'course_config.py'} lies in what is to be judged, so it is not read. Go into your "
+            "course, or name it: autograder --course DIR score PATH."
+        )
     course = _course(ctx)
     began_s = time.monotonic()
     card = score_path(course, _only_assignment(course, assignment), path, path.resolve().stem)

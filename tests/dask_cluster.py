@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -11,6 +12,8 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+import psutil
 
 
 class DaskCluster:
@@ -51,6 +54,16 @@ class DaskCluster:
     def unpacked(self, name: str) -> list[Path]:
         """What of courses lies in a worker's folder."""
         return list(self.place(name).rglob("course-*"))
+
+    def is_judging(self, name: str) -> bool:
+        """Whether a kernel has been forked from a worker's warm process, and runs."""
+        (started,) = (one for one in self._started if str(self.place(name)) in map(str, one.args))  # type: ignore[arg-type]
+        lines = []
+        for process in psutil.Process(started.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                lines.append(process.cmdline())
+        warm = [line for line in lines if "/box/box_warm.py" in line and "bwrap" not in line[0]]
+        return sum('"imports": []' not in line[-1] for line in warm) > 1
 
     def log(self, name: str) -> str:
         return (self._folder / f"{name}.log").read_text()

@@ -19,6 +19,7 @@ from autograder.course.cells import SourceNotebook, read_source
 from autograder.errors import KitError
 
 CONFIG = "course_config.py"
+_OF_STUDENTS = ("submitted", "autograded", "feedback", "downloaded")  # nbgrader's folders
 RECORDS = "records"
 
 
@@ -174,14 +175,18 @@ def _read_source(path: Path, _size: int, _changed_ns: int) -> SourceNotebook:
 
 
 def find_course(start: Path) -> Path:
-    """The course at or above a folder.
+    """The course at or above a folder; never one that lies in another course's hand-ins.
+
+    Its `course_config.py` is run, and what a student handed in must not be.
 
     Raises:
         KitError: when there is none.
     """
     start = start.resolve()
-    for folder in (start, *start.parents):
-        if (folder / CONFIG).is_file():
+    found = [folder for folder in (start, *start.parents) if (folder / CONFIG).is_file()]
+    for number, folder in enumerate(found):
+        untrusted = (outer / name for outer in found[number + 1 :] for name in _OF_STUDENTS)
+        if not any(folder.is_relative_to(place) for place in untrusted):
             return folder
     raise KitError(
         f"There is no course at or above {start}: no {CONFIG} was found. Go into the course's folder, or "

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from autograder import __version__
 from autograder.course import Course
@@ -18,21 +17,29 @@ from autograder.course.course import digest
 from autograder.engine import gradebook, room, writing
 from autograder.engine.class_run import ClassRun, Origin
 from autograder.engine.forked import run_in_worker
-from autograder.engine.hand_ins import Intake, make_job, take_file, take_in
-from autograder.engine.inputs import judgement_key
+from autograder.engine.hand_ins import Intake, take_in
+from autograder.engine.inputs import judgement_key, writing_key
 from autograder.engine.job import Judgement
 from autograder.engine.lock import only_run
-from autograder.engine.records import is_done, load_card, was_graded
+from autograder.engine.pool import CourseChanged
+from autograder.engine.records import (
+    begin_regrade,
+    end_regrade,
+    is_done,
+    load_card,
+    was_graded,
+)
 from autograder.engine.service import judge_service
 from autograder.engine.slots import gpus_of
 from autograder.errors import KitError
-from autograder.sandbox import check_wall
-from autograder.scorecard import Scorecard, Verdict, merge
+from autograder.scorecard import Verdict
 
 log = logging.getLogger("autograder")
 
 _USABLE = re.compile(r"[\w.@ -]{1,120}")  # ids of students; letters of any script
 
+_OVERTAKEN = 3  # how often a hand-in is begun again because the course was changed meanwhile
+_GOES_ON = "This went on with a regrade that had been stopped, and judged what was left of it."
 _AHEAD = 4  # hand-ins a worker that are judged, or being judged, before their marks are written
 
 Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
@@ -52,17 +59,30 @@ class _UnderWay:
 
     intake: Intake
     keys: dict[str, str]  # what the judgement of each notebook depends on
+    inputs: str  # a digest of all that the marks depend on
     jobs: list[Future[Judgement]] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
     since_s: float = field(default_factory=time.monotonic)
 
-    @property
-    def inputs(self) -> str:
-        """A digest of all that the marks depend on."""
-        return digest(*self.keys.values(), *self.intake.missing)
-
     def is_judged(self) -> bool:
         return all(job.done() for job in self.jobs)
+
+    def was_overtaken(self) -> bool:
+        """Whether the course has changed since it was taken in."""
+        ended = (job for job in self.jobs if not job.cancelled())
+        return any(isinstance(job.exception(), CourseChanged) for job in ended)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What a run is to do."""
+
+    course: Course
+    assignment: str
+    students: list[str]
+    known: set[str]  # who has a row in the gradebook
+    due: str
+    regrade: str  # its name; empty where what was judged before counts
 
 
 def grade_class(
@@ -77,7 +97,7 @@ def grade_class(
 
     Hand-ins are judged side by side, and each goes into the gradebook as soon as it is judged. One that
     was graded before and has not changed is left alone, unless `regrade`; one that staff had to look
-    at is tried again.
+    at is tried again. A regrade that was stopped goes on with the next one.
 
     Args:
         stopping: asked again and again; once it says so, nothing new is begun.
@@ -115,7 +135,15 @@ def grade_class(
     )
     try:
         with only_run(course, assignment), room.named(course.records), gradebook.held_open(course):
-            _grade_all(course, assignment, students, run, regrade, progress, stopping)
+            name = ""
+            if regrade:
+                name, goes_on = begin_regrade(course, assignment)
+                run.notes += [_GOES_ON] if goes_on else []
+            known, due = gradebook.submissions(course, assignment)
+            order = _Order(course, assignment, students, known, due, name)
+            _grade_all(order, run, progress, stopping)
+            if regrade:
+                end_regrade(course, assignment)
     except Stopped as stopped:
         log.warning("%s", stopped)
         raise
@@ -143,36 +171,45 @@ def _misfits(course: Course, assignment: str) -> list[str]:
 
 
 def _grade_all(
-    course: Course,
-    assignment: str,
-    students: list[str],
-    run: ClassRun,
-    anew: bool,
-    progress: Progress,
-    stopping: Callable[[], bool],
+    order: _Order, run: ClassRun, progress: Progress, stopping: Callable[[], bool]
 ) -> None:
     """Judge and keep what needs it, some hand-ins ahead of the gradebook."""
     service = judge_service()
-    waiting = deque(students)
+    waiting = deque(order.students)
     under_way: dict[str, _UnderWay] = {}
     judged_keys: set[str] = set()  # of what is judged in this run
+    overtaken: Counter[str] = Counter()
+
+    def look_up() -> None:
+        """Show where the run is, and end it if somebody wants that."""
+        done = len(order.students) - len(waiting) - len(under_way)
+        staff = f"; {len(run.reasons)} need staff" if run.reasons else ""
+        progress(f"grading {', '.join(list(under_way)[:3])}{staff}", done, len(order.students))
+        if stopping():
+            raise Stopped(done, len(order.students))
+
     try:
         while waiting or under_way:
             while waiting and len(under_way) < _AHEAD * service.workers:
                 student = waiting.popleft()
-                taken = _take_in(course, assignment, student, run, anew)
+                taken = _take_in(order, student, run)
                 if taken is not None:
-                    _submit(taken, anew, judged_keys)
+                    _submit(taken, bool(order.regrade), judged_keys)
                     under_way[student] = taken
+                look_up()
             judged = [name for name, one in under_way.items() if one.is_judged()]
             for student in judged[:1]:  # one at a time: the workers want to be fed in between
-                service.raise_if_lost(under_way[student].jobs)
-                _finish(course, assignment, student, under_way.pop(student), run)
-            done = len(students) - len(waiting) - len(under_way)
-            staff = f"; {len(run.reasons)} need staff" if run.reasons else ""
-            progress(f"grading {', '.join(list(under_way)[:3])}{staff}", done, len(students))
-            if stopping():
-                raise Stopped(done, len(students))
+                one = under_way.pop(student)
+                service.raise_if_lost(one.jobs)
+                if one.was_overtaken() and overtaken[student] < _OVERTAKEN:
+                    overtaken[student] += 1
+                    judged_keys -= {*one.keys.values()}
+                    _forget(one)
+                    waiting.append(student)
+                    log.warning("%s: the course was changed meanwhile; once more", student)
+                else:
+                    _finish(order, student, one, run)
+            look_up()
             if not judged:
                 open_jobs = [
                     job for one in under_way.values() for job in one.jobs if not job.done()
@@ -183,24 +220,28 @@ def _grade_all(
         raise
 
 
-def _take_in(
-    course: Course, assignment: str, student: str, run: ClassRun, anew: bool
-) -> _UnderWay | None:
+def _take_in(order: _Order, student: str, run: ClassRun) -> _UnderWay | None:
     """A hand-in that is to be graded; None for one that need not or cannot be."""
+    course, assignment = order.course, order.assignment
+    folder = course.submitted(student, assignment)
     try:
-        intake = take_in(course, assignment, student, course.submitted(student, assignment))
+        intake = take_in(course, assignment, student, folder)
+        keys = {name: judgement_key(course, job) for name, job in intake.jobs.items()}
+        written = writing_key(course, assignment, folder, intake.taken)
     except Exception as error:
         log.exception("%s: the hand-in could not be read", student)
         reason = f"the hand-in could not be read: {type(error).__name__}: {error}"
         card = writing.withdraw(course, assignment, student, reason)
         run.needs_staff(student, card.reasons)
         return None
-    keys = {name: judgement_key(course, job) for name, job in intake.jobs.items()}
-    taken = _UnderWay(intake, keys)
-    if not anew and is_done(course, assignment, student, taken.inputs):
+    inputs = digest(*keys.values(), *intake.missing, written, order.due)
+    notebooks = course.notebooks(assignment)
+    if student in order.known and is_done(
+        course, assignment, student, inputs, notebooks, order.regrade
+    ):
         run.left_alone(student)
         return None
-    return taken
+    return _UnderWay(intake, keys, inputs)
 
 
 def _submit(taken: _UnderWay, anew: bool, judged_keys: set[str]) -> None:
@@ -219,15 +260,15 @@ def _submit(taken: _UnderWay, anew: bool, judged_keys: set[str]) -> None:
         taken.origins.append(origin)
 
 
-def _finish(
-    course: Course, assignment: str, student: str, judged: _UnderWay, run: ClassRun
-) -> None:
+def _finish(order: _Order, student: str, judged: _UnderWay, run: ClassRun) -> None:
     wall_s = time.monotonic() - judged.since_s
+    course, assignment = order.course, order.assignment
     try:
-        card = writing.write(course, assignment, student, judged.intake, judged.inputs)
+        card = writing.write(
+            course, assignment, student, judged.intake, judged.inputs, order.regrade
+        )
     finally:
-        for job in judged.intake.jobs.values():
-            judge_service().forget(job)
+        _forget(judged)
     if card.reasons:
         run.needs_staff(student, card.reasons)
         checks = [check for item in card.items for check in item.checks]
@@ -238,37 +279,6 @@ def _finish(
         run.written(card, judged.origins, wall_s)
 
 
-def score_path(course: Course, assignment: str, path: Path, student: str) -> Scorecard:
-    """Judge one hand-in without a gradebook: a folder with notebooks, or one notebook.
-
-    Args:
-        student: whose it is; a name for the card, which the marks do not depend on.
-
-    Raises:
-        KitError: when the path does not exist or the notebook is none of the assignment's.
-    """
-    for gpu in gpus_of(course):
-        check_wall(gpu)
-    check_bonus(course)
-    from autograder.engine.judge import not_handed_in
-
-    service = judge_service()
-    service.prepare(course)
-    sources = course.notebooks(assignment)
-    if path.is_dir():
-        intake = take_in(course, assignment, student, path)
-    else:
-        found = take_file(course, assignment, path) if path.is_file() else None
-        if found is None:
-            raise KitError(
-                f"{path} is no hand-in of `{assignment}`: name a folder, or one of the notebooks "
-                f"{', '.join(f'{name}.ipynb' for name in sources)}."
-            )
-        name, taken = found
-        job = make_job(course, assignment, student, sources[name], taken, path.parent)
-        intake = Intake({name: job}, ())
-    for job in intake.jobs.values():
-        service.submit(job)
-    cards = [service.result(job).card for job in intake.jobs.values()]
-    cards += [not_handed_in(course, assignment, name, student) for name in intake.missing]
-    return merge(cards)
+def _forget(judged: _UnderWay) -> None:
+    for job in judged.intake.jobs.values():
+        judge_service().forget(job)

@@ -156,6 +156,19 @@ def check_released(course: Course, assignment: str, sources: Mapping[str, Source
                 )
 
 
+def submissions(course: Course, assignment: str) -> tuple[set[str], str]:
+    """Who has a row for a hand-in of an assignment, and when it is due, as text."""
+    from nbgrader.api import Assignment, SubmittedAssignment
+
+    with open_gradebook(course) as book:
+        rows = (
+            book.db.query(SubmittedAssignment.student_id)
+            .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+            .filter(Assignment.name == assignment)
+        )
+        return {student for (student,) in rows}, str(book.find_assignment(assignment).duedate)
+
+
 def rows_of(
     book: Any, notebook: str, assignment: str, student: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:

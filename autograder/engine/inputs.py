@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 import platform
+import re
+import sysconfig
+from collections.abc import Mapping
 from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import autograder
-from autograder.course import Course, SourceNotebook
+from autograder.course import Course, SourceNotebook, Unreadable
+from autograder.course.cells import grade_id_of
 from autograder.course.course import digest
+from autograder.course.reading import read_regular
+from autograder.engine.digests import content_of, data_digest, files_in
 from autograder.engine.job import Job
 from autograder.engine.slots import uses_gpu
 from autograder.sandbox import BoxSettings
+
+if TYPE_CHECKING:
+    from autograder.engine.hand_ins import Taken
 
 _FORM = "2"  # of what is kept in the ledger
 # The rooms of the kit that take part in a judgement; the others only show it.
@@ -27,20 +36,11 @@ _ROOMS = (
     "errors.py",
     "clean.py",
     "engine/device.py",
+    "engine/digests.py",
     "engine/job.py",
     "engine/judge.py",
     "engine/slots.py",
     "engine/training_data.py",
-)
-_LIBRARIES = (
-    "torch",
-    "torchvision",
-    "numpy",
-    "matplotlib",
-    "ipython",
-    "ipykernel",
-    "pytest",
-    "safetensors",
 )
 
 
@@ -70,6 +70,31 @@ def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
     )
 
 
+def writing_key(course: Course, assignment: str, folder: Path, taken: Mapping[str, Taken]) -> str:
+    """The digest of what is written into the gradebook besides judgements, or decides over it.
+
+    That is the notebooks' texts, written answers among them, the points of all notebooks, also of those that
+    are missing, the time of the hand-in, and what the course takes off for a late one, but for the due date.
+    """
+    try:
+        handed_in = read_regular(folder / "timestamp.txt", 1000)
+    except (Unreadable, OSError):
+        handed_in = b""
+    cells = [
+        (name, cell.cell_type, grade_id_of(cell), cell.source)
+        for name, one in taken.items()
+        for cell in one.notebook.cells
+    ]
+    said = [(name, one.repairs, one.unreadable) for name, one in taken.items()]
+    late = course.config.get("AssignLatePenalties", {})
+    return digest(
+        json.dumps([cells, said]),
+        *(_points(source) for source in course.notebooks(assignment).values()),
+        handed_in,
+        repr(late),
+    )
+
+
 def _points(source: SourceNotebook) -> str:
     return json.dumps([(cell.grade_id, cell.max_score, cell.manual) for cell in source.grade_cells])
 
@@ -79,10 +104,10 @@ def _graders(folder: Path, notebook: str) -> str:
     own = f"test_{notebook}.py"
     files = [
         path
-        for path in _files(folder)
+        for path in files_in(folder)
         if path.name == own or not (path.parent == folder and path.name.startswith("test_"))
     ]
-    return _content(folder, files)
+    return content_of(folder, files)
 
 
 def settings_json(course: Course) -> str:
@@ -93,48 +118,27 @@ def settings_json(course: Course) -> str:
     )
 
 
-def data_digest(course: Course) -> str:
-    """The digest of the course's training data."""
-    named = course.settings.data_directory
-    return "drawn" if not named else _content(folder := course.root / named, _files(folder))
-
-
 def environment() -> dict[str, str]:
-    """What of the kit, Python and the libraries takes part in a judgement, by name."""
+    """What of the kit, Python and the libraries takes part in a judgement, by name.
+
+    Every installed package is in it, since a hand-in may import it.
+    """
     root = Path(autograder.__file__).parent
-    files = [path for room in _ROOMS for path in _files(root / room)]
-    versions = {name: metadata.version(name) for name in _LIBRARIES}
+    files = [path for room in _ROOMS for path in files_in(root / room)]
     python, machine = platform.python_version(), platform.machine()
-    return {"kit": _content(root, files), "Python": python, "machine": machine, **versions}
+    return {"kit": content_of(root, files), "Python": python, "machine": machine, **packages()}
+
+
+def packages() -> dict[str, str]:
+    """The installed packages and their versions, by the names of their folders of metadata."""
+    found: dict[str, str] = {}
+    for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+        for path in Path(place).glob("*.dist-info"):
+            name, _, version = path.stem.partition("-")
+            found[re.sub(r"[-_.]+", "-", name).lower()] = version
+    return found
 
 
 @lru_cache(maxsize=1)
 def _kit() -> str:
     return digest(*(f"{name} {version}" for name, version in environment().items()))
-
-
-def folder_digest(folder: Path) -> str:
-    """The digest of a folder's files and their names."""
-    return _content(folder, _files(folder))
-
-
-def _files(place: Path) -> list[Path]:
-    """The files in a folder, without what Python itself puts there; a file by itself."""
-    if place.is_file():
-        return [place]
-    found = (path for path in place.rglob("*") if path.is_file() and path.suffix != ".pyc")
-    return sorted(found)
-
-
-def _content(root: Path, files: list[Path]) -> str:
-    parts: list[str] = []
-    for path in files:
-        status = path.stat()
-        name = path.relative_to(root).as_posix()
-        parts += [name, _file_digest(path, status.st_size, status.st_mtime_ns)]
-    return digest(*parts)
-
-
-@lru_cache(maxsize=4096)
-def _file_digest(path: Path, _size: int, _changed_ns: int) -> str:
-    return digest(path.read_bytes())

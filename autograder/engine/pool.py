@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import multiprocessing.connection
 import os
+import sys
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -13,13 +15,20 @@ from pathlib import Path
 from typing import Protocol
 
 from autograder.course import Course
-from autograder.engine.forked import start_importing, worker_context
+from autograder.engine.forked import (
+    importing_nothing_from_here,
+    start_importing,
+    worker_context,
+)
+from autograder.engine.inputs import judgement_key
 from autograder.engine.job import Job, Judgement
 from autograder.engine.judge import course_of, judge_job
 from autograder.engine.slots import slots_of, uses_gpu
 from autograder.engine.training_data import box_data
 from autograder.errors import KitError
 from autograder.sandbox import BoxSettings, check_wall, warm
+
+log = logging.getLogger("autograder")
 
 
 class PoolLost(KitError):
@@ -53,8 +62,15 @@ class Pool(Protocol):
             key: the job's judgement key; empty where it could not be computed.
 
         The future's exception is a `PoolLost` when the place itself is lost, a `BrokenProcessPool`
-        when a job may be tried again, and another `KitError` when it may not.
+        when a job may be tried again, `CourseChanged` when its key is not true any more, and another
+        `KitError` when it cannot be judged.
+
+        Raises:
+            PoolLost: when nothing can be judged there at all.
         """
+
+    def mend(self) -> None:
+        """After a `BrokenProcessPool`: put what broke in order, and leave alone what did not."""
 
     def stop(self) -> None:
         """Drop what is being judged, at once; the pool can be used again."""
@@ -82,26 +98,57 @@ class LocalPool:
         check_wall(gpu)
 
     def prepare(self, course: Course) -> None:
-        start_importing()
-        _warm_process_of(course)
+        try:
+            start_importing()
+            _warm_process_of(course)
+        except Exception:  # the first job meets the same trouble, and it is named there
+            log.exception("nothing could be begun before the first hand-in")
 
-    def submit(self, job: Job, key: str) -> Future[Judgement]:  # noqa: ARG002
+    def submit(self, job: Job, key: str) -> Future[Judgement]:
         forks, in_slot, workers = None, False, self._workers
         with contextlib.suppress(KitError):  # the worker meets the same, and says it on the card
             course = course_of(job)
             forks = _warm_process_of(course)
             in_slot = uses_gpu(course, job.notebook)
             workers = slots_of(course) if in_slot else workers
-        if in_slot not in self._executors:
-            self._executors[in_slot] = ProcessPoolExecutor(
-                workers, worker_context(), initializer=prepare_worker
-            )
         try:
-            return self._executors[in_slot].submit(judge_job, job, forks)
+            return self._start(in_slot, workers, key, job, forks)
         except BrokenProcessPool as error:  # a worker died before; whoever asks starts anew
             broken: Future[Judgement] = Future()
             broken.set_exception(error)
             return broken
+        except (
+            EOFError,
+            OSError,
+        ):  # the process from which workers are forked died, perhaps killed
+            self._drop(in_slot)
+        try:
+            return self._start(in_slot, workers, key, job, forks)
+        except (EOFError, OSError) as error:
+            self._drop(in_slot)
+            raise PoolLost(
+                f"The processes that judge cannot be started ({type(error).__name__}: {error}). Is there "
+                f"enough memory, and does torch work? Try: {sys.executable} -P -c 'import torch._dynamo'"
+            ) from error
+
+    def mend(self) -> None:
+        for in_slot in [key for key, executor in self._executors.items() if executor._broken]:
+            self._drop(in_slot)
+
+    def _start(
+        self, in_slot: bool, workers: int, key: str, job: Job, forks: Path | None
+    ) -> Future[Judgement]:
+        with importing_nothing_from_here():
+            if in_slot not in self._executors:
+                self._executors[in_slot] = ProcessPoolExecutor(
+                    workers, worker_context(), initializer=prepare_worker
+                )
+            return self._executors[in_slot].submit(judge_by, key, job, forks)
+
+    def _drop(self, in_slot: bool) -> None:
+        executor = self._executors.pop(in_slot, None)
+        if executor is not None:
+            executor.shutdown(wait=False, cancel_futures=True)
 
     def stop(self) -> None:
         executors, self._executors = self._executors, {}
@@ -125,6 +172,27 @@ def _warm_process_of(course: Course) -> Path | None:
         return None
 
 
+class CourseChanged(Exception):
+    """What a job was to be judged by has changed since it was handed in."""
+
+
+def judge_by(key: str, job: Job, forks: Path | None) -> Judgement:
+    """Judge a job by exactly what its key says. Runs in a worker.
+
+    Raises:
+        CourseChanged: when the course was another one before or after it.
+    """
+
+    def see() -> None:
+        if key and judgement_key(course_of(job), job) != key:
+            raise CourseChanged(job.notebook)
+
+    see()
+    judged = judge_job(job, forks)
+    see()
+    return judged
+
+
 def prepare_worker() -> None:
     """One thread of computation, as in the box, and no life after the process that started it."""
     import signal
@@ -132,6 +200,7 @@ def prepare_worker() -> None:
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # kernels are interrupted by it
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

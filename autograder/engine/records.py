@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import secrets
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -37,20 +38,57 @@ def load_card(course: Course, assignment: str, student: str) -> Scorecard | None
     return merge(cards) if cards else None
 
 
-def mark_done(course: Course, assignment: str, student: str, inputs: str) -> None:
-    """Note what a student's marks were made from, once they are in the gradebook."""
-    StagedFile(_done(course, assignment, student), inputs).put()
+def mark_done(course: Course, assignment: str, student: str, inputs: str, regrade: str) -> None:
+    """Note what a student's marks were made from, once they are in the gradebook.
+
+    Args:
+        regrade: the running regrade, as `begin_regrade` named it; empty where there is none.
+    """
+    StagedFile(_done(course, assignment, student), f"{inputs}\n{regrade}").put()
 
 
-def is_done(course: Course, assignment: str, student: str, inputs: str) -> bool:
-    """Whether marks made from exactly this are in the gradebook."""
+def is_done(
+    course: Course,
+    assignment: str,
+    student: str,
+    inputs: str,
+    notebooks: Collection[str],
+    regrade: str,
+) -> bool:
+    """Whether marks made from exactly this are noted, in this regrade if there is one, with all cards."""
     path = _done(course, assignment, student)
-    return path.is_file() and path.read_text() == inputs
+    cards = (path.with_name(f"{name}.json") for name in notebooks)
+    if not path.is_file() or not all(card.is_file() for card in cards):
+        return False
+    noted, _, when = path.read_text().partition("\n")
+    return noted == inputs and regrade in ("", when)
 
 
 def was_graded(course: Course, assignment: str, student: str) -> bool:
-    """Whether marks of this student's are in the gradebook, whatever they were made from."""
+    """Whether marks of this student's are noted, whatever they were made from."""
     return _done(course, assignment, student).is_file()
+
+
+def forget_done(course: Course, assignment: str, student: str) -> None:
+    """From now on a hand-in does not count as graded."""
+    _done(course, assignment, student).unlink(missing_ok=True)
+
+
+def begin_regrade(course: Course, assignment: str) -> tuple[str, bool]:
+    """A name for a regrade, and whether one was begun before, and stopped: then that goes on."""
+    path = _regrade(course, assignment)
+    if path.is_file() and path.read_text():
+        return path.read_text(), True
+    StagedFile(path, secrets.token_hex(8)).put()
+    return path.read_text(), False
+
+
+def end_regrade(course: Course, assignment: str) -> None:
+    _regrade(course, assignment).unlink(missing_ok=True)
+
+
+def _regrade(course: Course, assignment: str) -> Path:
+    return course.make_records() / f"regrade-{assignment}"
 
 
 def begin(course: Course, assignment: str, student: str, notebooks: Collection[str]) -> None:
@@ -59,7 +97,7 @@ def begin(course: Course, assignment: str, student: str, notebooks: Collection[s
     Its scorecards stay until there are new ones, but for those of notebooks that the assignment does
     not have any more.
     """
-    _done(course, assignment, student).unlink(missing_ok=True)
+    forget_done(course, assignment, student)
     folder = _folder(course, assignment, student)
     drop_left_over(folder)
     for path in folder.glob("*.json"):

@@ -21,8 +21,10 @@ from autograder.engine.inputs import judgement_key
 from autograder.engine.job import Job, Judgement
 from autograder.engine.judge import course_of
 from autograder.engine.ledger import Ledger, as_of, ledger_path
-from autograder.engine.pool import LocalPool, Pool, PoolLost
+from autograder.engine.pool import CourseChanged, LocalPool, Pool, PoolLost
 from autograder.errors import KitError
+
+_TRIES = 4  # of one job, while workers die or the course changes
 
 
 class JudgeService:
@@ -82,23 +84,32 @@ class JudgeService:
         """The judgement of a job, once it is there. A result is handed out once, then forgotten.
 
         Raises:
-            KitError: when a worker died twice over this job; that is no fault of the student's.
+            KitError: when a worker died twice over this job, or the course changes all the time; that is
+                no fault of the student's.
         """
+        lost = 0
         try:
-            judgement = self.submit(job).result()
-        except BrokenProcessPool:
-            self.stop()
-            try:
-                judgement = self.submit(job, anew=True).result()
-            except BrokenProcessPool:
-                self.stop()
-                raise KitError(
-                    f"The worker that judged {job.notebook} of {job.student} died twice. Is there "
-                    "enough memory? Grade again, or look into the log."
-                ) from None
+            for _ in range(_TRIES):
+                try:
+                    return self.submit(job, anew=lost > 0).result()
+                except CourseChanged:
+                    self.forget(job)
+                except BrokenProcessPool:
+                    # Others whose worker was the same one find it broken, too, and come here in their turn.
+                    self._pool.mend()
+                    self.forget(job)
+                    lost += 1
+                    if lost == 2:
+                        raise KitError(
+                            f"The worker that judged {job.notebook} of {job.student} died twice. Is there "
+                            "enough memory? Grade again, or look into the log."
+                        ) from None
         finally:
             self.forget(job)
-        return judgement
+        raise KitError(
+            f"The course was changed again and again while {job.notebook} of {job.student} was judged. "
+            "Grade again when it is as it should be."
+        )
 
     def forget(self, job: Job) -> None:
         """Drop what was judged and not asked for, so that it cannot stand in for a later judgement."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.course import Course
+from autograder.engine.digests import data_digest
 from autograder.errors import KitError
 
 # Training part, test part (pixels and labels each) and the classes' names.
@@ -34,15 +35,16 @@ def judge_images_place(course: Course) -> Path:
 
 def _place(course: Course, kind: str) -> Path:
     root = (course.root / course.settings.data_directory).resolve()
-    return course.make_records() / kind / root.as_posix().strip("/").replace("/", "-")
+    name = root.as_posix().strip("/").replace("/", "-")
+    return course.make_records() / kind / f"{name}-{data_digest(course)[:16]}"
 
 
 def box_data(course: Course) -> Path | None:
     """A small folder in CIFAR-10's format for the box, or None for the images drawn by code.
 
     Both its training part and what stands in for a test part are cut from the training images of
-    the course's folder, so the test images and their labels never enter a box. Made once, and again
-    when the folder's name changes.
+    the course's folder, so the test images and their labels never enter a box. Made once for each
+    content of the folder.
 
     Raises:
         KitError: when the folder that `c.CourseSettings.data_directory` names cannot be read.
@@ -98,7 +100,13 @@ def _cut(course: Course, target: Path, read: Callable[[Path], _Parts]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(dir=target.parent))
     try:
-        write_cifar_folder(fresh, *parts)
+        try:
+            write_cifar_folder(fresh, *parts)
+        except ValueError as error:
+            raise KitError(
+                f"The images in {root} do not do for a course: {error} Add images, or correct "
+                "c.CourseSettings.data_directory in course_config.py."
+            ) from error
         fresh.chmod(0o755)
         fresh.rename(target)
     except OSError:

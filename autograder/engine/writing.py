@@ -23,7 +23,9 @@ from autograder.scorecard import NotebookCard, Scorecard, merge
 log = logging.getLogger("autograder")
 
 
-def write(course: Course, assignment: str, student: str, intake: Intake, inputs: str) -> Scorecard:
+def write(
+    course: Course, assignment: str, student: str, intake: Intake, inputs: str, regrade: str = ""
+) -> Scorecard:
     """Keep a judged hand-in: all of it or, after a failure, nothing but the reason.
 
     Marks and scorecards are kept in one step; that the hand-in is done is noted after it. So whatever
@@ -31,6 +33,7 @@ def write(course: Course, assignment: str, student: str, intake: Intake, inputs:
 
     Args:
         inputs: a digest of all that the marks were made from.
+        regrade: the running regrade's name, if there is one.
 
     Returns:
         the card of the hand-in, on which it may be said why staff must act.
@@ -54,7 +57,7 @@ def write(course: Course, assignment: str, student: str, intake: Intake, inputs:
         if card is None:
             raise KitError("no scorecard was written; is SaveMarks among nbgrader's preprocessors?")
         if not card.reasons:  # else the next run tries again
-            mark_done(course, assignment, student, inputs)
+            mark_done(course, assignment, student, inputs, regrade)
         return card
     except Exception as error:
         full = room.no_room(error)

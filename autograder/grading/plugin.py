@@ -149,19 +149,41 @@ def _nothing_but_pytest() -> Iterator[None]:
         os.environ.update(before)
 
 
+_seen: dict[
+    Path, list[tuple[str, int, int]]
+] = {}  # by folder of graders: its modules, as last imported
+
+
 @contextlib.contextmanager
 def _imported_anew(graders: Path) -> Iterator[None]:
-    """Forget the graders' module afterwards.
+    """Forget the graders' module afterwards, and what it uses of its folder where that has changed since.
 
-    pytest names it after the file, so it would take the place of another assignment's file of the
+    pytest names the module after the file, so it would take the place of another assignment's file of the
     same name, and of its own next version, in a process that judges more than once.
     """
+    folder = graders.parent
+    now = [
+        (str(path), (status := path.stat()).st_size, status.st_mtime_ns)
+        for path in _modules(folder)
+    ]
+    if _seen.get(folder, now) != now:
+        _forget(lambda file: Path(file).is_relative_to(folder))
+    _seen[folder] = now
     try:
         yield
     finally:
-        for name, module in list(sys.modules.items()):
-            if getattr(module, "__file__", None) == str(graders):
-                del sys.modules[name]
+        _forget(lambda file: file == str(graders))
+
+
+def _modules(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*.py") if path.is_file())
+
+
+def _forget(is_one: Callable[[str], bool]) -> None:
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and is_one(file):
+            del sys.modules[name]
 
 
 class JudgePlugin:

@@ -12,7 +12,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from autograder.course import course_at, find_course
 from autograder.engine import gradebook
 from autograder.engine.hand_ins import Taken, make_job
-from autograder.engine.records import changed_answers, stage_answers, stage_card
+from autograder.engine.records import changed_answers, forget_done, stage_answers, stage_card
 from autograder.engine.service import judge_service
 from autograder.errors import KitError
 from autograder.nbgrader_plugin.hand_in import METADATA
@@ -75,6 +75,9 @@ class SaveMarks(NbGraderPreprocessor):  # type: ignore[misc]
         } | brought
         course = course_at(find_course(Path.cwd()))
         record = (course, about["assignment"], about["student"], about["notebook"], answers)
+        forget_done(
+            course, about["assignment"], about["student"]
+        )  # until a whole hand-in is written
         stale = changed_answers(*record)
         said = []
         with gradebook.entry(course) as writing:

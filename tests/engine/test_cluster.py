@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,7 +29,7 @@ from autograder.engine.cluster.pool import on_cluster
 from autograder.engine.grade import Stopped, grade_class
 from autograder.engine.inputs import environment
 from autograder.engine.job import Job, Judgement
-from autograder.engine.pool import LocalPool
+from autograder.engine.pool import LocalPool, PoolLost
 from autograder.engine.records import load_card
 from autograder.errors import KitError
 from autograder.scorecard import NotebookCard, Scorecard, Verdict
@@ -140,7 +141,7 @@ def test_ctrl_c_ends_what_is_under_way_on_workers(tiny: TinyCourse, cluster: Das
         tiny.hand_in(f"student{number}", extra=f"import time; time.sleep(3 + {number})")
     course = load_course(tiny.root)
     with on_cluster(course, cluster.address), pytest.raises(Stopped):
-        grade_class(course, "tiny", stopping=lambda: bool(cluster.unpacked("stays")))
+        grade_class(course, "tiny", stopping=lambda: cluster.is_judging("stays"))
     assert cluster.unpacked("stays") == []
     assert cluster.log("stays").count("Registered to") == 2, "it was started again"
 
@@ -344,6 +345,27 @@ def test_what_one_worker_cannot_judge_another_one_gets(
     job = Job(course.root, "tiny", "tiny", "ada", ("x = 1",))
     assert pool.submit(job, "key").result().card.notebooks[0].reason == reason
     pool.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [("running", BrokenProcessPool), ("closed", PoolLost)],
+    ids=["there", "gone"],
+)
+def test_a_job_that_was_dropped_is_lost_only_with_the_scheduler(
+    tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch, status: str, kind: type[Exception]
+) -> None:
+    client = FakeClient("there")
+    monkeypatch.setattr(cluster_module, "_connect", lambda *_: client)
+    pool = cluster_module.ClusterPool(load_course(tiny.root), "tls://10.0.0.1:8786", print)
+    monkeypatch.setattr(client, "status", status)
+    dropped: Future[Any] = Future()
+    dropped.cancel()
+    asked = SimpleNamespace(result=dropped.result, status="cancelled", key="key")
+    job = Job(tiny.root, "tiny", "tiny", "ada", ("x = 1",))
+    task = cluster_module._Task(job, "key", "bundle", Future())
+    pool._take(task, asked)
+    assert isinstance(task.found.exception(), kind)
 
 
 def test_a_hand_in_with_a_large_file_is_judged_on_this_machine(

@@ -13,8 +13,9 @@ import pytest
 from autograder.course import Course, load_course
 from autograder.engine import gradebook
 from autograder.engine.class_run import ClassRun
-from autograder.engine.grade import grade_class, score_path
+from autograder.engine.grade import grade_class
 from autograder.engine.records import load_card
+from autograder.engine.score import score_path
 from tests import damages
 from tests.damages import Change
 from tests.tiny_course import RIGHT, TinyCourse

@@ -15,10 +15,11 @@ import pytest
 from autograder.course import Course, load_course
 from autograder.engine import converter, grade, gradebook
 from autograder.engine.class_run import ClassRun
-from autograder.engine.grade import grade_class, score_path
+from autograder.engine.grade import grade_class
 from autograder.engine.hand_ins import Intake, Taken
 from autograder.engine.job import Judgement
 from autograder.engine.records import load_card
+from autograder.engine.score import score_path
 from autograder.engine.service import judge_service
 from autograder.errors import KitError
 from autograder.scorecard import Verdict
@@ -428,13 +429,11 @@ def test_the_grader_waits_only_for_what_is_not_judged_yet(
 
     service = SimpleNamespace(workers=1, raise_if_lost=lambda _: None)
     monkeypatch.setattr(grade, "judge_service", lambda: service)
-    under_way = grade._UnderWay(Intake({}, ()), {}, [judged, open_job])
+    under_way = grade._UnderWay(Intake({}, ()), {}, "", [judged, open_job])
     monkeypatch.setattr(grade, "_take_in", lambda *_: under_way)
     monkeypatch.setattr(grade, "_submit", lambda *_: None)
     monkeypatch.setattr(grade, "_finish", lambda *_: None)
     monkeypatch.setattr(grade, "wait", wait)
-    course = load_course(tiny.root)
-    grade._grade_all(
-        course, "tiny", ["ada"], ClassRun(), False, lambda *_: None, lambda: len(waited_for) > 1
-    )
+    order = grade._Order(load_course(tiny.root), "tiny", ["ada"], set(), "", "")
+    grade._grade_all(order, ClassRun(), lambda *_: None, lambda: len(waited_for) > 1)
     assert waited_for == [[open_job]]

@@ -134,7 +134,7 @@ def test_what_a_key_depends_on(tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
     is_new("a setting of the box")
     (tiny.root / "records" / "secret").write_text("another")
     is_new("the secret")
-    monkeypatch.setattr(inputs, "_LIBRARIES", ("pytest",))
+    monkeypatch.setattr(inputs, "packages", lambda: {"torch": "2.4"})
     inputs._kit.cache_clear()
     is_new("the libraries")
     monkeypatch.undo()

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from autograder.cli import main
 from autograder.course import load_course
 from autograder.engine.corpus import hand_in_of, read_cases
-from autograder.engine.grade import score_path
 from autograder.engine.new import new_assignment
+from autograder.engine.score import score_path
 from autograder.errors import KitError
 from tests.tiny_course import CONFIG, TinyCourse
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from autograder.course import Course, load_course
+from autograder.engine import pool as pool_module
+from autograder.engine.grade import grade_class
 from autograder.engine.hand_ins import take_in
-from autograder.engine.job import Job
-from autograder.engine.pool import LocalPool
+from autograder.engine.job import Job, Judgement
+from autograder.engine.pool import LocalPool, PoolLost
 from autograder.engine.service import JudgeService, judge_service
 from autograder.errors import KitError
-from autograder.scorecard import Verdict
+from autograder.scorecard import NotebookCard, Scorecard, Verdict
 from tests.tiny_course import GRADERS, TinyCourse
 
 KILLS_ITS_WORKER = (
@@ -96,3 +101,71 @@ def test_the_name_of_the_student_changes_no_challenge(tiny: TinyCourse) -> None:
     assert job_of(course, "ada").hand_in == job_of(course, "bob").hand_in, "only code counts"
     tiny.hand_in("bob", extra="x = 1")
     assert job_of(course, "ada").hand_in != job_of(course, "bob").hand_in
+
+
+class BreaksFirst:
+    """A pool whose first worker dies; notes what it is asked to do about it."""
+
+    workers = 1
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def submit(self, job: Job, _key: str) -> Future[Judgement]:
+        future: Future[Judgement] = Future()
+        if "submit" in self.asked:
+            card = Scorecard("tiny", job.student, (NotebookCard("tiny", ()),))
+            future.set_result(Judgement(card, ()))
+        else:
+            future.set_exception(BrokenProcessPool())
+        self.asked.append("submit")
+        return future
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: self.asked.append(name)
+
+
+def test_a_worker_that_dies_takes_nothing_of_others_with_it(tiny: TinyCourse) -> None:
+    pool = BreaksFirst()
+    service = JudgeService()
+    service._pool = pool
+    assert service.result(job_of(load_course(tiny.root))).card.student == "ada"
+    assert pool.asked == ["submit", "mend", "submit"], (
+        "and no `stop`, which drops all that is judged"
+    )
+    service.close()
+
+
+@pytest.mark.parametrize("error", [EOFError, ConnectionResetError])
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_cannot_be_forked_from_is_started_again_once_and_then_named(
+    tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch, error: type[Exception], times: int
+) -> None:
+    left = [error] * times
+
+    class DiesFirst(ProcessPoolExecutor):
+        def submit(self, *arguments: Any, **more: Any) -> Any:
+            if left:
+                raise left.pop()
+            return super().submit(*arguments, **more)
+
+    monkeypatch.setattr(pool_module, "ProcessPoolExecutor", DiesFirst)
+    service, job = JudgeService(workers=1), job_of(load_course(tiny.root))
+    if times == 1:
+        assert verdicts(service, job) == RIGHT
+    else:
+        with pytest.raises(PoolLost, match=r"cannot be started .*import torch"):
+            service.result(job)
+    service.close()
+
+
+def test_what_could_not_be_begun_early_is_begun_when_it_is_needed(
+    tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise OSError("AF_UNIX path too long")
+
+    monkeypatch.setattr(pool_module, "start_importing", broken)
+    run = grade_class(load_course(tiny.root), "tiny")
+    assert [card.score for card in run.cards] == [7.0]
+    assert "AF_UNIX path too long" in caplog.text

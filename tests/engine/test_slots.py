@@ -16,7 +16,7 @@ import pytest
 
 from autograder import sandbox
 from autograder.course import Course, load_course
-from autograder.engine import doctor, grade, judge, pool, slots
+from autograder.engine import doctor, grade, judge, pool, score, slots
 from autograder.engine.cluster import bundle
 from autograder.engine.hand_ins import take_in
 from autograder.engine.inputs import judgement_key
@@ -338,13 +338,13 @@ def test_a_gpu_that_is_missing_stops_a_class_before_it_begins(
             raise BoxUnavailable("there is no GPU 5")
         return "a wall"
 
-    for module in (pool, grade):
+    for module in (pool, score):
         monkeypatch.setattr(module, "check_wall", check_wall)
     course = configured(tiny)
     with pytest.raises(BoxUnavailable, match="no GPU 5"):
         grade.grade_class(course, "tiny")
     with pytest.raises(BoxUnavailable, match="no GPU 5"):
-        grade.score_path(course, "tiny", course.submitted("ada", "tiny"), "ada")
+        score.score_path(course, "tiny", course.submitted("ada", "tiny"), "ada")
     assert asked == [2, 5, 2, 5]
     assert slots.gpus_of(configured(tiny, "")) == [None]
 

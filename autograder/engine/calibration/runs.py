@@ -27,6 +27,7 @@ from types import ModuleType
 from typing import IO, Any
 
 from autograder.course import Course
+from autograder.engine.forked import importing_nothing_from_here
 from autograder.engine.pool import prepare_worker
 from autograder.engine.training_data import judge_images
 from autograder.errors import KitError
@@ -196,7 +197,8 @@ def _made(
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, context, initializer=_prepare)
     try:
-        futures: dict[Future[Result], Task] = {pool.submit(_run, task): task for task in tasks}
+        with importing_nothing_from_here():
+            futures: dict[Future[Result], Task] = {pool.submit(_run, task): task for task in tasks}
         for number, future in enumerate(as_completed(futures), wanted - len(tasks) + 1):
             task = futures.pop(future)
             yield task, _result(task, future)

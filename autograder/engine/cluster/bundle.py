@@ -22,7 +22,8 @@ from pathlib import Path
 import autograder
 from autograder.course import Course, load_course
 from autograder.course.course import CONFIG, RECORDS, digest
-from autograder.engine.inputs import data_digest, settings_json
+from autograder.engine.digests import data_digest
+from autograder.engine.inputs import settings_json
 from autograder.engine.job import Job, Judgement
 from autograder.engine.slots import gpus_of
 from autograder.engine.training_data import (
@@ -45,7 +46,8 @@ configure(c, __file__)
 c.BoxSettings.update(json.loads({settings!r}))
 c.CourseSettings.update({course!r})
 """
-_GRADERS, _DATA, _JUDGE_DATA = "graders", "data", "judge_data"
+# `_DATA` is only a name there: what a worker has of the data are the two parts that were cut from it.
+_GRADERS, _DATA, _BOX_PART, _JUDGE_PART = "graders", "data", "box_part", "judge_part"
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,9 @@ def pack(course: Course, assignment: str) -> Bundle:
     images = box_data(course)
     if images is not None:
         settings["data_directory"] = _DATA
-        files |= _below(images, _DATA)
+        files |= _below(images, _BOX_PART)
         hidden = judge_images(course) if gpus_of(course) != [None] else None
-        files |= _below(hidden, _JUDGE_DATA) if hidden else {}
+        files |= _below(hidden, _JUDGE_PART) if hidden else {}
     config = _CONFIG.format(settings=settings_json(course), course=settings)
     texts: dict[str, bytes] = {CONFIG: config.encode(), f"{RECORDS}/secret": course.secret()}
     stream = io.BytesIO()
@@ -122,8 +124,8 @@ class Unpacked:
         self.course = load_course(self.folder)
         self.data = bundle.data
         for part, target in (
-            (_DATA, box_data_place(self.course)),
-            (_JUDGE_DATA, judge_images_place(self.course)),
+            (_BOX_PART, box_data_place(self.course)),
+            (_JUDGE_PART, judge_images_place(self.course)),
         ):
             if (self.folder / part).is_dir():
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,9 @@ class ClusterPool:
             found.set_exception(error)
         return found
 
+    def mend(self) -> None:
+        self._here.mend()
+
     def stop(self) -> None:
         self._here.stop()
         with self._lock:
@@ -214,7 +218,9 @@ class ClusterPool:
                 KitError(f"{said}. Is there enough memory? Grade again, or look into their logs.")
             )
         except BaseException as error:  # a cancelled future's is no Exception
-            if asked.status == "cancelled":
+            if asked.status == "cancelled" and self._alive():
+                task.found.set_exception(BrokenProcessPool("it was dropped with others"))
+            elif asked.status == "cancelled":
                 task.found.set_exception(self._lost())
             else:
                 said = f"the cluster could not judge it: {_said(error)}"

@@ -11,7 +11,6 @@ import logging
 import socket
 import time
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,16 @@ from distributed import Reschedule, Worker, WorkerPlugin, get_worker
 
 import autograder
 from autograder.engine.cluster.bundle import Bundle, Unpacked, check_place
-from autograder.engine.inputs import environment, folder_digest, judgement_key
+from autograder.engine.digests import folder_digest
+from autograder.engine.inputs import environment, judgement_key
 from autograder.engine.job import Job, Judgement
 from autograder.engine.judge import judge_job
 from autograder.errors import KitError
 from autograder.sandbox import BoxSettings, check_wall, warm
 
 log = logging.getLogger("distributed.worker")  # what a worker shows where it was started
+
+_SAID = 8  # packages that differ
 
 TOPIC = "autograder"  # of the events that tell the course's machine what happens on workers
 
@@ -38,26 +40,29 @@ class OtherInputs(Exception):
 def versions() -> dict[str, str]:
     """What must be the same on all machines, by name."""
     kit = folder_digest(Path(autograder.__file__).parent)
-    return {**environment(), "kit": kit, "distributed": metadata.version("distributed")}
+    return {**environment(), "kit": kit}
 
 
 def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
-    """What differs on a worker, with the repair, in words for staff."""
-    found = []
-    for name, version in here.items():
-        other = there.get(name, "missing")
-        if other == version:
+    """What differs on a worker, with the repair, in words for staff; the first few of many packages."""
+    found, packages = [], []
+    for name in here.keys() | there.keys():
+        mine, other = here.get(name), there.get(name)
+        if mine == other:
             continue
         if name == "kit":
             found.append("its autograder-kit has other files. Install the same one there")
         elif name in ("Python", "machine"):
-            found.append(
-                f"its {name} is {other}, here it is {version}. Use the same on all machines"
-            )
+            found.append(f"its {name} is {other}, here it is {mine}. Use the same on all machines")
+        elif mine is None:
+            packages.append(f"it has {name}, which this machine has not. Hand-ins could import it")
         else:
-            repair = f"Run `pip install {name}=={version}` there"
-            found.append(f"its {name} is {other}, here it is {version}. {repair}")
-    return found
+            repair = f"Run `pip install {name}=={mine}` there"
+            packages.append(f"its {name} is {other or 'missing'}, here it is {mine}. {repair}")
+    more = len(packages) - _SAID
+    if more > 0:
+        packages = [*sorted(packages)[:_SAID], f"{more} more packages differ"]
+    return [*sorted(found), *sorted(packages)]
 
 
 def examine(gpus: Sequence[int | None], dask_worker: Worker) -> dict[str, Any]:

@@ -30,8 +30,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autograder.course import SourceNotebook
-from autograder.course.bonus import CONTRACT, SECTION, Bonus, read_bonuses
+from autograder.course import Course, SourceNotebook
+from autograder.course.bonus import CONTRACT, SECTION, Bonus, announced, read_bonuses
 from autograder.engine.gate.refusal import Refusal
 from autograder.errors import KitError
 
@@ -80,6 +80,14 @@ def read_contract(path: Path) -> Contract:
     if data:
         raise KitError(f"it has {', '.join(data)}, which no contract has.")
     return contract
+
+
+def bonuses_of(course: Course, assignment: str, notebook: str) -> Mapping[str, Bonus]:
+    """The bonus items of a notebook; none where the contract cannot be read, which is refused elsewhere."""
+    try:
+        return announced(course, assignment, notebook)
+    except KitError:
+        return {}
 
 
 def _number(points: Any) -> float:

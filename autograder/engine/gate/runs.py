@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 
 from autograder.course import Course, SourceNotebook
-from autograder.course.bonus import CONTRACT, announced
+from autograder.engine.gate.contract import FILE, bonuses_of
 from autograder.engine.gate.refusal import Refusal
 from autograder.engine.gate.trials import Trial
 from autograder.engine.service import judge_service
@@ -35,11 +35,11 @@ def check_graders(
             what = f"it is no Python: {error.msg}, line {error.lineno}."
             yield Refusal(path.name, "", what, "Correct it.")
             continue
-        bonuses = announced(course, assignment, name)
+        bonuses = bonuses_of(course, assignment, name)
         cells = {cell.grade_id: cell.manual for cell in source.grade_cells}
         for grade_id, line in extra.items():
             if grade_id not in bonuses:
-                what = f"its test in line {line} is of a bonus that {CONTRACT} does not have."
+                what = f"its test in line {line} is of a bonus that {FILE} does not have."
                 repair = "Announce it there, or correct the id."
                 yield Refusal(path.name, f"cell `{grade_id}`", what, repair)
         tested |= extra

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.course import Course, SourceNotebook
-from autograder.course.bonus import ordinary_cells
 from autograder.engine.corpus import Case, Expected, hand_in_of, read_case
+from autograder.engine.gate.contract import bonuses_of
 from autograder.engine.gate.refusal import Refusal
 from autograder.engine.hand_ins import Taken, make_job, take_in
 from autograder.engine.job import Job
@@ -73,7 +73,8 @@ def check_cases(
     """Refuse a grader file of which nobody knows whether it tells right from wrong."""
     folder = course.submissions(assignment)
     for name, source in sources.items():
-        cells = ordinary_cells(course, assignment, source)  # a bonus has no cell to replace
+        bonuses = bonuses_of(course, assignment, name)  # which have no cell to replace
+        cells = (cell for cell in source.grade_cells if cell.grade_id not in bonuses)
         autograded = [cell for cell in cells if not cell.manual]
         mine = [case for case in cases if case.notebook == name]
         write = f"Write one into {folder}: a folder with scorecard.json and the cell's solution."

@@ -20,7 +20,6 @@ from torch import nn
 from torchvision import models
 
 from autograder.data import load_images
-from autograder.errors import KitError
 from autograder.graders.vgg16.steady import steady
 from autograder.grading import Device
 
@@ -53,10 +52,10 @@ def accuracy(
         count: how many of its images, the first ones.
 
     Raises:
-        KitError: when there is no such folder.
+        RuntimeError: when there is no such folder.
     """
     if images is None:
-        raise KitError(
+        raise RuntimeError(
             "Trained weights can only be judged on real images. Name a folder with some in "
             "course_config.py (c.CourseSettings.data_directory), or take the bonus out."
         )
