@@ -518,11 +518,14 @@ def check_weights(path: str | os.PathLike[str], build: Callable[[], nn.Module]) 
         if safetensors is None:
             raise ValueError("that needs `pip install safetensors`")
         with safetensors.safe_open(str(path), framework="pt") as file:
-            found = {n: file.get_slice(n).get_shape() for n in file.keys()}  # noqa: SIM118
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            found = {name: one.get_shape() for name, one in slices.items()}
+            kinds = {name: one.get_dtype() for name, one in slices.items()}
     except Exception as error:  # a damaged file can raise anything
         print(f"{path} cannot be read ({error})")
         return
     odd = [name for name in {**wanted, **found} if wanted.get(name) != found.get(name)]
+    odd += [name for name in found if kinds[name] not in ("F32", "F16", "BF16")]
     said = f"does not fit: {odd[0]}" if odd else f"fits, {len(found)} tensors, {_size(path)}"
     print(f"{path} {said}")
 
