@@ -90,14 +90,17 @@ def _show_figures() -> None:
 
 
 def hidden_tests(path: Path) -> list[Callable[..., None]]:
-    """The tests of a grader file that are marked with `graded`."""
+    """The tests of a grader file that are marked with `graded`, without those of a bonus."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module  # probes' sources are looked up there
     spec.loader.exec_module(module)
-    return [value for value in vars(module).values() if getattr(value, "pytestmark", ())]
+    marked = [value for value in vars(module).values() if getattr(value, "pytestmark", ())]
+    return [
+        test for test in marked if not any(mark.kwargs.get("bonus") for mark in test.pytestmark)
+    ]
 
 
 def judge(job: Job, tests: list[Callable[..., None]], secret: bytes, clock: Clock) -> None:

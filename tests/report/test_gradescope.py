@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from autograder import cli
-from autograder.engine import grade
+from autograder.engine import score
 from autograder.errors import KitError
 from autograder.report.gradescope import to_gradescope
 from autograder.scorecard import Scorecard, Verdict
@@ -144,8 +144,10 @@ def test_score_writes_results_or_leaves_none(
             raise KitError("no box here")
         return card
 
-    monkeypatch.setattr(grade, "score_path", score_path)
-    asked = ["--course", str(tmp_path), "score", str(tmp_path), "--assignment", "vgg16"]
+    monkeypatch.setattr(score, "score_path", score_path)
+    hand_in = tmp_path / "hand-in"
+    hand_in.mkdir()
+    asked = ["--course", str(tmp_path), "score", str(hand_in), "--assignment", "vgg16"]
     done = CliRunner().invoke(cli.main, [*asked, "--gradescope", str(file)])
     assert done.exit_code == code, done.output
     assert file.exists() == (code == 1), (

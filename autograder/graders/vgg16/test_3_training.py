@@ -530,7 +530,7 @@ def test_a_short_run_learns(
         thresholds = short_run.THRESHOLDS
         result = short_result(student, challenge, device)
     else:
-        note(f"Decided by a run of the real VGG16, on {device.title}.", size="full")
+        note(f"Decided by a run of the real VGG16, on {device.title}.", "", size="full")
         # What cannot run on the CPU at all fails there, and so here.
         fit_of(student, fitting.fit_challenge(challenge, 1), device)
         run = full_run.FullRun(challenge.seed, full_run.source_of(images), device.name)
