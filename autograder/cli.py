@@ -336,7 +336,8 @@ def score(
         if stale is not None:
             stale.unlink(missing_ok=True)
     root = find_course(ctx.obj or Path.cwd())
-    if root.is_relative_to(path.resolve()):  # its configuration would be run
+    handed_in = path.resolve() if path.is_dir() else path.resolve().parent
+    if root.is_relative_to(handed_in):  # its configuration would be run
         raise KitError(
             f"{root / 'course_config.py'} lies in what is to be judged, so it is not read. Go into your "
             "course, or name it: autograder --course DIR score PATH."

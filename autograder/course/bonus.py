@@ -20,7 +20,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -148,29 +148,41 @@ def check_bonus(course: Course) -> None:
         )
 
 
-def find_brought(folders: Iterable[Path], bonuses: Mapping[str, Bonus]) -> Iterator[Brought]:
+def digest_of(path: Path, most: int) -> str:
+    """The digest of a file, read in pieces, for it may have half a gigabyte; of a larger one its size.
+
+    Args:
+        most: bytes that are read.
+
+    Raises:
+        OSError, Unreadable: when there is no such file, or only a link or a pipe.
+    """
+    with open_regular(path) as (stream, size):
+        if size > most:
+            return f"too large: {size}"
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def find_brought(
+    folders: Iterable[Path],
+    bonuses: Mapping[str, Bonus],
+    digest_of: Callable[[Path, int], str] = digest_of,
+) -> Iterator[Brought]:
     """The files that a hand-in brings for bonus items; a link or a pipe is none.
 
     Args:
         folders: where they may lie, the first one that has a file first.
+        digest_of: as the function of that name.
     """
     places = list(dict.fromkeys(folders))
     for _, bonus in sorted(bonuses.items()):
         for folder in places:
             try:
-                digest = _digest_of(folder / bonus.file, bonus.max_mib * 2**20)
+                digest = digest_of(folder / bonus.file, bonus.max_mib * 2**20)
             except (Unreadable, OSError):
                 continue
             yield Brought(bonus, folder / bonus.file, digest)
             break
-
-
-def _digest_of(path: Path, most: int) -> str:
-    """The digest of a file, which is read in pieces: it may be half a gigabyte."""
-    with open_regular(path) as (stream, size):
-        if size > most:
-            return f"too large: {size}"
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _is_number(value: object) -> bool:

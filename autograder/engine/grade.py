@@ -18,8 +18,9 @@ from autograder.engine import gradebook, room, writing
 from autograder.engine.class_run import ClassRun, Origin
 from autograder.engine.forked import run_in_worker
 from autograder.engine.hand_ins import Intake, take_in
-from autograder.engine.inputs import judgement_key, writing_key
+from autograder.engine.inputs import judgement_key, policy_key, writing_key
 from autograder.engine.job import Judgement
+from autograder.engine.judge import course_of
 from autograder.engine.lock import only_run
 from autograder.engine.pool import CourseChanged
 from autograder.engine.records import (
@@ -31,6 +32,7 @@ from autograder.engine.records import (
 )
 from autograder.engine.service import judge_service
 from autograder.engine.slots import gpus_of
+from autograder.engine.training_data import box_data
 from autograder.errors import KitError
 from autograder.scorecard import Verdict
 
@@ -70,7 +72,14 @@ class _UnderWay:
     def was_overtaken(self) -> bool:
         """Whether the course has changed since it was taken in."""
         ended = (job for job in self.jobs if not job.cancelled())
-        return any(isinstance(job.exception(), CourseChanged) for job in ended)
+        if any(isinstance(job.exception(), CourseChanged) for job in ended):
+            return True
+        return keys_of(self.intake) != self.keys
+
+
+def keys_of(intake: Intake) -> dict[str, str]:
+    """What the judgements of a hand-in's notebooks depend on, as the course is now."""
+    return {name: judgement_key(course_of(job), job) for name, job in intake.jobs.items()}
 
 
 @dataclass(frozen=True)
@@ -80,8 +89,9 @@ class _Order:
     course: Course
     assignment: str
     students: list[str]
-    known: set[str]  # who has a row in the gradebook
     due: str
+    extensions: dict[str, str]  # by student who has a row in the gradebook
+    policy: str  # a digest of what is taken off for late ones
     regrade: str  # its name; empty where what was judged before counts
 
 
@@ -137,13 +147,16 @@ def grade_class(
         with only_run(course, assignment), room.named(course.records), gradebook.held_open(course):
             name = ""
             if regrade:
-                name, goes_on = begin_regrade(course, assignment)
+                name, goes_on = begin_regrade(course, assignment, pattern)
                 run.notes += [_GOES_ON] if goes_on else []
-            known, due = gradebook.submissions(course, assignment)
-            order = _Order(course, assignment, students, known, due, name)
+            # What is wrong with the course must end the run before it touches anybody's marks.
+            course.secret()
+            box_data(course)
+            due = gradebook.submissions(course, assignment)
+            order = _Order(course, assignment, students, *due, policy_key(course), name)
             _grade_all(order, run, progress, stopping)
             if regrade:
-                end_regrade(course, assignment)
+                end_regrade(course, assignment, pattern)
     except Stopped as stopped:
         log.warning("%s", stopped)
         raise
@@ -201,7 +214,9 @@ def _grade_all(
             for student in judged[:1]:  # one at a time: the workers want to be fed in between
                 one = under_way.pop(student)
                 service.raise_if_lost(one.jobs)
-                if one.was_overtaken() and overtaken[student] < _OVERTAKEN:
+                if (
+                    one.was_overtaken() and overtaken[student] < _OVERTAKEN
+                ):  # its marks would be stale
                     overtaken[student] += 1
                     judged_keys -= {*one.keys.values()}
                     _forget(one)
@@ -226,7 +241,7 @@ def _take_in(order: _Order, student: str, run: ClassRun) -> _UnderWay | None:
     folder = course.submitted(student, assignment)
     try:
         intake = take_in(course, assignment, student, folder)
-        keys = {name: judgement_key(course, job) for name, job in intake.jobs.items()}
+        keys = keys_of(intake)
         written = writing_key(course, assignment, folder, intake.taken)
     except Exception as error:
         log.exception("%s: the hand-in could not be read", student)
@@ -234,9 +249,10 @@ def _take_in(order: _Order, student: str, run: ClassRun) -> _UnderWay | None:
         card = writing.withdraw(course, assignment, student, reason)
         run.needs_staff(student, card.reasons)
         return None
-    inputs = digest(*keys.values(), *intake.missing, written, order.due)
+    due = f"{order.due} {order.extensions.get(student)}"
+    inputs = digest(*keys.values(), *intake.missing, written, due, order.policy)
     notebooks = course.notebooks(assignment)
-    if student in order.known and is_done(
+    if student in order.extensions and is_done(
         course, assignment, student, inputs, notebooks, order.regrade
     ):
         run.left_alone(student)

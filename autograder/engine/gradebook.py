@@ -156,17 +156,18 @@ def check_released(course: Course, assignment: str, sources: Mapping[str, Source
                 )
 
 
-def submissions(course: Course, assignment: str) -> tuple[set[str], str]:
-    """Who has a row for a hand-in of an assignment, and when it is due, as text."""
+def submissions(course: Course, assignment: str) -> tuple[str, dict[str, str]]:
+    """When an assignment is due, and the extensions of those who have a row for a hand-in, all as text."""
     from nbgrader.api import Assignment, SubmittedAssignment
 
     with open_gradebook(course) as book:
         rows = (
-            book.db.query(SubmittedAssignment.student_id)
+            book.db.query(SubmittedAssignment.student_id, SubmittedAssignment.extension)
             .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
             .filter(Assignment.name == assignment)
         )
-        return {student for (student,) in rows}, str(book.find_assignment(assignment).duedate)
+        extensions = {student: str(extension) for student, extension in rows}
+        return str(book.find_assignment(assignment).duedate), extensions
 
 
 def rows_of(

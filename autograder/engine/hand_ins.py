@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from autograder.course.bonus import find_brought, given
 from autograder.course.intake import Found, course_files, find_notebooks, name_of, own_files
 from autograder.course.repairing import empty_hand_in
 from autograder.engine.job import Job
+from autograder.engine.known_files import known_digest
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def make_job(
     if taken.beside not in ("", "."):  # what lay beside it, lies beside it in the box
         files |= own_files(folder / taken.beside)
     places = (folder / taken.beside, folder)
-    brought = tuple(find_brought(places, given(course, assignment, source.name)))
+    bonuses = given(course, assignment, source.name)
+    brought = tuple(find_brought(places, bonuses, functools.partial(known_digest, course)))
     for one in brought:  # the judge's, and perhaps large
         files.pop(one.bonus.file, None)
     files |= course_files(course.source(assignment))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import json
 import platform
 import re
-import sysconfig
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from traitlets.utils.importstring import import_item
 
 import autograder
 from autograder.course import Course, SourceNotebook, Unreadable
@@ -24,6 +28,7 @@ from autograder.sandbox import BoxSettings
 if TYPE_CHECKING:
     from autograder.engine.hand_ins import Taken
 
+_OWN = ("BoxSettings", "CourseSettings")
 _FORM = "2"  # of what is kept in the ledger
 # The rooms of the kit that take part in a judgement; the others only show it.
 _ROOMS = (
@@ -71,10 +76,10 @@ def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
 
 
 def writing_key(course: Course, assignment: str, folder: Path, taken: Mapping[str, Taken]) -> str:
-    """The digest of what is written into the gradebook besides judgements, or decides over it.
+    """The digest of what is written into the gradebook besides judgements, of the hand-in and its assignment.
 
     That is the notebooks' texts, written answers among them, the points of all notebooks, also of those that
-    are missing, the time of the hand-in, and what the course takes off for a late one, but for the due date.
+    are missing, and the time of the hand-in.
     """
     try:
         handed_in = read_regular(folder / "timestamp.txt", 1000)
@@ -86,13 +91,23 @@ def writing_key(course: Course, assignment: str, folder: Path, taken: Mapping[st
         for cell in one.notebook.cells
     ]
     said = [(name, one.repairs, one.unreadable) for name, one in taken.items()]
-    late = course.config.get("AssignLatePenalties", {})
-    return digest(
-        json.dumps([cells, said]),
-        *(_points(source) for source in course.notebooks(assignment).values()),
-        handed_in,
-        repr(late),
-    )
+    points = (_points(source) for source in course.notebooks(assignment).values())
+    return digest(json.dumps([cells, said]), *points, handed_in)
+
+
+def policy_key(course: Course) -> str:
+    """The digest of what the course's configuration may have to do with late hand-ins.
+
+    A policy is a plugin of nbgrader's with settings of its own, so all sections but the kit's own count, and
+    the plugin's source.
+    """
+    sections = {name: course.config[name] for name in sorted(course.config) if name not in _OWN}
+    plugin = course.config.get("AssignLatePenalties", {}).get("plugin_class", "")
+    source = b""
+    with contextlib.suppress(Exception):  # one that cannot be imported is named when it is used
+        found = import_item(plugin) if isinstance(plugin, str) else plugin
+        source = Path(inspect.getfile(found)).read_bytes()
+    return digest(re.sub(r" at 0x[0-9a-f]+", "", repr(sections)), source)
 
 
 def _points(source: SourceNotebook) -> str:
@@ -132,13 +147,28 @@ def environment() -> dict[str, str]:
 def packages() -> dict[str, str]:
     """The installed packages and their versions, by the names of their folders of metadata."""
     found: dict[str, str] = {}
-    for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
-        for path in Path(place).glob("*.dist-info"):
-            name, _, version = path.stem.partition("-")
-            found[re.sub(r"[-_.]+", "-", name).lower()] = version
+    for place in _package_folders():
+        for path in sorted(place.iterdir()):
+            if path.suffix in (".dist-info", ".egg-info"):
+                name, _, version = path.stem.partition("-")
+                name = re.sub(r"[-_.]+", "-", name).lower()
+                found.setdefault(name, version.partition("-py")[0])
+    found.pop("autograder-kit", None)  # known by its content
     return found
 
 
-@lru_cache(maxsize=1)
+def _package_folders() -> list[Path]:
+    """Where Python looks for packages, and in which order."""
+    places = dict.fromkeys(map(Path, sys.path))
+    names = ("site-packages", "dist-packages")
+    return [place for place in places if place.name in names and place.is_dir()]
+
+
 def _kit() -> str:
-    return digest(*(f"{name} {version}" for name, version in environment().items()))
+    return _environment_digest(tuple(place.stat().st_mtime_ns for place in _package_folders()))
+
+
+@lru_cache(maxsize=1)
+def _environment_digest(_changed_ns: tuple[int, ...]) -> str:
+    """Worked out again when a package was installed: a worker that starts later sees it, too."""
+    return digest(*(f"{name} {version}" for name, version in sorted(environment().items())))

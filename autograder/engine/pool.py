@@ -117,11 +117,8 @@ class LocalPool:
             broken: Future[Judgement] = Future()
             broken.set_exception(error)
             return broken
-        except (
-            EOFError,
-            OSError,
-        ):  # the process from which workers are forked died, perhaps killed
-            self._drop(in_slot)
+        except (EOFError, OSError):
+            self._drop(in_slot)  # the process from which workers are forked died, perhaps killed
         try:
             return self._start(in_slot, workers, key, job, forks)
         except (EOFError, OSError) as error:

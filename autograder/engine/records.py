@@ -74,21 +74,21 @@ def forget_done(course: Course, assignment: str, student: str) -> None:
     _done(course, assignment, student).unlink(missing_ok=True)
 
 
-def begin_regrade(course: Course, assignment: str) -> tuple[str, bool]:
-    """A name for a regrade, and whether one was begun before, and stopped: then that goes on."""
-    path = _regrade(course, assignment)
+def begin_regrade(course: Course, assignment: str, pattern: str) -> tuple[str, bool]:
+    """A name for a regrade of some students, and whether it is one that was stopped, and goes on."""
+    path = _regrade(course, assignment, pattern)
     if path.is_file() and path.read_text():
         return path.read_text(), True
     StagedFile(path, secrets.token_hex(8)).put()
     return path.read_text(), False
 
 
-def end_regrade(course: Course, assignment: str) -> None:
-    _regrade(course, assignment).unlink(missing_ok=True)
+def end_regrade(course: Course, assignment: str, pattern: str) -> None:
+    _regrade(course, assignment, pattern).unlink(missing_ok=True)
 
 
-def _regrade(course: Course, assignment: str) -> Path:
-    return course.make_records() / f"regrade-{assignment}"
+def _regrade(course: Course, assignment: str, pattern: str) -> Path:
+    return course.make_records() / f"regrade-{assignment}-{digest(pattern)[:8]}"
 
 
 def begin(course: Course, assignment: str, student: str, notebooks: Collection[str]) -> None:

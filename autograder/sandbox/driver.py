@@ -254,6 +254,11 @@ class Driver:
         """Whose doing it is that the kernel is gone."""
         if self._kernel.parent_is_gone():
             return BoxFailed("The warm process ended, and with it this notebook's kernel.")
+        if self._kernel.was_killed():
+            return BoxFailed(
+                "Something outside of the box killed this notebook's kernel: the system, perhaps, because "
+                "memory was short. Grade again; fewer at a time, if it happens again."
+            )
         return Dead("kernel", how)
 
     def _wait(self, wall_s: float) -> set[int]:

@@ -73,6 +73,9 @@ class BoxedKernel:
     log: int  # a memfd with what the box's processes wrote outside of the protocol
     process: subprocess.Popen[bytes] | None = None  # the wall, where the kernel has one of its own
     parent_is_gone: Callable[[], bool] = lambda: False  # and took the kernel with it
+    was_killed: Callable[[], bool] = lambda: (
+        False
+    )  # by something outside of the box, but not by `kill`
     _killed: bool = False
 
     def socket_path(self, channel: str) -> str:

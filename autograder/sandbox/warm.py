@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import io
 import json
 import os
@@ -19,6 +20,7 @@ import socket
 import subprocess
 import tarfile
 import threading
+import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -31,6 +33,7 @@ from autograder.sandbox.kernel import BoxedKernel, KernelPlan, new_ends, resourc
 from autograder.sandbox.settings import BoxSettings
 
 _SOCKET, _LOG = "forks", "log"
+_LOOKS, _LOOK_AGAIN_S = 100, 0.02
 
 
 def start_kernel(settings: BoxSettings, plan: KernelPlan) -> BoxedKernel:
@@ -176,6 +179,7 @@ class WarmLink:
                 raise BoxFailed(f"A box could not be made: {said.get('error', 'no answer')}.")
             kernel = ends.kernel(pidfds[0])
             kernel.parent_is_gone = self.is_gone
+            kernel.was_killed = functools.partial(self.was_killed, said["pid"])
             return kernel
 
     def is_gone(self) -> bool:
@@ -184,6 +188,22 @@ class WarmLink:
             return self._closed or "error" in self._request({}, [])[0]
         except BoxFailed:
             return True
+
+    def was_killed(self, kernel: int) -> bool:
+        """Whether a kernel that is gone got SIGKILL from outside of its box.
+
+        Args:
+            kernel: its pid as the warm process counts.
+
+        Raises:
+            BoxFailed: when the warm process is gone.
+        """
+        for _ in range(_LOOKS):
+            killed = self._request({"ended": kernel}, [])[0].get("killed")
+            if killed is not None:
+                return bool(killed)
+            time.sleep(_LOOK_AGAIN_S)  # it has just ended
+        return False
 
     def trial(self) -> str | None:
         """Build the wall around nothing; what went wrong, or None.

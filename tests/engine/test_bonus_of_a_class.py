@@ -19,8 +19,8 @@ from rich.console import Console
 from safetensors.torch import save_file
 
 from autograder.cli import main
-from autograder.course import Course, load_course
-from autograder.engine import gradebook
+from autograder.course import Course, bonus, load_course
+from autograder.engine import gradebook, known_files
 from autograder.engine.grade import grade_class
 from autograder.engine.records import load_card
 from autograder.engine.release import build
@@ -332,3 +332,24 @@ def test_the_box_never_gets_the_file(tiny: TinyCourse, course: Course) -> None:
     page = json.loads((tiny.root / "autograded/ivy/tiny/tiny.ipynb").read_text())
     assert page["cells"][0]["outputs"] == []
     assert item_of(course, "ivy") is not None
+
+
+def test_a_large_file_is_read_once_and_again_when_it_has_changed(
+    tiny: TinyCourse, course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    real = bonus.digest_of
+
+    def digest_of(path: Path, most: int) -> str:
+        read.append(path.parent.parent.name)
+        return real(path, most)
+
+    monkeypatch.setattr(known_files, "digest_of", digest_of)
+    path = bring(tiny, "nia", 2.0)
+    for _ in range(2):
+        grade_class(course, "tiny", "nia")
+    assert read == ["nia"]
+    save_file({"numbers": torch.full((3,), 20.0)}, path)
+    grade_class(course, "tiny", "nia")
+    assert read == ["nia", "nia"]
+    assert row_of(course, "nia")[0] == 2.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,44 @@ def test_too_few_images_are_named(tiny: TinyCourse) -> None:
         box_data(load_course(tiny.root))
 
 
+def test_the_order_of_packages_on_the_disk_is_of_no_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"package{number}-1.{number}.dist-info" for number in range(40)]
+    found: set[str] = set()
+    for order in (names, names[::-1]):
+        folder = tmp_path / str(len(found)) / "site-packages"
+        for name in (*order, "old_form-2.0-py3.11.egg-info"):
+            (folder / name).mkdir(parents=True)
+        monkeypatch.setattr(sys, "path", [str(folder)])
+        assert inputs.packages()["old-form"] == "2.0"
+        inputs._environment_digest.cache_clear()
+        found.add(inputs._kit())
+    inputs._environment_digest.cache_clear()
+    assert len(found) == 1
+
+
+def test_a_test_that_was_corrected_after_a_job_was_judged_is_the_one_that_counts(
+    tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Judged by the wrong one already, but its marks are not written yet."""
+    tiny.write("graders/tiny/test_tiny.py", WRONG)
+    real = LocalPool.submit
+    tries: list[str] = []
+
+    def submit(self: LocalPool, job: Job, key: str) -> Future[Judgement]:
+        future = real(self, job, key)
+        future.exception()
+        tries.append(key)
+        tiny.write("graders/tiny/test_tiny.py", GRADERS)
+        return future
+
+    monkeypatch.setattr(LocalPool, "submit", submit)
+    run = grade_class(load_course(tiny.root), "tiny")
+    assert [card.score for card in run.cards] == [7.0]
+    assert len(tries) == 2
+
+
 def test_another_package_is_another_key(tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch) -> None:
     job, course = job_of(tiny), load_course(tiny.root)
     before = judgement_key(course, job)
@@ -147,10 +186,10 @@ def test_another_package_is_another_key(tiny: TinyCourse, monkeypatch: pytest.Mo
     assert packages["torch"]
     assert packages["pillow"]
     monkeypatch.setattr(inputs, "packages", lambda: {**packages, "einops": "0.8"})
-    inputs._kit.cache_clear()
+    inputs._environment_digest.cache_clear()
     assert judgement_key(course, job) != before
     monkeypatch.undo()
-    inputs._kit.cache_clear()
+    inputs._environment_digest.cache_clear()
     assert judgement_key(course, job) == before
 
 

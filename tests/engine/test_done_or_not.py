@@ -13,7 +13,16 @@ from autograder.engine import gradebook
 from autograder.engine.grade import Stopped, grade_class
 from autograder.engine.records import load_card
 from autograder.engine.release import build
+from autograder.errors import KitError
 from tests.tiny_course import GRADERS, TinyCourse
+
+POLICY = """
+from nbgrader.plugins import BasePlugin
+
+class Policy(BasePlugin):
+    def late_submission_penalty(self, student_id, score, total_seconds_late):
+        return 1
+"""
 
 
 @pytest.fixture
@@ -67,10 +76,39 @@ def test_another_due_date_or_policy_is_taken_in(tiny: TinyCourse) -> None:
         book.update_or_create_assignment("tiny", duedate="2026-03-02 11:00:00 UTC")
     assert grade_class(course_of(tiny), "tiny").kept == []
     assert grade_class(course_of(tiny), "tiny").kept == ["ada", "bob"]
-    policy = 'c.AssignLatePenalties.plugin_class = "nbgrader.plugins.zerolate.ZeroLatePlugin"\n'
     config = (tiny.root / "course_config.py").read_text()
-    tiny.write("course_config.py", config + policy)
+    tiny.write("policy.py", POLICY)
+    for more in (
+        'c.LateSubmissionPlugin.penalty_method = "zero"\n',
+        f"import sys; sys.path.append({str(tiny.root)!r})\n"
+        'c.AssignLatePenalties.plugin_class = "policy.Policy"\n',
+    ):
+        config += more
+        tiny.write("course_config.py", config)
+        assert grade_class(course_of(tiny), "tiny").kept == [], more
+        assert grade_class(course_of(tiny), "tiny").kept == ["ada", "bob"], more
+    tiny.write("policy.py", POLICY + "# changed\n")
     assert grade_class(course_of(tiny), "tiny").kept == []
+    with gradebook.open_gradebook(course_of(tiny)) as book:
+        book.grant_extension("tiny", "ada", hours=2)
+    assert grade_class(course_of(tiny), "tiny").kept == ["bob"]
+
+
+def test_what_is_wrong_with_the_course_takes_nobodys_marks(tiny: TinyCourse) -> None:
+    grade_twice(tiny)
+    secret = tiny.root / "records/secret"
+    text = secret.read_text()
+    secret.write_text("")
+    with pytest.raises(KitError, match="is empty"):
+        grade_class(course_of(tiny), "tiny")
+    config = (tiny.root / "course_config.py").read_text()
+    secret.write_text(text)
+    tiny.write("course_config.py", f'{config}c.CourseSettings.data_directory = "/not/mounted"\n')
+    with pytest.raises(KitError, match="/not/mounted"):
+        grade_class(course_of(tiny), "tiny")
+    assert row(course_of(tiny), "ada", "double_tests")["auto_score"] == 3.0
+    tiny.write("course_config.py", config)
+    assert grade_class(course_of(tiny), "tiny").kept == ["ada", "bob"]
 
 
 def test_a_gradebook_that_was_lost_is_filled_again(tiny: TinyCourse) -> None:
@@ -143,6 +181,27 @@ def test_a_regrade_that_was_stopped_goes_on(tiny: TinyCourse, started: list[str]
     assert "went on with a regrade" in run.notes[0]
     assert len(grade_class(course, "tiny", regrade=True).graded) == 6, "the next one is a new one"
     assert grade_class(course, "tiny").kept == course.students("tiny")
+
+
+def test_a_regrade_of_one_is_not_the_one_of_all_that_was_stopped(
+    tiny: TinyCourse, started: list[str]
+) -> None:
+    course = course_of(tiny)
+    grade_class(course, "tiny")
+    seen: list[int] = []
+    with pytest.raises(Stopped):
+        grade_class(
+            course,
+            "tiny",
+            regrade=True,
+            progress=lambda _what, done, _total: seen.append(done),
+            stopping=lambda: seen[-1] >= 1,
+        )
+    started.clear()
+    assert grade_class(course, "tiny", "ada", regrade=True).graded == ["ada"]
+    run = grade_class(course, "tiny", regrade=True)
+    assert "went on with a regrade" in run.notes[0]
+    assert run.graded == ["ada", "bob"] or run.graded == ["bob"]
 
 
 def test_a_long_look_at_what_is_unchanged_shows_itself_and_can_be_stopped(tiny: TinyCourse) -> None:

@@ -434,6 +434,6 @@ def test_the_grader_waits_only_for_what_is_not_judged_yet(
     monkeypatch.setattr(grade, "_submit", lambda *_: None)
     monkeypatch.setattr(grade, "_finish", lambda *_: None)
     monkeypatch.setattr(grade, "wait", wait)
-    order = grade._Order(load_course(tiny.root), "tiny", ["ada"], set(), "", "")
+    order = grade._Order(load_course(tiny.root), "tiny", ["ada"], "", {}, "", "")
     grade._grade_all(order, ClassRun(), lambda *_: None, lambda: len(waited_for) > 1)
     assert waited_for == [[open_job]]

@@ -92,9 +92,11 @@ def test_a_configuration_that_was_handed_in_is_not_run(tiny: TinyCourse) -> None
 
 def test_nor_where_there_is_no_course_but_that_one(tmp_path: Path) -> None:
     (tmp_path / "course_config.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    done = autograder_in(tmp_path, "score", ".")
-    assert done.returncode == 2
-    assert "lies in what is to be judged" in done.stderr
+    (tmp_path / "tiny.ipynb").touch()
+    for what in (".", "tiny.ipynb"):
+        done = autograder_in(tmp_path, "score", what)
+        assert done.returncode == 2
+        assert "lies in what is to be judged" in done.stderr
     assert not (tmp_path / "ran").exists()
 
 

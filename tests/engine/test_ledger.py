@@ -135,10 +135,10 @@ def test_what_a_key_depends_on(tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
     (tiny.root / "records" / "secret").write_text("another")
     is_new("the secret")
     monkeypatch.setattr(inputs, "packages", lambda: {"torch": "2.4"})
-    inputs._kit.cache_clear()
+    inputs._environment_digest.cache_clear()
     is_new("the libraries")
     monkeypatch.undo()
-    inputs._kit.cache_clear()
+    inputs._environment_digest.cache_clear()
     data = tiny.root / "images"
     data.mkdir()
     (data / "batch").write_text("1")

@@ -94,7 +94,8 @@ class ClusterPool:
             KitError: see `on_cluster`.
         """
         self._tell = tell
-        self._here = LocalPool(1)
+        self._here = LocalPool()
+        self._gives_bonus = bool(course.settings.bonus)
         self._address = address
         self._lock = threading.RLock()
         self._tasks: dict[str, _Task] = {}  # by Dask's key
@@ -114,7 +115,8 @@ class ClusterPool:
 
     @property
     def workers(self) -> int:
-        return max(1, len(self._client.nthreads()) if self._alive() else 1)
+        there = max(1, len(self._client.nthreads()) if self._alive() else 1)
+        return there + (self._here.workers if self._gives_bonus else 0)
 
     def check(self, gpu: int | None) -> None:  # noqa: ARG002
         if not self._alive():

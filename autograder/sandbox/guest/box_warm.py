@@ -14,8 +14,9 @@ Workers of one grader share the warm process: it listens on a SOCK_SEQPACKET soc
 grader's. A request is one JSON packet with eight descriptors (five listening sockets, the wire, a
 memfd with the hand-in's files, a memfd for what the box writes outside of the protocol). The answer
 is a packet with the kernel's pidfd, by which the trusted side kills the whole box at once, or with the
-reason for a failure. The request {} asks whether the warm process lives. When a worker's connection
-ends, so do its kernels; when the owner's does, all.
+reason for a failure. The request {} asks whether the warm process lives, and {"ended": PID} whether a
+kernel got SIGKILL: that comes from outside of the box, for nobody in a pid namespace can send it to the
+namespace's first process. When a worker's connection ends, so do its kernels; when the owner's does, all.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ import signal
 import socket
 import sys
 import tarfile
+from collections import deque
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -50,6 +52,8 @@ _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND = 1, 2, 4, 
 _MS_REC, _MS_PRIVATE = 16384, 1 << 18
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 1, 24, 38, 4
 _DESCRIPTORS = 8  # of a request
+_KILLED = 9  # exit status of an attendant whose kernel got SIGKILL
+_REMEMBERED = 256  # kernels that were killed
 _CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 
 
@@ -94,7 +98,9 @@ class _Server:
         self._listener = socket.socket(fileno=listener)
         self._owner = socket.socket(fileno=owner)
         self._workers: set[socket.socket] = set()
-        self._kernels: dict[int, tuple[socket.socket, int]] = {}  # attendant: its worker, a pidfd
+        # By attendant: its worker, and its kernel's pidfd and pid.
+        self._kernels: dict[int, tuple[socket.socket, int, int]] = {}
+        self._killed: deque[int] = deque(maxlen=_REMEMBERED)  # kernels' pids
         self._child_ended, wake = socket.socketpair()
         wake.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -127,7 +133,14 @@ class _Server:
         if not packet:
             return False
         try:
-            answer, pidfds = (packet, []) if packet == b"{}" else self._fork(worker, packet, fds)
+            request = json.loads(packet)
+            pidfds: list[int] = []
+            if "ended" in request:
+                answer = self._how_it_ended(request["ended"])
+            elif request:
+                answer, pidfds = self._fork(worker, request, fds)
+            else:
+                answer = packet
         except OSError as error:  # no process or descriptor to be had: this box's trouble alone
             answer, pidfds = _failure(error), []
         finally:
@@ -139,8 +152,13 @@ class _Server:
             return False
         return True
 
+    def _how_it_ended(self, kernel: int) -> bytes:
+        if any(pid == kernel for _worker, _pidfd, pid in self._kernels.values()):
+            return b'{"killed": null}'
+        return json.dumps({"killed": kernel in self._killed}).encode()
+
     def _fork(
-        self, worker: socket.socket, packet: bytes, fds: list[int]
+        self, worker: socket.socket, request: dict[str, Any], fds: list[int]
     ) -> tuple[bytes, list[int]]:
         if len(fds) != _DESCRIPTORS:  # the system drops those for which there is no room
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
@@ -149,26 +167,32 @@ class _Server:
             with theirs:
                 attendant = os.fork()
                 if attendant == 0:
-                    _attend(json.loads(packet), fds, theirs)
+                    _attend(request, fds, theirs)
             answer, pidfds, _flags, _address = socket.recv_fds(ours, 4096, 1)
         if pidfds:
-            self._kernels[attendant] = (worker, pidfds[0])
+            kernel = json.loads(answer)["pid"]
+            self._kernels[attendant] = (worker, pidfds[0], kernel)
+            if kernel in self._killed:  # an older one's
+                self._killed.remove(kernel)
         return answer or b'{"error": "the box was not made"}', pidfds
 
     def _drop(self, worker: socket.socket) -> None:
         self._workers.discard(worker)
         worker.close()
-        for owner, pidfd in self._kernels.values():
+        for owner, pidfd, _pid in self._kernels.values():
             if owner is worker:
                 _kill(pidfd)
 
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
-            while (ended := os.waitpid(-1, os.WNOHANG)[0]) != 0:
-                if ended in self._kernels:
-                    _worker, pidfd = self._kernels.pop(ended)
+            while (found := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+                attendant, status = found
+                if attendant in self._kernels:
+                    _worker, pidfd, kernel = self._kernels.pop(attendant)
                     _kill(pidfd)  # gone already, unless it was the attendant that somebody killed
                     os.close(pidfd)
+                    if os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == _KILLED:
+                        self._killed.append(kernel)
 
 
 def _attend(request: dict[str, Any], fds: list[int], report: socket.socket) -> NoReturn:
@@ -201,7 +225,10 @@ def _attend(request: dict[str, Any], fds: list[int], report: socket.socket) -> N
             socket.send_fds(report, [json.dumps({"pid": kernel}).encode()], [pidfd])
             os.close(pidfd)
             report.close()
-            os.waitpid(kernel, 0)
+            _pid, status = os.waitpid(kernel, 0)
+            # Within a pid namespace nobody can do this to its first process.
+            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+                os._exit(_KILLED)
     except BaseException as error:
         _report(report, error)
     os._exit(0)
