@@ -29,9 +29,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("AUTOGRADER_BOX", "1")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import IPython.display
 import matplotlib
 import torch
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 from autograder import plain_data
 from autograder.course import Course, load_course
@@ -63,7 +65,8 @@ class Bare:
 
     def __init__(self, cells: tuple[str, ...], clock: Clock) -> None:
         self._clock = clock
-        self._names: dict[str, Any] = {"__name__": "__main__", "display": lambda *_: None}
+        self._names: dict[str, Any] = {"__name__": "__main__", "display": _display}
+        IPython.display.display = _display  # which cells import by name
         with clock("cells"), contextlib.redirect_stdout(io.StringIO()):
             for source in cells:
                 exec(compile(source, "<cell>", "exec"), self._names)
@@ -84,9 +87,15 @@ class Bare:
 
 def _show_figures() -> None:
     """What a notebook does at the end of a cell: pictures for its figures."""
-    for number in plt.get_fignums():
-        plt.figure(number).savefig(io.BytesIO(), format="png", bbox_inches="tight")
+    _display(*map(plt.figure, plt.get_fignums()))
     plt.close("all")
+
+
+def _display(*shown: object) -> None:
+    """What a notebook does when it is told to show something: a picture of a figure."""
+    for one in shown:
+        if isinstance(one, Figure):
+            one.savefig(io.BytesIO(), format="png", bbox_inches="tight")
 
 
 def hidden_tests(path: Path) -> list[Callable[..., None]]:
