@@ -81,6 +81,7 @@ def find_gpu(number: int) -> Gpu:
 
 def _unavailable(number: int, why: str) -> BoxUnavailable:
     return BoxUnavailable(
-        f"`c.BoxSettings.gpu = {number}` names no GPU that a box can use: {why}. Correct it in "
-        "course_config.py (`nvidia-smi` lists them), or take the line out to grade on the CPU."
+        f"`c.BoxSettings.gpu = {number}`, or {number} in `c.CourseSettings.gpus`, names no GPU that a box "
+        f"can use: {why}. Correct it in course_config.py (`nvidia-smi` lists them), or take the line out "
+        "to grade on the CPU."
     )
