@@ -48,6 +48,18 @@ def row(course: Course, student: str, name: str) -> Any:
         return book.find_grade(name, "tiny", "tiny", student).to_dict()
 
 
+def stop_a_regrade(course: Course, after: int) -> None:
+    seen: list[int] = []
+    with pytest.raises(Stopped):
+        grade_class(
+            course,
+            "tiny",
+            regrade=True,
+            progress=lambda _what, done, _total: seen.append(done),
+            stopping=lambda: seen[-1] >= after,
+        )
+
+
 def test_another_written_answer_is_taken_in(tiny: TinyCourse) -> None:
     grade_twice(tiny)
     course = course_of(tiny)
@@ -165,15 +177,7 @@ def test_a_regrade_that_was_stopped_goes_on(tiny: TinyCourse, started: list[str]
     course = course_of(tiny)
     grade_class(course, "tiny")
     started.clear()
-    seen: list[int] = []
-    with pytest.raises(Stopped):
-        grade_class(
-            course,
-            "tiny",
-            regrade=True,
-            progress=lambda _what, done, _total: seen.append(done),
-            stopping=lambda: seen[-1] >= 2,
-        )
+    stop_a_regrade(course, after=2)
     assert grade_class(course, "tiny").kept == course.students("tiny"), "without --regrade: as ever"
     run = grade_class(course, "tiny", regrade=True)
     assert len(run.kept) == 2
@@ -188,15 +192,7 @@ def test_a_regrade_of_one_is_not_the_one_of_all_that_was_stopped(
 ) -> None:
     course = course_of(tiny)
     grade_class(course, "tiny")
-    seen: list[int] = []
-    with pytest.raises(Stopped):
-        grade_class(
-            course,
-            "tiny",
-            regrade=True,
-            progress=lambda _what, done, _total: seen.append(done),
-            stopping=lambda: seen[-1] >= 1,
-        )
+    stop_a_regrade(course, after=1)
     started.clear()
     assert grade_class(course, "tiny", "ada", regrade=True).graded == ["ada"]
     run = grade_class(course, "tiny", regrade=True)
