@@ -38,10 +38,18 @@ def job_of(tiny: TinyCourse) -> Job:
     return take_in(course, "tiny", "ada", course.submitted("ada", "tiny")).jobs["tiny"]
 
 
-def test_a_job_is_judged_by_what_its_key_says_or_not_at_all(tiny: TinyCourse) -> None:
+def test_a_job_is_judged_by_what_its_key_says_or_not_at_all(
+    tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = job_of(tiny)
     key = judgement_key(load_course(tiny.root), job)
     tiny.write("graders/tiny/test_tiny.py", WRONG)
+
+    def judge_job(_job: Job, _forks: Any) -> str:
+        tiny.write("graders/tiny/test_tiny.py", GRADERS)  # taken back before the end
+        return "judged by the wrong one"
+
+    monkeypatch.setattr(pool, "judge_job", judge_job)
     with pytest.raises(CourseChanged):
         judge_by(key, job, None)
 
