@@ -214,9 +214,8 @@ def _grade_all(
             for student in judged[:1]:  # one at a time: the workers want to be fed in between
                 one = under_way.pop(student)
                 service.raise_if_lost(one.jobs)
-                if (
-                    one.was_overtaken() and overtaken[student] < _OVERTAKEN
-                ):  # its marks would be stale
+                if one.was_overtaken() and overtaken[student] < _OVERTAKEN:
+                    # Its marks would be stale.
                     overtaken[student] += 1
                     judged_keys -= {*one.keys.values()}
                     _forget(one)
@@ -243,6 +242,8 @@ def _take_in(order: _Order, student: str, run: ClassRun) -> _UnderWay | None:
         intake = take_in(course, assignment, student, folder)
         keys = keys_of(intake)
         written = writing_key(course, assignment, folder, intake.taken)
+    except KitError:
+        raise  # the course's fault, for nothing in a hand-in raises it: nobody's marks are touched
     except Exception as error:
         log.exception("%s: the hand-in could not be read", student)
         reason = f"the hand-in could not be read: {type(error).__name__}: {error}"

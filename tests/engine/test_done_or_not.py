@@ -157,6 +157,24 @@ def test_what_another_door_has_written_is_looked_at_again(
     assert run.from_ledger == ["ada"]
 
 
+def test_a_configuration_that_breaks_while_a_class_is_graded_takes_nobodys_marks(
+    tiny: TinyCourse,
+) -> None:
+    grade_twice(tiny)
+    config = (tiny.root / "course_config.py").read_text()
+
+    def break_it(_what: str, done: int, _total: int) -> None:
+        if done == 1:
+            tiny.write("course_config.py", f"{config}\nc.CourseSettings.gpus = [")
+
+    with pytest.raises(KitError, match="cannot be read"):
+        grade_class(course_of(tiny), "tiny", progress=break_it)
+    tiny.write("course_config.py", config)
+    for student in ("ada", "bob"):
+        assert row(course_of(tiny), student, "double_tests")["auto_score"] == 3.0
+    assert grade_class(course_of(tiny), "tiny").kept == ["ada", "bob"]
+
+
 def test_points_that_were_changed_reach_an_empty_hand_in(tiny: TinyCourse) -> None:
     tiny.write("submitted/cem/tiny/notes.txt", "no notebook")
     course = course_of(tiny)
