@@ -1,8 +1,8 @@
-"""What of a hand-in may be looked at: the one place that says which HTML and which pictures are harmless.
+"""What of a submission may be looked at: the one place that says which HTML and which pictures are harmless.
 
 Outputs pass here when they are collected, and again when they are shown: notebooks reach the pages
 for students and staff on other ways too. No script, handler, form, frame or style comes through, no
-picture but one that is in the page itself, and no id or name, so that nothing of a hand-in can take
+picture but one that is in the page itself, and no id or name, so that nothing of a submission can take
 the place of a part of the page.
 """
 

@@ -1,7 +1,7 @@
 """The command line: parses, calls one function, prints, and chooses the exit code.
 
-Exit codes: 0 every hand-in has its marks; 1 a check found failures; 2 usage, or something of ours or
-the course's is broken; 3 finished, but some hand-ins are ungraded and need staff.
+Exit codes: 0 every submission has its marks; 1 a check found failures; 2 usage, or something of ours or
+the course's is broken; 3 finished, but some submissions are ungraded and need staff.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main(ctx: click.Context, folder: Path | None) -> None:
     """Release assignments, grade a class in a box, return feedback.
 
     Exit codes: 0 done; 1 a check found failures; 2 usage, or something is broken; 3 finished, but some
-    hand-ins are ungraded and need staff.
+    submissions are ungraded and need staff.
     """
     ctx.obj = folder
 
@@ -65,7 +65,7 @@ def main(ctx: click.Context, folder: Path | None) -> None:
 @click.pass_context
 def doctor(ctx: click.Context, settings: bool) -> None:
     """Say what this machine and course lack, each with its repair (exit code 1 if anything)."""
-    from autograder.engine.doctor import examine, settings_help
+    from autograder.doctor import examine, settings_help
 
     if settings:
         click.echo(settings_help())
@@ -82,11 +82,11 @@ def doctor(ctx: click.Context, settings: bool) -> None:
 @click.argument("name")
 @click.pass_context
 def new(ctx: click.Context, name: str) -> None:
-    """Make the start of an assignment NAME: notebook, hidden tests, contract, submissions.
+    """Make the start of an assignment NAME: notebook, hidden tests, contract, cases.
 
     It passes the release gate as it is. Change it part by part, and release it after each.
     """
-    from autograder.engine.new import new_assignment
+    from autograder.release.new import new_assignment
 
     for what, folder in new_assignment(_course(ctx), name).items():
         click.echo(f"{what:<12} {_short(folder)}")
@@ -143,8 +143,8 @@ def calibrate(
     """
     from rich.console import Console
 
-    from autograder.engine.calibration import runs as engine
-    from autograder.engine.calibration import thresholds
+    from autograder.calibration import runs as engine
+    from autograder.calibration import thresholds
     from autograder.report.calibration import power_table, threshold_table
 
     course = _course(ctx)
@@ -192,12 +192,12 @@ def release(
     """Make the students' version of ASSIGNMENT in release/, if the gate lets it pass.
 
     The gate looks for solutions, hidden tests and outputs in what students would get, holds points and
-    ids against the contract, and has the reference, the release, and right and wrong submissions
+    ids against the contract, and has the reference, the release, and right and wrong cases
     judged in the box. Exit code 1 if it refuses; then nothing is written.
     """
-    from autograder.engine import release as engine
-    from autograder.engine.answer_key import make_answer_key
-    from autograder.engine.gate import Refused
+    from autograder.release import release as engine
+    from autograder.release.answer_key import make_answer_key
+    from autograder.release.gate import Refused
 
     course = _course(ctx)
     if full_size is not None:
@@ -213,7 +213,7 @@ def release(
     click.echo(f"Hand out this folder: {_short(released.folder)}")
     click.echo(f"or the same as a file: {_short(released.archive)}")
     if unsafe_no_box:
-        text = "No box: the notebooks in source/ run with all of your rights. Never do so with a hand-in."
+        text = "No box: the notebooks in source/ run with all of your rights. Never do so with a submission."
         click.secho(text, fg="red", bold=True, err=True)
     if solutions:
         written = make_answer_key(course, assignment, unsafe_no_box)
@@ -237,13 +237,13 @@ def grade(
     quiet: bool,
     cluster: str | None,
 ) -> None:
-    """Grade the hand-ins of ASSIGNMENT in submitted/, each in a box of its own.
+    """Grade the submissions of ASSIGNMENT in submitted/, each in a box of its own.
 
     What was graded before and has not changed is left alone. Marks go into the gradebook; written
     answers wait for a person in nbgrader's formgrader.
     """
-    from autograder.engine.grade import Stopped, grade_class
-    from autograder.engine.gradebook import marks
+    from autograder.autograde.grade import Stopped, grade_class
+    from autograder.autograde.gradebook import marks
 
     course = _course(ctx, f"grade-{assignment}")
     try:
@@ -251,7 +251,7 @@ def grade(
             run = grade_class(course, assignment, student, regrade, bar.show, interrupt)
     except Stopped as stopped:
         click.echo(
-            f"Stopped: {stopped.done} of {stopped.students} hand-ins have their marks, and what else was "
+            f"Stopped: {stopped.done} of {stopped.students} submissions have their marks, and what else was "
             "judged is kept. Give the same command again to go on.",
             err=True,
         )
@@ -270,10 +270,10 @@ def grade(
 @click.pass_context
 def feedback(ctx: click.Context, assignment: str, student: str) -> None:
     """Write a page for each graded notebook into feedback/STUDENT/ASSIGNMENT."""
-    from autograder.engine.release import feedback as write
+    from autograder.autograde.feedback import write_feedback
 
     click.echo(
-        f"Feedback: {_short(write(_course(ctx), assignment, student))}/<student>/{assignment}"
+        f"Feedback: {_short(write_feedback(_course(ctx), assignment, student))}/<student>/{assignment}"
     )
 
 
@@ -285,9 +285,9 @@ def feedback(ctx: click.Context, assignment: str, student: str) -> None:
 )
 @click.pass_context
 def export(ctx: click.Context, assignment: str, form: str, output: Path | None) -> None:
-    """Print the marks of ASSIGNMENT: for every hand-in and item verdict, score, maximum and hint."""
-    from autograder.engine.gradebook import marks
-    from autograder.engine.records import load_card
+    """Print the marks of ASSIGNMENT: for every submission and item verdict, score, maximum and hint."""
+    from autograder.autograde.gradebook import marks
+    from autograder.autograde.records import load_card
     from autograder.report.table import to_csv, to_json
 
     course = _course(ctx)
@@ -323,13 +323,13 @@ def score(
     json_file: Path | None,
     gradescope: Path | None,
 ) -> None:
-    """Judge one hand-in, a folder or a notebook, without a gradebook.
+    """Judge one submission, a folder or a notebook, without a gradebook.
 
     For a CI job or a student's appeal. Exit code 1 if an autograded item lost points. Files that an
     earlier run wrote are removed first, so that none can stand for this one.
     """
+    from autograder.autograde.score import score_path
     from autograder.course import find_course
-    from autograder.engine.score import score_path
     from autograder.report.gradescope import to_gradescope
 
     for stale in (json_file, gradescope):
@@ -361,7 +361,7 @@ def runner(name: str) -> None:
 
     Its first lines say what to set, and who may do what.
     """
-    from autograder.engine.runners import runner_script
+    from autograder.runners import runner_script
 
     click.echo(runner_script(name), nl=False)
 
@@ -376,9 +376,9 @@ def runner(name: str) -> None:
 def demo(ctx: click.Context, into: Path | None) -> None:
     """Make a demo course with a small class, grade it, and show the marks.
 
-    Exit code 1 if a hand-in did not get the marks that it should.
+    Exit code 1 if a submission did not get the marks that it should.
     """
-    from autograder.engine.demo import run_demo
+    from autograder.demo.demo import run_demo
 
     with Bar() as bar:
         done = run_demo(into, bar.show)
@@ -427,7 +427,7 @@ def keys(ctx: click.Context, folder: Path | None) -> None:
     Into FOLDER, by default into the course's records/cluster, where `grade --cluster` looks for them.
     Whoever has one of these keys can run code on all of the cluster's machines.
     """
-    from autograder.engine.cluster import tls
+    from autograder.cluster import tls
 
     place = folder or _course(ctx).make_records() / tls.FOLDER
     until = tls.make_keys(place)
@@ -436,10 +436,10 @@ def keys(ctx: click.Context, folder: Path | None) -> None:
 
 
 def _judges(course: Course, cluster: str | None) -> contextlib.AbstractContextManager[None]:
-    """Where hand-ins are judged: on this machine, or on a cluster."""
+    """Where submissions are judged: on this machine, or on a cluster."""
     if cluster is None:
         return contextlib.nullcontext()
-    from autograder.engine.cluster.pool import on_cluster  # only here: it needs Dask
+    from autograder.cluster.pool import on_cluster  # only here: it needs Dask
 
     return on_cluster(
         course, cluster, lambda said: click.secho(f"autograder: {said}", fg="yellow", err=True)
@@ -448,8 +448,8 @@ def _judges(course: Course, cluster: str | None) -> contextlib.AbstractContextMa
 
 def _course(ctx: click.Context, run: str = "") -> Course:
     """The course; from here on its log is open. A `run` has a log of its own, named at its end."""
+    from autograder.autograde.run_log import open_log
     from autograder.course import find_course, load_course
-    from autograder.engine.run_log import open_log
 
     course = load_course(find_course(ctx.obj or Path.cwd()))
     handler = open_log(course, run)

@@ -1,6 +1,6 @@
 """What can go wrong, and whose business it is.
 
-Two families that never mix. A `StudentFault` is something that the hand-in did: it becomes a verdict
+Two families that never mix. A `StudentFault` is something that the submission did: it becomes a verdict
 with a message for the student. A `KitError` is ours or the course's: it becomes `ungraded`, goes to
 staff, and never costs a student a point.
 """
@@ -21,11 +21,11 @@ class BoxFailed(KitError):
 
 
 class StudentFault(Exception):
-    """Something that the hand-in did; the message may be shown to the student as it is."""
+    """Something that the submission did; the message may be shown to the student as it is."""
 
 
 class NameMissing(StudentFault):
-    """The hand-in does not define a name that a probe needs."""
+    """The submission does not define a name that a probe needs."""
 
     def __init__(self, name: str, why: str = "") -> None:
         self.name = name
@@ -56,7 +56,7 @@ class StudentRaised(StudentFault):
 
 
 class LimitHit(StudentFault):
-    """The hand-in ran into a limit of the box (time, memory, output) or killed its kernel."""
+    """The submission ran into a limit of the box (time, memory, output) or killed its kernel."""
 
     def __init__(self, limit: str, message: str) -> None:
         self.limit = limit

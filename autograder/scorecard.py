@@ -1,6 +1,6 @@
 """The scorecard: points, verdict and message for each grade cell, as one documented JSON.
 
-This is the only thing that a judged hand-in leaves behind for feedback, gradebook, reports and
+This is the only thing that a judged submission leaves behind for feedback, gradebook, reports and
 exports. `Scorecard.to_json` writes it, `Scorecard.from_json` reads it and refuses other versions.
 
 Five verdicts. The first four are the student's; `ungraded` is ours, goes to staff, and carries no
@@ -20,8 +20,8 @@ Format, version 1::
              {"name": "test_...", "title": "...", "weight": 2.0, "verdict": "failed",
               "message": "...", "hint": "..."}]}]}]}
 
-A `bonus` gives points on top: its `max_score` is no part of what a hand-in can be asked for, and it is only
-there where the course gives it and something was handed in for it.
+A `bonus` gives points on top: its `max_score` is no part of what a submission can be asked for, and it is
+only there where the course gives it and something was handed in for it.
 
 `reason` says in words for staff why a notebook could not be graded. `message` is for the student:
 what was expected and seen, never a hidden input or an expected value. `staff_detail` (a traceback of
@@ -115,7 +115,7 @@ class Item:
 
 @dataclass(frozen=True)
 class NotebookCard:
-    """One notebook of a hand-in; `reason` is set when staff must act."""
+    """One notebook of a submission; `reason` is set when staff must act."""
 
     name: str
     items: tuple[Item, ...]
@@ -129,7 +129,7 @@ class NotebookCard:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """One hand-in."""
+    """One submission."""
 
     assignment: str
     student: str
@@ -229,7 +229,7 @@ class Scorecard:
             found = f"{about.get('format')!r} version {about.get('version')!r}"
             raise KitError(
                 f"This is no scorecard that this version reads ({found}, expected version {VERSION}). "
-                "Grade the hand-in again with --regrade."
+                "Grade the submission again with --regrade."
             )
         return cls(
             assignment=data["assignment"],
@@ -244,7 +244,7 @@ class Scorecard:
 
 
 def merge(cards: Iterable[Scorecard]) -> Scorecard:
-    """One card of a hand-in from the cards of its notebooks, in the order of their names."""
+    """One card of a submission from the cards of its notebooks, in the order of their names."""
     parts = sorted(cards, key=lambda card: card.notebooks[0].name)
     notebooks = tuple(notebook for card in parts for notebook in card.notebooks)
     # One notebook may have had a GPU and another none.

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+
+if TYPE_CHECKING:
+    from autograder.judge.job import Job
 
 # A shell's own options for pytest are not for the graders that the tests run.
 os.environ.pop("PYTEST_ADDOPTS", None)
@@ -20,13 +24,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A file's tests stay in one process (see the Makefile), so the longest files begin, and none ends alone.
 LONGEST = (
-    "submissions/test_submissions.py",
+    "cases/test_cases.py",
     "attacks/test_disruption.py",
     "test_demo.py",
     "attacks/test_as_an_ordinary_user.py",
     "sandbox/test_limits.py",
     "nbgrader_plugin/test_doors.py",
-    "submissions/test_in_the_box.py",
+    "cases/test_in_the_box.py",
 )
 
 
@@ -41,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A released tiny course, to be copied: making a gradebook takes nbgrader some seconds."""
     from autograder.course import load_course
-    from autograder.engine.release import build
+    from autograder.release.release import build
     from tests.tiny_course import TinyCourse
 
     tiny = TinyCourse(tmp_path_factory.mktemp("released"))
@@ -52,13 +56,12 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def _one_judge() -> Iterator[None]:
     """All tests of a process share one worker, for starting one takes long; none is left behind."""
-    from autograder.engine import service
+    from autograder.judge import service
     from autograder.sandbox import warm
 
     service._service = service.JudgeService(workers=1)
     yield
     service._service.close()
-    warm.close_warm_processes()
     warm.close_warm_processes()
     left = [child for child in psutil.Process().children(recursive=True) if _is_ours(child)]
     assert left == [], "judges or boxes that outlived the tests"
@@ -70,3 +73,19 @@ def _is_ours(process: psutil.Process) -> bool:
     except psutil.Error:
         return False
     return "spawn_main" in command or "bwrap" in command or "box_" in command
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The students for whom a worker was really asked."""
+    asked: list[str] = []
+    from autograder.judge.service import JudgeService
+
+    real = JudgeService._start
+
+    def start(self: JudgeService, job: Job, key: str) -> object:
+        asked.append(job.student)
+        return real(self, job, key)
+
+    monkeypatch.setattr(JudgeService, "_start", start)
+    return asked

@@ -10,7 +10,7 @@ import nbformat
 
 from autograder.course import SourceNotebook, repair
 from autograder.course.cells import grade_id_of
-from autograder.course.repairing import HandIn
+from autograder.course.repairing import RepairedNotebook
 from tests.tiny_course import RIGHT, cell, tiny_source
 
 IDS = ["double", "double_tests", "mean", "mean_tests", "rule", "why"]
@@ -31,15 +31,15 @@ def handed_in() -> dict[str, Any]:
     return data
 
 
-def by_id(hand_in: HandIn) -> dict[str, Any]:
-    return {str(grade_id_of(one)): one for one in hand_in.notebook.cells if grade_id_of(one)}
+def by_id(submission: RepairedNotebook) -> dict[str, Any]:
+    return {str(grade_id_of(one)): one for one in submission.notebook.cells if grade_id_of(one)}
 
 
-def expect_whole(hand_in: HandIn, source: SourceNotebook) -> None:
+def expect_whole(submission: RepairedNotebook, source: SourceNotebook) -> None:
     """What every intake must end with, however the file looked."""
-    cells = by_id(hand_in)
+    cells = by_id(submission)
     assert sorted(cells) == sorted(IDS), "every cell of the course, once"
-    assert len([one for one in hand_in.notebook.cells if grade_id_of(one)]) == len(IDS)
+    assert len([one for one in submission.notebook.cells if grade_id_of(one)]) == len(IDS)
     for one in source.notebook.cells:
         grade_id = grade_id_of(one)
         if grade_id:
@@ -47,13 +47,13 @@ def expect_whole(hand_in: HandIn, source: SourceNotebook) -> None:
             assert cells[grade_id].metadata.nbgrader == one.metadata.nbgrader, "points and locks"
             if one.metadata.nbgrader.locked:
                 assert cells[grade_id].source == one.source
-    assert hand_in.notebook.metadata.kernelspec == source.notebook.metadata.kernelspec
-    nbformat.validate(hand_in.notebook)
-    nbformat.writes(hand_in.notebook).encode()
-    ids = [one.id for one in hand_in.notebook.cells]
+    assert submission.notebook.metadata.kernelspec == source.notebook.metadata.kernelspec
+    nbformat.validate(submission.notebook)
+    nbformat.writes(submission.notebook).encode()
+    ids = [one.id for one in submission.notebook.cells]
     assert len(ids) == len(set(ids)), "cell ids are unique"
-    again = repair(copy.deepcopy(hand_in.notebook), source)
-    assert again.notebook == hand_in.notebook
+    again = repair(copy.deepcopy(submission.notebook), source)
+    assert again.notebook == submission.notebook
     assert again.repairs == []
 
 

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from autograder.autograde import gradebook
 from autograder.course import load_course
-from autograder.engine import gradebook
 
-# The note `graded` is there only for hand-ins that need nobody, `nbgrader autograde` writes none.
+# The note `graded` is there only for submissions that need nobody, `nbgrader autograde` writes none.
 _CARDS = ("*.json", "*.answers")
 _PLACE = re.compile(
     rb'(File \\")[^"]*/'
@@ -17,7 +17,7 @@ _PLACE = re.compile(
 
 
 def rows(root: Path, assignment: str = "tiny") -> dict[tuple[str, ...], tuple[Any, ...]]:
-    """What the gradebook knows of every hand-in, without the ids that it makes up."""
+    """What the gradebook knows of every submission, without the ids that it makes up."""
     found: dict[tuple[str, ...], tuple[Any, ...]] = {}
     with gradebook.open_gradebook(load_course(root)) as book:
         for submission in book.assignment_submissions(assignment):

@@ -27,14 +27,14 @@ HIDDEN = Path(__file__).parent / "benchmarks/peers/hidden_network.py"
 STYLES = 96  # combinations
 
 
-def test_no_two_right_hand_ins_are_alike() -> None:
+def test_no_two_right_submissions_are_alike() -> None:
     made = {tuple(right_solutions(number).values()) for number in range(3 * STYLES)}
     assert len(made) == 3 * STYLES
     styles = {solution for number in range(STYLES) for solution in right_solutions(number).values()}
     assert styles == {dedented(style) for task in TASKS for style in task.right}
 
 
-def test_the_class_has_one_hand_in_with_mistakes() -> None:
+def test_the_class_has_one_submission_with_mistakes() -> None:
     totals = [sum(marks.values()) for marks in wanted_marks(3).values()]
     assert totals == [26.0, 26.0, 26.0, 16.0]
 
@@ -60,7 +60,7 @@ def test_the_peers_hidden_tests_and_ours_give_the_same_marks(
         except AssertionError:
             theirs[task.name] = 0.0
     box = FakeBox({"setup": SETUP, **solutions})
-    found = judge(HIDDEN, box, b"secret", "hand-in")
+    found = judge(HIDDEN, box, b"secret", "submission")
     assert found.trouble == ""
     ours = {
         grade_id.removesuffix("_tests"): sum(
@@ -83,7 +83,7 @@ def test_processor_time_is_counted_with_what_nobody_waits_for(tmp_path: Path) ->
     assert cost.cpu_s >= 0.3 or not cost.whole
 
 
-def test_seconds_a_hand_in_are_counted_between_looks() -> None:
+def test_seconds_a_submission_are_counted_between_looks() -> None:
     progress = Progress(Path("nowhere"))
     progress.seen = [
         (0.0, 0, {}, 0.0),

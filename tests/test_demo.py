@@ -1,4 +1,4 @@
-"""The demo's class, hand-in by hand-in: one run that goes through everything the kit does."""
+"""The demo's class, submission by submission: one run that goes through everything the kit does."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ import nbformat
 import pytest
 from rich.console import Console
 
+from autograder.autograde import gradebook
+from autograder.autograde.grade import grade_class
 from autograder.course import load_course
-from autograder.engine import gradebook
-from autograder.engine.demo import (
+from autograder.demo.demo import (
     ASSIGNMENT,
     DemoRun,
     expected_marks,
@@ -27,8 +28,7 @@ from autograder.engine.demo import (
     plans,
     run_demo,
 )
-from autograder.engine.demo_class import HandInPlan
-from autograder.engine.grade import grade_class
+from autograder.demo.demo_class import SubmissionPlan
 from autograder.errors import KitError
 from autograder.report.table import class_table, to_json
 from autograder.sandbox import check_wall
@@ -67,7 +67,7 @@ def test_everybody_has_a_card(cards: dict[str, Scorecard]) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_hand_in_gets_what_its_cases_say(name: str, cards: dict[str, Scorecard]) -> None:
+def test_a_submission_gets_what_its_cases_say(name: str, cards: dict[str, Scorecard]) -> None:
     card = cards[name]
     wanted = expected_marks()[name]
     seen = {item.grade_id: item.score for item in card.items if item.grade_id in wanted}
@@ -130,8 +130,8 @@ def test_the_csv_has_every_item(demo: DemoRun) -> None:
 
 def test_the_json_export_is_complete(demo: DemoRun) -> None:
     data = json.loads(to_json(demo.run.cards, demo.marks))
-    assert [entry["student"] for entry in data["hand_ins"]] == NAMES
-    for entry in data["hand_ins"]:
+    assert [entry["student"] for entry in data["submissions"]] == NAMES
+    for entry in data["submissions"]:
         assert len(entry["items"]) == 20
         assert entry["max_score"] == 100
         waits = [item for item in entry["items"] if item["score"] is None]
@@ -145,7 +145,7 @@ def pages(demo: DemoRun, name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("plan", plans(), ids=lambda plan: str(plan.name))
-def test_each_notebook_has_its_feedback(plan: HandInPlan, demo: DemoRun) -> None:
+def test_each_notebook_has_its_feedback(plan: SubmissionPlan, demo: DemoRun) -> None:
     notebooks = load_course(demo.course).notebooks(ASSIGNMENT)
     wanted = notebooks if plan.notebooks is None else plan.notebooks
     assert list(pages(demo, plan.name)) == list(wanted)

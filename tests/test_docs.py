@@ -119,7 +119,7 @@ def test_the_hidden_test_in_the_readme_works(
     )
     for classes, verdict in (("num_classes", "passed"), ("10", "failed")):
         box = FakeBox({"swap_head": solution.format(classes)})
-        judged = judge(grader, box, b"secret", "hand-in")
+        judged = judge(grader, box, b"secret", "submission")
         (check,) = judged.checks["swap_head_tests"]
         assert check.verdict.value == verdict, check.staff_detail or judged.trouble
     assert check.message == "Seven classes were asked for; yours has 10."

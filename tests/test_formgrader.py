@@ -11,9 +11,10 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from autograder.autograde import gradebook
+from autograder.autograde.grade import grade_class
 from autograder.course import load_course
-from autograder.engine import gradebook, release
-from autograder.engine.grade import grade_class
+from autograder.release import release
 from tests.browser import missing_browser, open_browser
 from tests.formgrader import TOKEN, open_formgrader
 from tests.tiny_course import TinyCourse
@@ -30,12 +31,12 @@ display(HTML("<img src=x onerror='window.pwned = 1'>"))
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> TinyCourse:
-    """Three hand-ins: a right one, a half-right one, and a hostile one."""
+    """Three submissions: a right one, a half-right one, and a hostile one."""
     tiny = TinyCourse(tmp_path_factory.mktemp("course"))
     release.build(load_course(tiny.root), "tiny")
-    tiny.hand_in("ada")
-    tiny.hand_in("ben", {"double": "def double(x):\n    return abs(2 * x)"})
-    tiny.hand_in("mallory", {"why": f"Because {SCRIPT} of reasons."}, extra=SHOWS_SCRIPT)
+    tiny.submission("ada")
+    tiny.submission("ben", {"double": "def double(x):\n    return abs(2 * x)"})
+    tiny.submission("mallory", {"why": f"Because {SCRIPT} of reasons."}, extra=SHOWS_SCRIPT)
     return tiny
 
 

@@ -8,9 +8,9 @@ import nbformat
 
 from autograder.course import load_course
 from autograder.course.bonus import ordinary_cells
-from autograder.engine import gate
-from autograder.engine.gate.contract import read_contract
-from autograder.engine.release import build
+from autograder.release import gate
+from autograder.release.gate.contract import read_contract
+from autograder.release.release import build
 from tests.course_copy import ROOT, copy_of_the_course
 
 
@@ -30,7 +30,7 @@ def test_the_committed_release_is_what_the_source_gives_byte_for_byte(tmp_path: 
 
 
 def test_the_gate_finds_nothing_in_the_committed_release() -> None:
-    """No leak, points and ids of the contract, a right and a wrong submission for every grader."""
+    """No leak, points and ids of the contract, a right and a wrong case for every grader."""
     course = load_course(ROOT)
     committed = ROOT / "release" / "vgg16"
     assert gate.examine_source(course, "vgg16") == []

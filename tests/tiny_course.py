@@ -106,7 +106,7 @@ def tiny_source() -> dict[str, Any]:
 
 
 class TinyCourse:
-    """A tiny course on disk, and hand-ins for it."""
+    """A tiny course on disk, and submissions for it."""
 
     config = CONFIG
 
@@ -128,15 +128,15 @@ class TinyCourse:
         file.write_text(text)
         return file
 
-    def hand_in(self, student: str, cells: Mapping[str, str] | None = None, **more: Any) -> Path:
-        """A hand-in: the released notebook with these cells' sources, right ones by default."""
+    def submission(self, student: str, cells: Mapping[str, str] | None = None, **more: Any) -> Path:
+        """A submission: the released notebook with these cells' sources, right ones by default."""
         return self.write(
             f"submitted/{student}/tiny/tiny.ipynb",
             json.dumps(self.handed_in(cells or {}, **more)),
         )
 
     def handed_in(self, cells: Mapping[str, str], extra: str = "") -> dict[str, Any]:
-        """What `hand_in` writes; `extra` is a code cell of the student's own, put first."""
+        """What `submission` writes; `extra` is a code cell of the student's own, put first."""
         released = json.loads((self.root / "release/tiny/tiny.ipynb").read_text())
         written = {**RIGHT, **cells}
         for entry in released["cells"]:

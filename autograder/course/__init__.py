@@ -3,12 +3,12 @@
 from autograder.course.cells import GradeCell, SourceNotebook, read_source
 from autograder.course.course import Course, course_at, find_course, load_course
 from autograder.course.reading import Unreadable, read_notebook
-from autograder.course.repairing import HandIn, repair
+from autograder.course.repairing import RepairedNotebook, repair
 
 __all__ = [
     "Course",
     "GradeCell",
-    "HandIn",
+    "RepairedNotebook",
     "SourceNotebook",
     "Unreadable",
     "course_at",

@@ -9,8 +9,8 @@ is announced in `contract.toml` beside the hidden tests::
     max_mib = 600  # a larger file is not opened
     real_images = true  # it cannot be judged without c.CourseSettings.data_directory; by default it can
 
-A course switches it on by name, in `c.CourseSettings.bonus`. Where it is off, or where a hand-in has no such
-file, the item is on no scorecard, and its row in the gradebook is 0 of 0 points.
+A course switches it on by name, in `c.CourseSettings.bonus`. Where it is off, or where a submission has no
+such file, the item is on no scorecard, and its row in the gradebook is 0 of 0 points.
 
 The file is for the judge alone. It is not sent into the box, and travels to no other machine.
 """
@@ -47,8 +47,8 @@ class Bonus:
 
 
 @dataclass(frozen=True)
-class Brought:
-    """A file that a hand-in brings for a bonus. Every byte of it is untrusted."""
+class SubmittedFile:
+    """A file that a submission brings for a bonus. Every byte of it is untrusted."""
 
     bonus: Bonus
     path: Path
@@ -163,12 +163,12 @@ def digest_of(path: Path, most: int) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def find_brought(
+def find_bonus_files(
     folders: Iterable[Path],
     bonuses: Mapping[str, Bonus],
     digest_of: Callable[[Path, int], str] = digest_of,
-) -> Iterator[Brought]:
-    """The files that a hand-in brings for bonus items; a link or a pipe is none.
+) -> Iterator[SubmittedFile]:
+    """The files that a submission brings for bonus items; a link or a pipe is none.
 
     Args:
         folders: where they may lie, the first one that has a file first.
@@ -181,7 +181,7 @@ def find_brought(
                 digest = digest_of(folder / bonus.file, bonus.max_mib * 2**20)
             except (Unreadable, OSError):
                 continue
-            yield Brought(bonus, folder / bonus.file, digest)
+            yield SubmittedFile(bonus, folder / bonus.file, digest)
             break
 
 

@@ -32,7 +32,7 @@ class GradeCell:
 
 @dataclass(frozen=True, eq=False)
 class SourceNotebook:
-    """A source notebook and its grade cells in order. Read once for many hand-ins: change nothing in it."""
+    """A source notebook and its grade cells in order. Read once for a whole class: change nothing in it."""
 
     name: str
     notebook: NotebookNode
@@ -58,7 +58,7 @@ class SourceNotebook:
 
 
 def grade_id_of(cell: NotebookNode) -> str | None:
-    """The cell's grade_id, or None; the metadata of a hand-in may be anything."""
+    """The cell's grade_id, or None; the metadata of a submission may be anything."""
     metadata = cell.get("metadata", {}).get("nbgrader")
     grade_id = metadata.get("grade_id") if isinstance(metadata, dict) else None
     return grade_id if isinstance(grade_id, str) and grade_id else None

@@ -1,4 +1,4 @@
-"""Which cell of a hand-in is which cell of the course.
+"""Which cell of a submission is which cell of the course.
 
 A cell says so itself by its grade_id; where that is lost or there twice, its cell id, its text and the
 names that it defines are asked. None of this decides about marks: hidden tests look at what the
@@ -59,7 +59,7 @@ def wanted_names(released: NotebookNode) -> set[str]:
 
 @dataclass
 class Claims:
-    """Who is who in a hand-in: for each cell of the course its holder, and other cells with its id."""
+    """Who is who in a submission: for each cell of the course its holder, and other cells with its id."""
 
     holders: Cells = field(default_factory=dict)
     copies: dict[str, list[NotebookNode]] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Claims:
 
 
 def claim(cells: list[NotebookNode], released: Cells) -> Claims:
-    """Find the holders of the course's cells among those of a hand-in, and remove all other claims."""
+    """Find the holders of the course's cells among those of a submission, and remove all other claims."""
     claims = _by_grade_id(cells, released)
     holders = claims.holders
     for grade_id, original in released.items():

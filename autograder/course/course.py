@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import hashlib
 import os
 import secrets
 from dataclasses import dataclass
@@ -31,9 +30,9 @@ class CourseSettings(Configurable):
         help="Folder with the hidden graders, one folder an assignment. Relative to the course; by "
         "default the graders that come with the kit. It is never visible in the box.",
     ).tag(config=True)
-    submissions_directory = Unicode(
-        "tests/submissions",
-        help="Folder with right and wrong submissions that show what the hidden graders tell apart, "
+    cases_directory = Unicode(
+        "tests/cases",
+        help="Folder with right and wrong cases that show what the hidden graders tell apart, "
         "one folder an assignment; a course of one assignment may leave that level out. Relative to "
         "the course.",
     ).tag(config=True)
@@ -45,7 +44,7 @@ class CourseSettings(Configurable):
     max_notebook_mib = Int(
         150,
         min=1,
-        help="A handed-in notebook that is larger, nearly always by its outputs, is not opened: it is "
+        help="A submitted notebook that is larger, nearly always by its outputs, is not opened: it is "
         "`ungraded` and staff are told. Reading one takes three to nine times its size in memory.",
     ).tag(config=True)
     bonus = List(
@@ -132,9 +131,9 @@ class Course:
             base = Path(autograder.__file__).parent / "graders"
         return base / assignment
 
-    def submissions(self, assignment: str) -> Path:
-        """The folder with the right and wrong submissions of an assignment."""
-        base = self.root / self.settings.submissions_directory
+    def cases(self, assignment: str) -> Path:
+        """The folder with the right and wrong cases of an assignment."""
+        base = self.root / self.settings.cases_directory
         return base / assignment if (base / assignment).is_dir() else base
 
     def secret(self) -> bytes:
@@ -170,12 +169,12 @@ class Course:
 
 @lru_cache(maxsize=64)
 def _read_source(path: Path, _size: int, _changed_ns: int) -> SourceNotebook:
-    """Every hand-in asks for the sources several times, and nobody changes what was read."""
+    """Every submission asks for the sources several times, and nobody changes what was read."""
     return read_source(path)
 
 
 def find_course(start: Path) -> Path:
-    """The course at or above a folder; never one that lies in another course's hand-ins.
+    """The course at or above a folder; never one that lies in another course's submissions.
 
     Its `course_config.py` is run, and what a student handed in must not be.
 
@@ -211,7 +210,7 @@ def load_course(root: Path) -> Course:
         raise KitError(
             f"{path} cannot be read: {type(error).__name__}: {error}. Correct it."
         ) from error
-    if "HandInExporter" not in str(config.Autograde.get("exporter_class", "")):
+    if "SubmissionExporter" not in str(config.Autograde.get("exporter_class", "")):
         raise KitError(
             f"{path} does not connect nbgrader to this kit. Call `configure(c, __file__)` from "
             "autograder.nbgrader_plugin in it."
@@ -236,13 +235,3 @@ def course_at(root: Path) -> Course:
 @lru_cache(maxsize=4)
 def _course(root: Path, _size: int, _changed_ns: int) -> Course:
     return load_course(root)
-
-
-def digest(*parts: bytes | str) -> str:
-    """A SHA-256 over parts that cannot run into each other."""
-    found = hashlib.sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        found.update(len(data).to_bytes(8, "little"))
-        found.update(data)
-    return found.hexdigest()

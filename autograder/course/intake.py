@@ -1,4 +1,4 @@
-"""What a hand-in's folder holds: which of its files is which notebook, and the files beside them.
+"""What a submission's folder holds: which of its files is which notebook, and the files beside them.
 
 A notebook is known by its name, or where that was lost (`x (1).ipynb`, `Copy of x.ipynb`, a subfolder)
 by its content: enough of the cells that the course released, and of no other notebook of the
@@ -21,7 +21,7 @@ from autograder.course.cells import SourceNotebook, grade_id_of
 from autograder.course.claims import essence
 from autograder.course.reading import Unreadable, read_notebook, read_regular
 
-MAX_FILE_MIB = 64  # the other files of a hand-in, together
+MAX_FILE_MIB = 64  # the other files of a submission, together
 MAX_FILES = 200
 MAX_CANDIDATES = 40  # files that could be a notebook
 _ENOUGH = 0.5  # of a notebook's released cells: fewer, and it may be anything
@@ -32,8 +32,8 @@ _JUNK = {".ipynb_checkpoints", "__MACOSX", "__pycache__", "timestamp.txt"}
 
 
 @dataclass(frozen=True)
-class Found:
-    """One notebook of an assignment in a hand-in, or what stands in its way."""
+class Candidate:
+    """One notebook of an assignment in a submission, or what stands in its way."""
 
     path: Path
     notebook: NotebookNode | None  # None where `why` says what staff must look at
@@ -53,8 +53,8 @@ class _Candidate:
 
 def find_notebooks(
     folder: Path, sources: Mapping[str, SourceNotebook], limit_mib: int = 150
-) -> dict[str, Found]:
-    """The notebooks of an assignment in a hand-in's folder, by name.
+) -> dict[str, Candidate]:
+    """The notebooks of an assignment in a submission's folder, by name.
 
     A notebook that may be there, but that nobody can tell, is in it with a reason; one that is surely
     not there is not. Nothing in the folder can make this raise.
@@ -74,7 +74,7 @@ def find_notebooks(
     for name in sources.keys() - found.keys():
         why = _why_missing(name, candidates, unknown)
         if why:
-            found[name] = Found(folder / f"{name}.ipynb", None, why)
+            found[name] = Candidate(folder / f"{name}.ipynb", None, why)
     return found
 
 
@@ -87,7 +87,7 @@ def name_of(notebook: NotebookNode, sources: Mapping[str, SourceNotebook]) -> st
 
 
 def own_files(folder: Path) -> dict[str, bytes]:
-    """The other files of a hand-in, for the box's work folder: regular ones, up to a total size."""
+    """The other files of a submission, for the box's work folder: regular ones, up to a total size."""
     found: dict[str, bytes] = {}
     left = MAX_FILE_MIB * 2**20
     for path in _files(folder):
@@ -104,14 +104,14 @@ def own_files(folder: Path) -> dict[str, bytes]:
 
 
 def odd_files(folder: Path) -> Iterator[Path]:
-    """Links, pipes and devices in a hand-in, which nobody may open."""
+    """Links, pipes and devices in a submission, which nobody may open."""
     for path in _walk(folder, junk=True):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             yield path
 
 
 def course_files(folder: Path) -> dict[str, bytes]:
-    """The files that the course gives along with its notebooks; they win over a hand-in's own."""
+    """The files that the course gives along with its notebooks; they win over a submission's own."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -122,12 +122,12 @@ def course_files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def _choose(name: str, named: _Candidate | None, others: list[_Candidate]) -> Found | None:
+def _choose(name: str, named: _Candidate | None, others: list[_Candidate]) -> Candidate | None:
     """The file that is the notebook: the one of its name, unless the work is in one other alone."""
     if named is not None and named.notebook is not None and (named.work or not others):
         differ = [one.label for one in others if one.work and one.work != named.work]
         said = tuple(f"{label} lies beside {name}.ipynb and was not graded" for label in differ)
-        return Found(named.path, named.notebook, said=said)
+        return Candidate(named.path, named.notebook, said=said)
     works = {one.work: one for one in reversed(others) if one.work}
     if len(works) > 1:
         labels = " and ".join(sorted(one.label for one in works.values()))
@@ -136,16 +136,16 @@ def _choose(name: str, named: _Candidate | None, others: list[_Candidate]) -> Fo
             f"{name}.ipynb is {state}, but {labels} differ and could each be it. Ask which one counts, "
             f"rename it {name}.ipynb, and grade again"
         )
-        return Found((named or others[0]).path, None, why)
+        return Candidate((named or others[0]).path, None, why)
     if works or (named is None and others):
         (one,) = works.values() or others[:1]
         state = (
             "" if named is None else f", for {named.why or f'{name}.ipynb is as it was released'}"
         )
-        return Found(
+        return Candidate(
             one.path, one.notebook, said=(f"{one.label} was taken for {name}.ipynb{state}",)
         )
-    return Found(named.path, named.notebook, named.why) if named else None
+    return Candidate(named.path, named.notebook, named.why) if named else None
 
 
 def _why_missing(name: str, candidates: list[_Candidate], unknown: list[str]) -> str:

@@ -1,6 +1,6 @@
 """From the bytes of a handed-in file to a notebook, whatever the file is.
 
-Every byte of a hand-in is untrusted. What comes out of here is plain: code and markdown cells with a
+Every byte of a submission is untrusted. What comes out of here is plain: code and markdown cells with a
 source, an id and perhaps a claim to be one of the course's cells; no outputs, no other metadata.
 """
 
@@ -37,7 +37,7 @@ class Unreadable(Exception):
 
 
 def read_notebook(path: Path, limit_mib: int = 150) -> NotebookNode:
-    """Read a handed-in notebook as nbformat 4, without its outputs.
+    """Read a submitted notebook as nbformat 4, without its outputs.
 
     Args:
         limit_mib: the size up to which a file is opened at all.

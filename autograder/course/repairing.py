@@ -1,6 +1,6 @@
-"""Puts back what the course owns in a handed-in notebook, and keeps the student's work from harm.
+"""Puts back what the course owns in a submitted notebook, and keeps the student's work from harm.
 
-Points, ids, kinds and locked cells come from the course's source notebook; from the hand-in come only
+Points, ids, kinds and locked cells come from the course's source notebook; from the submission come only
 the sources of the other cells. What a student wrote in the wrong place is kept, no repair costs a
 point, and each one is said. To repair twice changes nothing: nbgrader's converter passes here again.
 """
@@ -29,12 +29,12 @@ from autograder.course.reading import new_id
 
 _PASSES = 5  # two are enough for every damage that we know
 _LINES = 40
-MISSING_ANSWER = "*This answer's cell is missing from the hand-in.*"
+MISSING_ANSWER = "*This answer's cell is missing from the submission.*"
 
 
 @dataclass
-class HandIn:
-    """A handed-in notebook that is ready for the box."""
+class RepairedNotebook:
+    """A submitted notebook that is ready for the box."""
 
     notebook: NotebookNode
     repairs: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ class HandIn:
         return tuple(cell.source for cell in self.notebook.cells if cell.cell_type == "code")
 
 
-def repair(notebook: NotebookNode, source: SourceNotebook) -> HandIn:
+def repair(notebook: NotebookNode, source: SourceNotebook) -> RepairedNotebook:
     """Put back what the course owns, and say what was not as released.
 
     Idempotent: a repaired notebook is left as it is.
@@ -59,10 +59,10 @@ def repair(notebook: NotebookNode, source: SourceNotebook) -> HandIn:
     kernelspec = source.notebook.metadata.get("kernelspec")
     if kernelspec:
         notebook.metadata["kernelspec"] = NotebookNode(kernelspec)
-    return HandIn(notebook, _brief(said))
+    return RepairedNotebook(notebook, _brief(said))
 
 
-def empty_hand_in(source: SourceNotebook) -> NotebookNode:
+def empty_notebook(source: SourceNotebook) -> NotebookNode:
     """A notebook with the course's cells and nothing in them, to stand for one that is unreadable."""
     cells = []
     for original in source.released_cells().values():
@@ -294,7 +294,7 @@ class _Repair:
 
 
 def _brief(said: list[str]) -> list[str]:
-    """What people can read, however many cells a hand-in has and whatever they call themselves."""
+    """What people can read, however many cells a submission has and whatever they call themselves."""
     lines = list(dict.fromkeys(line if len(line) <= 300 else line[:299] + "…" for line in said))
     more = len(lines) - _LINES
     return [*lines[:_LINES], f"and {more} more"] if more > 0 else lines

@@ -1,10 +1,11 @@
-"""How a hand-in is judged: what the author of a hidden grader imports.
+"""How a submission is judged: what the author of a hidden grader imports.
 
 A hidden grader is ordinary pytest in two halves. A `probe` runs in the box, beside the student's
 names, and returns plain data; a test marked with `graded` runs here, on that data alone.
 """
 
 from autograder.errors import StudentRaised
+from autograder.grading.bonus_file import BonusFile
 from autograder.grading.compare import (
     Mismatch,
     expect,
@@ -17,14 +18,13 @@ from autograder.grading.compare import (
 )
 from autograder.grading.device import Device
 from autograder.grading.graded import bonus, graded
-from autograder.grading.handed_in import HandedIn
 from autograder.grading.probe import Probe, probe
 from autograder.grading.student import Challenge, Student
 
 __all__ = [
+    "BonusFile",
     "Challenge",
     "Device",
-    "HandedIn",
     "Mismatch",
     "Probe",
     "Student",

@@ -18,7 +18,7 @@ from autograder.plain_data import Opaque
 
 
 class Mismatch(AssertionError):
-    """The hand-in's data is not what the task asks for; the text is for the student."""
+    """The submission's data is not what the task asks for; the text is for the student."""
 
 
 def describe(value: Any) -> str:

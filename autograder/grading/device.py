@@ -10,7 +10,7 @@ class Device:
     """What a hidden test gets as `device`.
 
     A test that asks for it computes on each of `names`, in the box and beside it, and passes where all
-    of them pass. So a hand-in gets on a GPU runner what it gets on any other, unless it fails on a GPU only.
+    of them pass. So a submission gets the same on every runner, unless it fails on a GPU only.
 
     Attributes:
         name: as torch takes it, in the box as in the judge's process: "cpu" or "cuda".

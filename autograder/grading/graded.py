@@ -22,8 +22,8 @@ def graded(grade_id: str, weight: float = 1.0) -> Callable[[F], F]:
 def bonus(grade_id: str, weight: float = 1.0) -> Callable[[F], F]:
     """Tie a test to a bonus item: as `graded`, and left out where nothing was handed in for it.
 
-    The file that was handed in is `handed_in[grade_id]`, of the fixture `handed_in`. What the item may
-    give, and for which file, stands in the assignment's `contract.toml`.
+    The file that was handed in is `bonus_files[grade_id]`, of the fixture `bonus_files`. What the item
+    may give, and for which file, stands in the assignment's `contract.toml`.
     """
     return _marked(grade_id, weight, bonus=True)
 

@@ -35,9 +35,9 @@ import pytest
 
 from autograder.clean import clean_text
 from autograder.errors import BadReply, KitError, LimitHit, NameMissing, StudentFault, StudentRaised
+from autograder.grading.bonus_file import BonusFile
 from autograder.grading.compare import Mismatch
 from autograder.grading.device import Device
-from autograder.grading.handed_in import HandedIn
 from autograder.grading.student import BoxLike, Challenge, Student
 from autograder.scorecard import Check, Verdict
 
@@ -79,10 +79,10 @@ def judge(
     graders: Path,
     box: BoxLike,
     secret: bytes,
-    hand_in: str,
+    submission: str,
     device: Device = _CPU,
     images: Path | None = None,
-    handed_in: Mapping[str, HandedIn] | None = None,
+    bonus_files: Mapping[str, BonusFile] | None = None,
 ) -> Judged:
     """Run the hidden tests of one notebook against one box.
 
@@ -90,11 +90,11 @@ def judge(
         graders: the file with the notebook's hidden tests.
         box: answers the probes.
         secret: the course's secret, from which the challenges are drawn.
-        hand_in: a digest of the hand-in's content; the same hand-in gets the same challenges.
+        submission: a digest of the submission's content; the same submission gets the same challenges.
         device: what tests get that ask for the fixture `device`.
         images: what tests get that ask for `images`: a folder of labelled images, in CIFAR-10's
             format, which no box sees; None where the course has drawn images only.
-        handed_in: what tests get that ask for `handed_in`: the files of bonus items, by grade_id. Tests
+        bonus_files: what tests get that ask for `bonus_files`: the files of bonus items, by grade_id. Tests
             of a bonus without a file are left out.
 
     Returns:
@@ -107,7 +107,7 @@ def judge(
         raise KitError(
             f"There is no grader file {graders}. Write it, or correct Course.graders_directory."
         )
-    plugin = JudgePlugin(box, secret, hand_in, device, images, handed_in or {})
+    plugin = JudgePlugin(box, secret, submission, device, images, bonus_files or {})
     said = io.StringIO()
     with (
         contextlib.redirect_stdout(said),
@@ -193,17 +193,17 @@ class JudgePlugin:
         self,
         box: BoxLike,
         secret: bytes,
-        hand_in: str,
+        submission: str,
         device: Device,
         images: Path | None,
-        handed_in: Mapping[str, HandedIn],
+        bonus_files: Mapping[str, BonusFile],
     ) -> None:
         self._student = Student(box)
         self._secret = secret
-        self._hand_in = hand_in
+        self._submission = submission
         self._device = device
         self._images = images
-        self._handed_in = handed_in
+        self._bonus_files = bonus_files
         self._notes: dict[str, tuple[str, str]] = {}  # by test
         self.size = "short"
         self.used_device = False
@@ -225,7 +225,7 @@ class JudgePlugin:
     @pytest.fixture
     def challenge(self, request: pytest.FixtureRequest) -> Challenge:
         """Fresh inputs for this test."""
-        return Challenge(self._secret, self._hand_in, request.node.name)
+        return Challenge(self._secret, self._submission, request.node.name)
 
     @pytest.fixture(scope="session")
     def device(self) -> Device:
@@ -239,9 +239,9 @@ class JudgePlugin:
         return self._images
 
     @pytest.fixture(scope="session")
-    def handed_in(self) -> Mapping[str, HandedIn]:
+    def bonus_files(self) -> Mapping[str, BonusFile]:
         """The files that came for bonus items, by grade_id."""
-        return self._handed_in
+        return self._bonus_files
 
     @pytest.fixture
     def note(self, request: pytest.FixtureRequest) -> Callable[..., None]:
@@ -302,7 +302,7 @@ class JudgePlugin:
         mark = item.get_closest_marker("graded")
         if mark is None or not mark.kwargs.get("bonus"):
             return False
-        return mark.kwargs["grade_id"] not in self._handed_in
+        return mark.kwargs["grade_id"] not in self._bonus_files
 
     def _set(
         self, item: pytest.Item, verdict: Verdict, message: str = "", staff_detail: str = ""

@@ -66,7 +66,7 @@ def _shippable_source(function: Callable[..., Any]) -> str:
     return _shippable(inspect.getsource(function))
 
 
-@lru_cache(maxsize=1024)  # a worker imports the same graders for one hand-in after the other
+@lru_cache(maxsize=1024)  # a worker imports the same graders for one submission after the other
 def _shippable(source: str) -> str:
     tree = ast.parse(textwrap.dedent(source))
     definition = tree.body[0]

@@ -27,7 +27,7 @@ class BoxLike(Protocol):
         `names` maps a parameter to the name in the student's notebook that it gets.
 
         Raises:
-            StudentFault: for what the hand-in did (raised, a name missing, a limit, a bad reply).
+            StudentFault: for what the submission did (raised, a name missing, a limit, a bad reply).
             BoxFailed: for what the student cannot have caused.
         """
 
@@ -63,14 +63,14 @@ class Student:
 
 
 class Challenge:
-    """Fresh inputs for one test: the same for the same hand-in, unknown to the student.
+    """Fresh inputs for one test: the same for the same submission, unknown to the student.
 
-    Drawn from the course's secret, the hand-in's content and the test's name, so that a regrade
-    repeats exactly and no hand-in can know its own.
+    Drawn from the course's secret, the submission's content and the test's name, so that a regrade
+    repeats exactly and no submission can know its own.
     """
 
-    def __init__(self, secret: bytes, hand_in: str, test: str) -> None:
-        message = f"{hand_in}\0{test}".encode()
+    def __init__(self, secret: bytes, submission: str, test: str) -> None:
+        message = f"{submission}\0{test}".encode()
         self._digest = hmac.new(secret, message, hashlib.sha256).digest()
 
     @cached_property

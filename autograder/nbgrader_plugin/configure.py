@@ -32,13 +32,15 @@ def configure(c: Any, config_file: str) -> None:
     # no assignment in it, and stops before it runs any code of a student's.
     c.CourseDirectory.db_url = f"sqlite:///{records / 'gradebook.db'}"
 
-    c.Autograde.exporter_class = f"{_HERE}.hand_in.HandInExporter"
+    c.Autograde.exporter_class = f"{_HERE}.exporter.SubmissionExporter"
     # ClearOutput, OverwriteKernelspec and CheckCellMetadata have nothing left to do: the exporter takes
-    # a hand-in without outputs and metadata, and gives its cells the metadata of the source's.
-    c.Autograde.sanitize_preprocessors = [f"{_HERE}.put_back.PutBack"]  # OverwriteCells
+    # a submission without outputs and metadata, and gives its cells the metadata of the source's.
+    c.Autograde.sanitize_preprocessors = [
+        f"{_HERE}.overwrite_cells.OverwriteCells"
+    ]  # OverwriteCells
     c.Autograde.autograde_preprocessors = [
         f"{_HERE}.judge.Judge",  # in the place of nbgrader's Execute
-        f"{_HERE}.judge.SaveMarks",  # in the place of SaveAutoGrades
+        f"{_HERE}.judge.SaveAutoGrades",  # in the place of SaveAutoGrades
         f"{_HERE}.late.LatePenalties",  # AssignLatePenalties
     ]
 
@@ -52,7 +54,7 @@ def configure(c: Any, config_file: str) -> None:
     c.GenerateFeedback.exporter_class = f"{_HERE}.feedback.FeedbackExporter"
     c.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades"]
 
-    # The formgrader shows hand-ins inside the instructor's session: no script of a student's there.
+    # The formgrader shows submissions inside the instructor's session: no script of a student's there.
     # nbconvert's own sanitize_html does not reach the formgrader's markdown cells.
     c.HTMLExporter.preprocessors = ["autograder.report.harmless.HarmlessNotebook"]
     c.HTMLExporter.filters = {"markdown2html": "autograder.report.harmless.harmless_markdown"}

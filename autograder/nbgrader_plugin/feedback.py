@@ -9,8 +9,8 @@ from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
+from autograder.autograde.records import load_card
 from autograder.course import find_course, load_course
-from autograder.engine.records import load_card
 from autograder.report.feedback import render_feedback
 
 

@@ -9,17 +9,17 @@ from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from autograder.autograde import gradebook
+from autograder.autograde.records import changed_answers, forget_done, stage_answers, stage_card
 from autograder.course import course_at, find_course
-from autograder.engine import gradebook
-from autograder.engine.hand_ins import Taken, make_job
-from autograder.engine.records import changed_answers, forget_done, stage_answers, stage_card
-from autograder.engine.service import judge_service
 from autograder.errors import KitError
-from autograder.nbgrader_plugin.hand_in import METADATA
+from autograder.judge.service import judge_service
+from autograder.judge.submission import ReadNotebook, make_job
+from autograder.nbgrader_plugin.exporter import METADATA
 from autograder.scorecard import Item, Scorecard, Verdict
 
-_CARD = "autograder_card"  # where the card travels from Judge to SaveMarks
-_BROUGHT = "autograder_brought"  # and what was handed in for bonus items
+_CARD = "autograder_card"  # where the card travels from Judge to SaveAutoGrades
+_BONUS_FILES = "autograder_bonus_files"  # and what was handed in for bonus items
 
 
 class Judge(NbGraderPreprocessor):  # type: ignore[misc]
@@ -32,7 +32,7 @@ class Judge(NbGraderPreprocessor):  # type: ignore[misc]
         course = course_at(find_course(Path.cwd()))
         source = course.notebooks(about["assignment"])[about["notebook"]]
         folder = course.submitted(about["student"], about["assignment"])
-        taken = Taken(nb, **nb.metadata.pop(METADATA, {}))
+        taken = ReadNotebook(nb, **nb.metadata.pop(METADATA, {}))
         job = make_job(course, about["assignment"], about["student"], source, taken, folder)
         judgement = judge_service().result(job)
         code = [cell for cell in nb.cells if cell.cell_type == "code"]
@@ -40,15 +40,15 @@ class Judge(NbGraderPreprocessor):  # type: ignore[misc]
             cell.outputs = [NotebookNode(output) for output in outputs]
             cell.execution_count = number
         resources[_CARD] = judgement.card
-        resources[_BROUGHT] = {one.bonus.grade_id: one.digest for one in job.brought}
+        resources[_BONUS_FILES] = {one.bonus.grade_id: one.digest for one in job.bonus_files}
         return nb, resources
 
 
-class SaveMarks(NbGraderPreprocessor):  # type: ignore[misc]
+class SaveAutoGrades(NbGraderPreprocessor):  # type: ignore[misc]
     """Writes the marks of a judged notebook into the gradebook, and hints into its comments.
 
     Only `auto_score`, `auto_comment` and `needs_manual_grade` are written; a mark or a comment that
-    a person gave stays, unless the mark was for an older hand-in with another solution. An item that
+    a person gave stays, unless the mark was for an older submission with another solution. An item that
     is `ungraded` gets no score and waits for a person.
     """
 
@@ -57,7 +57,7 @@ class SaveMarks(NbGraderPreprocessor):  # type: ignore[misc]
     ) -> tuple[NotebookNode, dict[str, Any]]:
         about = resources["nbgrader"]
         card: Scorecard = resources.pop(_CARD)
-        brought: dict[str, str] = resources.pop(_BROUGHT)
+        bonus_files: dict[str, str] = resources.pop(_BONUS_FILES)
         cells = {
             cell.metadata.nbgrader["grade_id"]: cell
             for cell in nb.cells
@@ -72,12 +72,12 @@ class SaveMarks(NbGraderPreprocessor):  # type: ignore[misc]
         answers = {
             item.grade_id: cells[solutions[item.grade_id] or item.grade_id].source
             for item in card.items
-        } | brought
+        } | bonus_files
         course = course_at(find_course(Path.cwd()))
         record = (course, about["assignment"], about["student"], about["notebook"], answers)
         forget_done(
             course, about["assignment"], about["student"]
-        )  # until a whole hand-in is written
+        )  # until a whole submission is written
         stale = changed_answers(*record)
         said = []
         with gradebook.entry(course) as writing:

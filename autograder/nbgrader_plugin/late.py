@@ -1,4 +1,4 @@
-"""nbgrader's AssignLatePenalties, within the entry in which a hand-in's marks are written."""
+"""nbgrader's AssignLatePenalties, within the entry in which a submission's marks are written."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from nbformat import NotebookNode
 from nbgrader.preprocessors import AssignLatePenalties
 
+from autograder.autograde import gradebook
 from autograder.course import course_at, find_course
-from autograder.engine import gradebook
 
 
 class LatePenalties(AssignLatePenalties):  # type: ignore[misc]

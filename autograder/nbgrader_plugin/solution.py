@@ -16,8 +16,8 @@ from traitlets import Unicode
 
 from autograder.course import find_course, load_course
 from autograder.course.intake import course_files
-from autograder.engine.training_data import box_data
 from autograder.errors import KitError
+from autograder.judge.training_data import box_data
 from autograder.sandbox import BoxSettings, open_box
 
 

@@ -1,6 +1,6 @@
 """What a student reads about one notebook: own code and outputs, and a verdict for each item.
 
-One HTML page that needs nothing else and runs nothing. All of a hand-in is untrusted: its code,
+One HTML page that needs nothing else and runs nothing. All of a submission is untrusted: its code,
 outputs, markdown, metadata, the messages that quote it, even the student's name. Four walls stand in
 its way: `pieces` and `markdown` escape or clean what they make, the template escapes all else, ids in
 the page are numbers of ours, and the page's own policy forbids scripts and every request.

@@ -1,11 +1,11 @@
-"""One hand-in as Gradescope's `results.json`.
+"""One submission as Gradescope's `results.json`.
 
 The format is documented under "Output format" in Gradescope's autograder specifications. One test an
 autograded item, in the notebooks' order; Gradescope adds their points up. Written answers are no
 tests, since a person marks them there by a rubric of Gradescope's own.
 
 Gradescope knows passed and failed, but no "could not be judged": a test without points, or one that is
-left out, lowers the total like a zero. So a hand-in with an ungraded item has no results.json at all.
+left out, lowers the total like a zero. So a submission with an ungraded item has no results.json at all.
 Gradescope then says that the autograder failed to execute, shows no score, and lets staff run it again.
 """
 
@@ -30,7 +30,7 @@ def to_gradescope(card: Scorecard, execution_s: float) -> str:
     """
     if card.reasons:
         raise KitError(
-            f"There is no results.json for {card.student}, whose hand-in could not be judged in full: "
+            f"There is no results.json for {card.student}, whose submission could not be judged in full: "
             f"Gradescope would take what is missing for a zero. {'; '.join(card.reasons)}"
         )
     results = {
@@ -73,7 +73,7 @@ def _lines(check: Check) -> list[str]:
 
 
 def _about(card: Scorecard) -> str:
-    """What concerns the hand-in as a whole."""
+    """What concerns the submission as a whole."""
     lines = [f"Graded in the {card.size} size, on {card.device}."]
     written = [item for item in card.items if item.manual]
     if written:

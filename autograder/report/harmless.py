@@ -1,4 +1,4 @@
-"""Hand-ins that do no harm in nbgrader's formgrader, which shows them inside an instructor's session.
+"""Submissions that do no harm in nbgrader's formgrader, which shows them inside an instructor's session.
 
 nbconvert's own `sanitize_html` is not enough there: the formgrader's template renders markdown cells
 without it, and writes an output's width into the page unquoted. Where it does work it takes away

@@ -1,4 +1,4 @@
-"""One hand-in on a terminal: an item a row, with what its student should read."""
+"""One submission on a terminal: an item a row, with what its student should read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Code and outputs of a hand-in as harmless HTML: everything is escaped or cleaned here."""
+"""Code and outputs of a submission as harmless HTML: everything is escaped or cleaned here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of a grading run in four lines: how many hand-ins ended in which way."""
+"""The end of a grading run in four lines: how many submissions ended in which way."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rich.text import Text
 
 
 def summary_table(counts: Mapping[str, tuple[int, str]]) -> Table:
-    """A row for each way in which hand-ins ended: how many did, and what there is to say of them."""
+    """A row for each way in which submissions ended: how many did, and what there is to say of them."""
     table = Table(header_style="bold", pad_edge=False, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("hand-ins", no_wrap=True)
+    table.add_column("submissions", no_wrap=True)
     table.add_column("", justify="right", style="bold", no_wrap=True)
     table.add_column("")
     for name, (count, said) in counts.items():

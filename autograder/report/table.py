@@ -49,7 +49,7 @@ _STYLES = {
 
 @dataclass(frozen=True)
 class Row:
-    """One item of one hand-in, with the mark that counts.
+    """One item of one submission, with the mark that counts.
 
     `state` is `final`; `manual`, a written answer that waits for a person; or `ungraded`, which
     waits for staff. `score` is None exactly where the item waits.
@@ -64,7 +64,7 @@ class Row:
 
 
 def item_rows(cards: Sequence[Scorecard], marks: Marks | None = None) -> Iterator[Row]:
-    """All items of all hand-ins, by student, in the notebooks' own order."""
+    """All items of all submissions, by student, in the notebooks' own order."""
     for card in sorted(cards, key=lambda card: (card.assignment, card.student)):
         for notebook in card.notebooks:
             yield from _rows(card, notebook, marks or {})
@@ -86,7 +86,7 @@ def _rows(card: Scorecard, notebook: NotebookCard, marks: Marks) -> Iterator[Row
 
 
 def class_table(cards: Sequence[Scorecard], marks: Marks | None = None) -> Table:
-    """One row a hand-in: points per notebook, the total, what still waits, and why staff must act."""
+    """One row a submission: points per notebook, the total, what still waits, and why staff must act."""
     names = sorted({notebook.name for card in cards for notebook in card.notebooks})
     several = len({card.assignment for card in cards}) > 1
     # Made for 80 columns: names of notebooks break at their words, verdicts and reasons take the rest.
@@ -140,25 +140,25 @@ def to_csv(cards: Sequence[Scorecard], marks: Marks | None = None) -> str:
 
 
 def to_json(cards: Sequence[Scorecard], marks: Marks | None = None) -> str:
-    """Every hand-in with its items: verdict, score, maximum and hint.
+    """Every submission with its items: verdict, score, maximum and hint.
 
     Format, version 1::
 
         {"format": "autograder-marks", "version": 1,
-         "hand_ins": [
+         "submissions": [
            {"student": "ada", "assignment": "vgg16", "score": 17.0, "max_score": 22.0,
             "complete": false, "reasons": [], "repairs": [],
             "items": [
               {"notebook": "1_data_and_head", "grade_id": "swap_head_tests", "verdict": "failed",
                "score": 6.0, "max_score": 10.0, "state": "final", "hint": "..."}]}]}
 
-    `score` of a hand-in is what it has so far; `complete` says whether that is all. `reasons` are for
-    staff; `repairs` are what was damaged in the hand-in.
+    `score` of a submission is what it has so far; `complete` says whether that is all. `reasons` are for
+    staff; `repairs` are what was damaged in the submission.
     """
-    hand_ins = []
+    submissions = []
     for card in sorted(cards, key=lambda card: (card.assignment, card.student)):
         rows = list(item_rows([card], marks))
-        hand_ins.append(
+        submissions.append(
             {
                 "student": card.student,
                 "assignment": card.assignment,
@@ -181,7 +181,7 @@ def to_json(cards: Sequence[Scorecard], marks: Marks | None = None) -> str:
                 ],
             }
         )
-    data = {"format": EXPORT_FORMAT, "version": EXPORT_VERSION, "hand_ins": hand_ins}
+    data = {"format": EXPORT_FORMAT, "version": EXPORT_VERSION, "submissions": submissions}
     return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

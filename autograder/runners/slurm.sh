@@ -48,4 +48,4 @@ if [ "$code" -eq 130 ]; then
     echo "Stopped before the time was up; queued again."
     scontrol requeue "$SLURM_JOB_ID"
 fi
-exit "$code" # 0 all marks are there, 2 something is broken, 3 some hand-ins need staff
+exit "$code" # 0 all marks are there, 2 something is broken, 3 some submissions need staff

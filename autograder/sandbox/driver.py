@@ -40,7 +40,7 @@ _INTERRUPT_GRACE_S = 3.0  # how long an interrupted cell may take to end
 _MOST_PATIENCE = 3.0  # times its limit, that a cell may wait for a busy machine besides
 _IDLE_GRACE_S = 5.0  # how long outputs may lag behind the reply that follows them
 _USED_UP = (
-    "Some program of your user, perhaps another hand-in, has so many descriptors on their way through "
+    "Some program of your user, perhaps another submission, has so many descriptors on their way through "
     "sockets that no answer came through. Grade again, as root: then each box has a count of its own."
 )
 

@@ -7,7 +7,6 @@ a killed grader left behind is told from what is in use, and the next grader rem
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import multiprocessing.util
 import os
@@ -16,6 +15,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+from autograder import locks
 from autograder.errors import BoxUnavailable
 
 _PREFIX = "autograder-run-"
@@ -79,12 +79,10 @@ def _hold_one() -> tuple[Path, int]:
 def _take(folder: Path) -> int | None:
     """A descriptor that holds the folder's lock; None when a process holds it."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    if locks.lock(descriptor):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def _remove(folder: Path) -> None:

@@ -55,7 +55,7 @@ class BoxProvisioner(KernelProvisionerBase):
             self._kernel = None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        # No kernelspec's command is run, so a hand-in that names one chooses nothing.
+        # No kernelspec's command is run, so a submission that names one chooses nothing.
         return await super().pre_launch(cmd=["autograder-box"], **kwargs)
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:  # noqa: ARG002

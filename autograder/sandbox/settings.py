@@ -7,9 +7,9 @@ from traitlets.config import Configurable
 
 
 class BoxSettings(Configurable):
-    """What a hand-in may use. Units are in the names; each default says why.
+    """What a submission may use. Units are in the names; each default says why.
 
-    A limit holds for one notebook, since each notebook of a hand-in gets a box of its own.
+    A limit holds for one notebook, since each notebook of a submission gets a box of its own.
     """
 
     start_wall_s = Float(
@@ -108,7 +108,7 @@ class BoxSettings(Configurable):
         None,
         allow_none=True,
         help="The number of the GPU that boxes may use, as nvidia-smi counts them. Without one no box "
-        "sees a GPU, and hand-ins are graded on the CPU, in the short size.",
+        "sees a GPU, and submissions are graded on the CPU, in the short size.",
     ).tag(config=True)
     gpu_memory_mib = Integer(
         16384,

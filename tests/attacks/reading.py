@@ -30,7 +30,7 @@ READING = [
     _read("read_gradebook", "gradebook"),
     _read("read_course_secret", "secret"),
     _read("read_source_with_solutions", "solutions"),
-    _read("read_other_hand_in", "other_hand_in"),
+    _read("read_other_submission", "other_submission"),
     _read("read_host_shared_memory", "shared_memory"),
     Attack(
         "search_disk_for_canary",

@@ -35,7 +35,7 @@ _FILES = {
     "gradebook": "gradebook.db",
     "secret": ".autograder/secret",
     "solutions": "source/tiny/tiny.ipynb",
-    "other_hand_in": "submitted/somebody/tiny/tiny.ipynb",
+    "other_submission": "submitted/somebody/tiny/tiny.ipynb",
 }
 
 

@@ -1,4 +1,4 @@
-"""Hand-ins that eat, hang, flood or kill: each costs only itself, and nothing of it is left.
+"""Submissions that eat, hang, flood or kill: each costs only itself, and nothing of it is left.
 
 `seen` is what must be found in the attack's run, so that it is known to have been tried: a status, a
 limit or a word that it printed. There is no limit on time here but a generous guard against hanging.

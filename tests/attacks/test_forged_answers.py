@@ -1,4 +1,4 @@
-"""Hand-ins that forge answers: each fools a check in the student's own interpreter, none earns a point.
+"""Submissions that forge answers: each fools a check in the student's own interpreter, none earns a point.
 
 The evidence that a forgery is a real one: either a naive check, written as a hidden test cell of other
 tools is, runs in the same kernel and prints FOOLED; or the forged reply is shown to reach the grader.
@@ -410,7 +410,7 @@ def graders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def judged(graders: Path, box: Box) -> Judged:
-    return judge(graders, box, b"secret of the course", "hand-in")
+    return judge(graders, box, b"secret of the course", "submission")
 
 
 def verdicts(found: Judged) -> dict[str, Verdict]:
@@ -425,7 +425,7 @@ def assert_earns_nothing(found: Judged) -> None:
     seen = verdicts(found)
     assert set(seen) == {"double", "plain", "product"}, found.trouble
     assert Verdict.PASSED not in seen.values(), seen
-    # A hand-in that lies is not a case for staff either.
+    # A submission that lies is not a case for staff either.
     assert Verdict.UNGRADED not in seen.values(), found
 
 

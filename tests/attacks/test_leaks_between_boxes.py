@@ -1,4 +1,4 @@
-"""What one hand-in, one cell or one probe could tell another, and what an output could do to a reader."""
+"""What one submission, one cell or one probe could tell another, and what an output could do to a reader."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from autograder.sandbox import BoxSettings, open_box
 SETTINGS = BoxSettings()
 SETTINGS.cell_wall_s = SETTINGS.probe_wall_s = 20.0
 
-# Name, what a hand-in changes, and the question whose answer then is "changed" in the same kernel.
+# Name, what a submission changes, and the question whose answer then is "changed" in the same kernel.
 STATE = {
     "builtins": ("import builtins\nbuiltins.planted = 1", "hasattr(__import__('builtins'), 'planted')"),
     "torch": ("import torch\ntorch.planted = 1", "hasattr(__import__('torch'), 'planted')"),
@@ -56,7 +56,7 @@ def stated(run: Any) -> dict[str, bool]:
     return found
 
 
-def test_what_a_hand_in_changes_is_its_own_kernels_only() -> None:
+def test_what_a_submission_changes_is_its_own_kernels_only() -> None:
     changes = [
         change for name, (change, _question) in STATE.items() if name not in ("json", "probe")
     ]
@@ -94,7 +94,7 @@ def test_what_a_killed_kernel_wrote_is_not_in_the_next_one() -> None:
         assert box.ask(*ask) == (True, "")  # replayed, and as new as the first time
 
 
-def test_memory_of_an_earlier_hand_in_is_not_in_a_later_one() -> None:
+def test_memory_of_an_earlier_submission_is_not_in_a_later_one() -> None:
     halves = [secrets.token_hex(12), secrets.token_hex(12)]
     canary = "".join(halves)
     search = f"""

@@ -1,14 +1,14 @@
 """The same class graded by stock nbgrader, by otter-grader and by this kit, on the same processors.
 
-    python tests/benchmarks/against_peers.py [--hand-ins 20] [--only ours,vgg16] [--otter PYTHON]
+    python tests/benchmarks/against_peers.py [--submissions 20] [--only ours,vgg16] [--otter PYTHON]
 
 First a small notebook that imports torch and torchvision, with six grade cells and hidden tests that
-ask for the same computation (`peers/`): right hand-ins, no two alike, and one with two mistakes. All
+ask for the same computation (`peers/`): right submissions, no two alike, and one with two mistakes. All
 three must give the marks that are right. Then this kit's own four notebooks, the reference in as many
 versions. Beside both stands the floor (`floor.py`): the same computation in one warm process.
 
 Processor time is that of everything that a command starts; a command is measured with its start, and
-for ours also without it (by a run on one hand-in). otter-grader gets an environment of its own, made
+for ours also without it (by a run on one submission). otter-grader gets an environment of its own, made
 once in a cache folder, that shares this one's torch. Exit code 1 when marks are not as they should be.
 """
 
@@ -32,8 +32,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from autograder.course import load_course
 from autograder.course.cells import grade_id_of
-from autograder.engine.corpus import hand_in_of
-from autograder.engine.release import build
+from autograder.release.cases import submission_of
+from autograder.release.release import build
 from tests.benchmarks.meter import Cost, measure
 from tests.benchmarks.peers import courses
 from tests.benchmarks.peers.assignment import NAME, POINTS, marks_of_the_wrong_one
@@ -52,16 +52,16 @@ Marks = Mapping[str, Mapping[str, float]]  # by student and task
 
 @dataclass(frozen=True)
 class Line:
-    """One row of the table: what graded so many hand-ins, and what that cost."""
+    """One row of the table: what graded so many submissions, and what that cost."""
 
     what: str
-    hand_ins: int
+    submissions: int
     wall_s: float
     cpu_s: float
 
     @property
     def each_s(self) -> float:
-        return self.wall_s / self.hand_ins
+        return self.wall_s / self.submissions
 
 
 def wanted_marks(count: int) -> dict[str, dict[str, float]]:
@@ -85,7 +85,7 @@ def ours(root: Path, count: int) -> tuple[list[Line], Marks]:
     lines = [
         line_of("autograder grade", count + 1, whole),
         Line(
-            "  each further hand-in",
+            "  each further submission",
             count,
             max(whole.wall_s - one.wall_s, 1e-9),
             whole.cpu_s - one.cpu_s,
@@ -118,7 +118,7 @@ def nbgrader(root: Path, count: int, immediate: bool = False) -> tuple[list[Line
 
 
 def otter(root: Path, count: int, python: Path) -> tuple[list[Line], Marks]:
-    """`otter run`, one hand-in after the other, as it is."""
+    """`otter run`, one submission after the other, as it is."""
     courses.otters_folder(root, count)
     command = [str(python), "-m", "otter"]
     no = [f"--no-{what}" for what in ("config", "requirements", "environment")]
@@ -146,7 +146,7 @@ def vgg16(root: Path, count: int) -> list[Line]:
         folder = course.submitted(student, "vgg16")
         folder.mkdir(parents=True)
         for name, source in course.notebooks("vgg16").items():
-            notebook = hand_in_of(source)
+            notebook = submission_of(source)
             for cell in notebook.cells:
                 if cell.cell_type == "code" and grade_id_of(cell) and "def " in cell.source:
                     cell.source += f"\n\n\nversion = {number}"
@@ -158,7 +158,7 @@ def vgg16(root: Path, count: int) -> list[Line]:
     each_s = (whole.cpu_s - one.cpu_s) / (count - 1)
     print_floor(root, "vgg16", each_s)
     further = Line(
-        "  each further hand-in", count - 1, whole.wall_s - one.wall_s, whole.cpu_s - one.cpu_s
+        "  each further submission", count - 1, whole.wall_s - one.wall_s, whole.cpu_s - one.cpu_s
     )
     return [line_of("autograder grade vgg16", count, whole), further]
 
@@ -186,12 +186,12 @@ def checked(cost: Cost) -> Cost:
     return cost
 
 
-def line_of(what: str, hand_ins: int, cost: Cost) -> Line:
-    return Line(what, hand_ins, cost.wall_s, cost.cpu_s)
+def line_of(what: str, submissions: int, cost: Cost) -> Line:
+    return Line(what, submissions, cost.wall_s, cost.cpu_s)
 
 
 def print_parts(whole: Cost, one: Cost, more: int) -> None:
-    """Where our processor time goes, for the start and for each further hand-in."""
+    """Where our processor time goes, for the start and for each further submission."""
     print(f"\n   {'CPU seconds by process':<26}{'start and one':>14}{'each further':>14}")
     for part in sorted({*whole.parts, *one.parts}):
         first, rest = one.parts.get(part, 0.0), whole.parts.get(part, 0.0)
@@ -211,9 +211,9 @@ def print_floor(root: Path, assignment: str, each_s: float) -> None:
     compute = parts["cells"] + parts["probes"]
     floor = compute + parts["tests"]
     print(
-        f"   floor: {floor:.3f} s a hand-in (cells {parts['cells']:.3f}, probes "
+        f"   floor: {floor:.3f} s a submission (cells {parts['cells']:.3f}, probes "
         f"{parts['probes']:.3f}, the hidden tests' own {parts['tests']:.3f})\n"
-        f"   overhead over cells and probes: {each_s - compute:.3f} s of CPU a hand-in; over the floor: "
+        f"   overhead over cells and probes: {each_s - compute:.3f} s of CPU a submission; over the floor: "
         f"{each_s - floor:.3f} s"
     )
 
@@ -221,15 +221,15 @@ def print_floor(root: Path, assignment: str, each_s: float) -> None:
 def print_table(lines: Sequence[Line]) -> None:
     base = next((line for line in lines if line.what == "autograder grade"), None)
     print(
-        f"\n{'':<42}{'hand-ins':>9}{'wall s':>9}{'a minute':>10}{'CPU s each':>12}{'ours is':>16}"
+        f"\n{'':<42}{'submissions':>9}{'wall s':>9}{'a minute':>10}{'CPU s each':>12}{'ours is':>16}"
     )
     for line in lines:
         times = ""
         if base is not None and line.what.startswith(("nbgrader", "otter")):
             times = f"{line.each_s / base.each_s:.1f} times"
         print(
-            f"{line.what:<42}{line.hand_ins:>9}{line.wall_s:>9.1f}{60 / line.each_s:>10.1f}"
-            f"{line.cpu_s / line.hand_ins:>12.2f}{times:>16}"
+            f"{line.what:<42}{line.submissions:>9}{line.wall_s:>9.1f}{60 / line.each_s:>10.1f}"
+            f"{line.cpu_s / line.submissions:>12.2f}{times:>16}"
         )
 
 
@@ -282,7 +282,7 @@ def compare(count: int, systems: Sequence[str], python: Path | None, keep: Path 
                 bad += not same
                 total = sum(sum(items.values()) for items in marks.values())
                 verdict = "as they should be" if same else "NOT as they should be"
-                print(f"   marks of {len(marks)} hand-ins, {total:g} points in all: {verdict}")
+                print(f"   marks of {len(marks)} submissions, {total:g} points in all: {verdict}")
     print_table(lines)
     print(f"\n{len(os.sched_getaffinity(0))} processors, load now {os.getloadavg()[0]:.2f}")
     return 1 if bad else 0
@@ -291,7 +291,7 @@ def compare(count: int, systems: Sequence[str], python: Path | None, keep: Path 
 def main() -> int:
     """Parse the options and compare."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--hand-ins", type=int, default=20, help="right ones; one more is wrong")
+    parser.add_argument("--submissions", type=int, default=20, help="right ones; one more is wrong")
     parser.add_argument("--only", default=",".join(_SYSTEMS), help="some of these, in this order")
     parser.add_argument("--otter", type=Path, metavar="PYTHON", help="one that has otter-grader")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave the courses there")
@@ -299,10 +299,10 @@ def main() -> int:
     systems = options.only.split(",")
     if unknown := set(systems) - set(_SYSTEMS):
         parser.error(f"--only knows {', '.join(_SYSTEMS)}, not {', '.join(unknown)}")
-    if options.hand_ins < 2:
-        parser.error("--hand-ins must be 2 at least, or there is no further one")
+    if options.submissions < 2:
+        parser.error("--submissions must be 2 at least, or there is no further one")
     python = otters_python(options.otter) if "otter" in systems else None
-    return compare(options.hand_ins, systems, python, options.keep)
+    return compare(options.submissions, systems, python, options.keep)
 
 
 if __name__ == "__main__":

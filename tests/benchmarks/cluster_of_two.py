@@ -4,7 +4,7 @@
 
 Started by root, each worker gets a network of its own (a namespace, with a bridge to the course's
 machine) and does not see the course's folder; else they are processes with folders of their own. Exit
-code 1 when a card differs from the one of a local run, or a hand-in is counted twice or not at all.
+code 1 when a card differs from the one of a local run, or a submission is counted twice or not at all.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the workers that grade
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from autograder.autograde.class_run import ClassRun
+from autograder.autograde.grade import grade_class
+from autograder.cluster import tls
+from autograder.cluster.pool import on_cluster
 from autograder.course import load_course
-from autograder.engine.class_run import ClassRun
-from autograder.engine.cluster import tls
-from autograder.engine.cluster.pool import on_cluster
-from autograder.engine.grade import grade_class
-from autograder.engine.ledger import ledger_path
-from autograder.engine.release import build
+from autograder.judge.ledger import ledger_path
+from autograder.release.release import build
 from tests.dask_cluster import DaskCluster, kill
 from tests.tiny_course import TinyCourse
 
@@ -45,13 +45,13 @@ NAMES = ("one", "two")
 
 
 def make_class(root: Path, students: int) -> TinyCourse:
-    """Hand-ins that all differ, half of them wrong in some way."""
+    """Submissions that all differ, half of them wrong in some way."""
     draw = random.Random(1)
     tiny = TinyCourse(root)
     build(load_course(root), "tiny")
     for number in range(students):
         cells = draw.choice(WRONG) if number % 2 else {}
-        tiny.hand_in(f"student{number:02}", cells, extra=f"number = {number}")
+        tiny.submission(f"student{number:02}", cells, extra=f"number = {number}")
     return tiny
 
 
@@ -145,7 +145,7 @@ def main() -> int:
         make_class(root, students)
         with started(Path(scratch), root, apart) as cluster:
             places = "two networks" if apart else "two folders"
-            print(f"{students} hand-ins, scheduler and two workers over TLS, in {places}")
+            print(f"{students} submissions, scheduler and two workers over TLS, in {places}")
             on_workers, seconds = grade_there(cluster, root, apart)
             rows = sqlite3.connect(ledger_path(load_course(root))).execute(
                 "SELECT count(*) FROM judgements"
@@ -159,7 +159,7 @@ def main() -> int:
     print(f"cluster, with one worker lost: {seconds:.0f} s; this machine alone: {local_s:.0f} s")
     print(f"cards equal to the local ones, words for staff included: {same} of {students}")
     print(f"judgements in the ledger: {kept}; different scores in the class: {scores}")
-    print(f"hand-ins that need staff: {len(on_workers.reasons)}")
+    print(f"submissions that need staff: {len(on_workers.reasons)}")
     good = same == kept == students and not on_workers.reasons and len(scores) > 2
     print("as it should be" if good else "NOT as it should be")
     return 0 if good else 1

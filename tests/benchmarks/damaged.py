@@ -1,8 +1,8 @@
-"""Damaged hand-ins, graded by this kit and by nbgrader as it comes, side by side.
+"""Damaged submissions, graded by this kit and by nbgrader as it comes, side by side.
 
     python tests/benchmarks/damaged.py [--only colab]
 
-The tiny assignment has two autograded functions of 3 and 4 points; every hand-in below has both right,
+The tiny assignment has two autograded functions of 3 and 4 points; every submission below has both right,
 unless its name says otherwise, and something that happens to notebooks on their way to a grader. For
 nbgrader the same tests lie in the notebook as its hidden tests. Prints a table in markdown: the points
 that each gave, and what the kit said or how nbgrader ended.
@@ -28,10 +28,10 @@ import nbformat
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from autograder.autograde.grade import grade_class
+from autograder.autograde.records import load_card
 from autograder.course import load_course
-from autograder.engine.grade import grade_class
-from autograder.engine.records import load_card
-from autograder.engine.release import build
+from autograder.release.release import build
 from tests import damages
 from tests.tiny_course import RIGHT, TinyCourse, cell, tiny_source
 
@@ -173,7 +173,7 @@ ON_FILE: list[OnFile] = [
 ]
 
 
-def hand_in(folder: Path, pristine: dict[str, Any], change: Any) -> None:
+def submission(folder: Path, pristine: dict[str, Any], change: Any) -> None:
     """Write a student's notebook, the work in it right, and do to it what happened."""
     folder.mkdir(parents=True)
     path = folder / "tiny.ipynb"
@@ -196,7 +196,7 @@ def by_the_kit(root: Path, changes: list[Any]) -> dict[str, str]:
     build(course, "tiny")
     pristine = json.loads((root / "release/tiny/tiny.ipynb").read_text())
     for change in changes:
-        hand_in(tiny.root / f"submitted/{change.__name__}/tiny", pristine, change)
+        submission(tiny.root / f"submitted/{change.__name__}/tiny", pristine, change)
     grade_class(course, "tiny")
     found = {}
     for change in changes:
@@ -232,7 +232,7 @@ def by_stock_nbgrader(root: Path, changes: list[Any]) -> dict[str, str]:
     found = {}
     for change in changes:
         name = change.__name__
-        hand_in(root / f"submitted/{name}/tiny", pristine, change)
+        submission(root / f"submitted/{name}/tiny", pristine, change)
         try:
             done = api.autograde("tiny", name)
         except BaseException as error:  # it ends a class with SystemExit, too

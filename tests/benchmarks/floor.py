@@ -3,8 +3,8 @@
     python tests/benchmarks/floor.py COURSE ASSIGNMENT
 
 No box, no notebook, no gradebook, no pytest: everything is imported before the clock starts, and a cell
-is an `exec`. Prints processor seconds a hand-in as JSON. It has no wall: for the benchmarks' own
-hand-ins only, never for a student's.
+is an `exec`. Prints processor seconds a submission as JSON. It has no wall: for the benchmarks' own
+submissions only, never for a student's.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from matplotlib.figure import Figure
 
 from autograder import plain_data
 from autograder.course import Course, load_course
-from autograder.engine.hand_ins import take_in
-from autograder.engine.job import Job
 from autograder.grading import Challenge, Device, Student
+from autograder.judge.job import Job
+from autograder.judge.submission import read_submission
 from autograder.sandbox import BoxSettings
 
 matplotlib.use("agg")
@@ -119,7 +119,7 @@ def judge(job: Job, tests: list[Callable[..., None]], secret: bytes, clock: Cloc
             Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
             Path(folder, name).write_bytes(content)
         sys.path.insert(0, folder)
-        torch.manual_seed(int(job.hand_in[:8], 16))
+        torch.manual_seed(int(job.content[:8], 16))
         try:
             bare = Bare(job.cells, clock)
             before = dict(clock.parts)
@@ -127,7 +127,7 @@ def judge(job: Job, tests: list[Callable[..., None]], secret: bytes, clock: Cloc
                 for test in tests:
                     fixtures: dict[str, Any] = {
                         "student": Student(bare),
-                        "challenge": Challenge(secret, job.hand_in, test.__name__),
+                        "challenge": Challenge(secret, job.content, test.__name__),
                         "device": Device(),
                         "images": None,
                         "note": lambda *_: None,
@@ -137,12 +137,12 @@ def judge(job: Job, tests: list[Callable[..., None]], secret: bytes, clock: Cloc
                 clock.parts["tests"] -= clock.parts[part] - before.get(part, 0.0)
         finally:
             sys.path.remove(folder)
-            for job_file, _content in job.files:  # the next hand-in imports its own
+            for job_file, _content in job.files:  # the next submission imports its own
                 sys.modules.pop(Path(job_file).stem, None)
 
 
 def floor(course: Course, assignment: str, students: list[str]) -> dict[str, float]:
-    """Processor seconds a hand-in, by part; the first hand-in, which fills caches, does not count."""
+    """Processor seconds a submission, by part; the first submission, which fills caches, does not count."""
     torch.set_num_threads(BoxSettings(config=course.config).threads)
     tests = {
         name: hidden_tests(course.graders(assignment) / f"test_{name}.py")
@@ -150,7 +150,7 @@ def floor(course: Course, assignment: str, students: list[str]) -> dict[str, flo
     }
     clock = Clock()
     for number, student in enumerate(students):
-        intake = take_in(course, assignment, student, course.submitted(student, assignment))
+        intake = read_submission(course, assignment, student, course.submitted(student, assignment))
         for name, job in intake.jobs.items():
             judge(job, tests[name], course.secret(), clock)
         if number == 0:

@@ -1,9 +1,9 @@
-"""How many hand-ins a minute one GPU grades: python -m tests.benchmarks.gpu_slots [--hand-ins 12] [--gpu 0]
+"""How many submissions a minute one GPU grades: python -m tests.benchmarks.gpu_slots [--submissions 12] [--gpu 0]
 
-Needs a GPU. Each hand-in is the reference's notebook 3 in a box of its own; its cells run, then its `fit`
+Needs a GPU. Each submission is the reference's notebook 3 in a box of its own; its cells run, then its `fit`
 trains the real VGG16 at 224×224 as a hidden test has it done, and the parameters are judged beside it. So
 it is what the check on a GPU costs, with the box, and without the other checks. With 1, 2 and 4 slots: so
-many boxes share the GPU. What each worker's first hand-in takes, with imports and the start of CUDA, is
+many boxes share the GPU. What each worker's first submission takes, with imports and the start of CUDA, is
 left out. The images are drawn, or CIFAR-10's with `--cifar10 FOLDER`. Aim: 20 a minute.
 
 Without a GPU nothing is measured: exit code 2. `--smoke` runs the same in boxes on the CPU with a handful of
@@ -23,17 +23,17 @@ from pathlib import Path
 import torch
 
 from autograder.course import course_at
-from autograder.engine.corpus import hand_in_of
-from autograder.engine.device import current, device_for
-from autograder.engine.forked import worker_context
-from autograder.engine.hand_ins import Taken, make_job
-from autograder.engine.pool import prepare_worker
-from autograder.engine.slots import GpuWatch, with_gpu
-from autograder.engine.training_data import box_data, judge_images
 from autograder.errors import KitError
 from autograder.graders.vgg16 import full_run
 from autograder.graders.vgg16.short_run import Result
 from autograder.grading import Device, Student
+from autograder.judge.device import current, device_for
+from autograder.judge.forked import worker_context
+from autograder.judge.pool import prepare_worker
+from autograder.judge.slots import GpuWatch, with_gpu
+from autograder.judge.submission import ReadNotebook, make_job
+from autograder.judge.training_data import box_data, judge_images
+from autograder.release.cases import submission_of
 from autograder.sandbox import BoxSettings, open_box
 from tests.course_copy import copy_of_the_course
 
@@ -42,14 +42,16 @@ SLOTS = (1, 2, 4)
 
 
 def graded(root: Path, number: int, smoke: bool) -> Result:
-    """Judge one hand-in's training, in a slot if the course names a GPU. Runs in a worker.
+    """Judge one submission's training, in a slot if the course names a GPU. Runs in a worker.
 
     Raises:
         KitError: when the box or the judge does not get the GPU.
     """
     course = course_at(root)
     source = course.notebooks(ASSIGNMENT)[NOTEBOOK]
-    job = make_job(course, ASSIGNMENT, f"ada{number}", source, Taken(hand_in_of(source)), root)
+    job = make_job(
+        course, ASSIGNMENT, f"ada{number}", source, ReadNotebook(submission_of(source)), root
+    )
     images = judge_images(course)
 
     def run(settings: BoxSettings, watch: GpuWatch) -> Result:
@@ -76,7 +78,7 @@ def course_with(folder: Path, config: str) -> Path:
 
 
 def times_of(root: Path, workers: int, count: int, smoke: bool) -> tuple[list[float], list[Result]]:
-    """When each of so many hand-ins was done, in seconds since the start, and what came of it."""
+    """When each of so many submissions was done, in seconds since the start, and what came of it."""
     began_s = time.perf_counter()
     done_s, results = [], []
     pool = ProcessPoolExecutor(workers, worker_context(), initializer=prepare_worker)
@@ -91,7 +93,7 @@ def times_of(root: Path, workers: int, count: int, smoke: bool) -> tuple[list[fl
 
 
 def per_minute(done_s: Sequence[float], workers: int) -> float:
-    """Hand-ins a minute once each worker has done its first."""
+    """Submissions a minute once each worker has done its first."""
     return 60 * (len(done_s) - workers) / (done_s[-1] - done_s[workers - 1])
 
 
@@ -99,7 +101,7 @@ def smoke() -> int:
     """The same in boxes on the CPU."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         _, results = times_of(course_with(Path(folder), ""), 1, 1, smoke=True)
-    print(f"smoke: {len(results)} hand-in ran through, with 16 images of 32×32 on the CPU.")
+    print(f"smoke: {len(results)} submission ran through, with 16 images of 32×32 on the CPU.")
     print("smoke: Nothing was measured.")
     return 0
 
@@ -107,7 +109,7 @@ def smoke() -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the options and measure."""
     made = argparse.ArgumentParser(prog="gpu_slots", description=(__doc__ or "").splitlines()[0])
-    made.add_argument("--hand-ins", type=int, default=12, help="for each number of slots")
+    made.add_argument("--submissions", type=int, default=12, help="for each number of slots")
     made.add_argument("--gpu", type=int, default=0, help="as nvidia-smi counts")
     made.add_argument("--cifar10", type=Path, metavar="FOLDER", help="CIFAR-10 in its own format")
     made.add_argument("--smoke", action="store_true", help="on the CPU: measures nothing")
@@ -125,10 +127,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             config += f"c.CourseSettings.data_directory = {str(options.cifar10.resolve())!r}\n"
         with tempfile.TemporaryDirectory(dir="/tmp") as folder:
             root = course_with(Path(folder), config)
-            done_s, results = times_of(root, slots, options.hand_ins + slots, smoke=False)
+            done_s, results = times_of(root, slots, options.submissions + slots, smoke=False)
         ratios, accuracies = ([getattr(one, name) for one in results] for name in FIGURES)
         print(
-            f"{slots} slots: {per_minute(done_s, slots):.1f} hand-ins a minute; the first after "
+            f"{slots} slots: {per_minute(done_s, slots):.1f} submissions a minute; the first after "
             f"{done_s[0]:.1f} s; loss ratio {min(ratios):.2f} to {max(ratios):.2f}, accuracy "
             f"{min(accuracies):.0%} to {max(accuracies):.0%}",
             flush=True,

@@ -44,12 +44,12 @@ _TRACKER = re.compile(
 _PATIENCE_S = 60  # until what a killed process has started must be gone
 
 
-def hand_in_a_class(tiny: TinyCourse, students: int) -> None:
-    """Right and wrong hand-ins, all different; the last two cannot be graded, or are empty."""
+def submission_a_class(tiny: TinyCourse, students: int) -> None:
+    """Right and wrong submissions, all different; the last two cannot be graded, or are empty."""
     for number in range(students - 2):
         cells = {"mean": "mean = sum"} if number % 3 == 2 else {}
         pause = f"import time; time.sleep({0.2 + number / 1000})"
-        tiny.hand_in(f"student{number:02}", cells, extra=pause)
+        tiny.submission(f"student{number:02}", cells, extra=pause)
     tiny.write("submitted/unreadable/tiny/tiny.ipynb", "this is no notebook")
     tiny.write("submitted/zero/tiny/notes.txt", "the notebook is not here")
 
@@ -126,7 +126,7 @@ def one_moment(
     known = in_the_ledger(root)
     again = Run(root, scratch)
     code, said = again.end()
-    assert code == 3, f"the run after it ended with {code}: {said}"  # one hand-in is unreadable
+    assert code == 3, f"the run after it ended with {code}: {said}"  # one submission is unreadable
     boxes = [path.name for path in scratch.iterdir() if path.name.startswith(("box-", "warm-"))]
     assert boxes == [], f"folders are left: {boxes}"
     return hit, known, again.judged()
@@ -139,7 +139,7 @@ def main() -> int:
     options.add_argument("--students", type=int, default=20)
     chosen = options.parse_args()
     from autograder.course import load_course
-    from autograder.engine.release import build
+    from autograder.release.release import build
 
     chance = random.Random(chosen.seed)
     failures = 0
@@ -148,7 +148,7 @@ def main() -> int:
         tiny = TinyCourse(folder / "template")
         build(load_course(tiny.root), "tiny")
         tiny.write("records/secret", "5" * 64)
-        hand_in_a_class(tiny, chosen.students)
+        submission_a_class(tiny, chosen.students)
         with fresh(tiny.root, folder) as root:
             started_s = time.monotonic()
             run = Run(root, folder / "scratch")

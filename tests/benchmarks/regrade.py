@@ -36,12 +36,12 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--students", type=int, default=10)
     chosen = options.parse_args()
+    from autograder.autograde.grade import grade_class
     from autograder.course import load_course
-    from autograder.engine.corpus import hand_in_of
-    from autograder.engine.grade import grade_class
-    from autograder.engine.job import Job
-    from autograder.engine.release import build
-    from autograder.engine.service import JudgeService
+    from autograder.judge.job import Job
+    from autograder.judge.service import JudgeService
+    from autograder.release.cases import submission_of
+    from autograder.release.release import build
     from tests.course_copy import copy_of_the_course
 
     judged: Counter[str] = Counter()
@@ -62,7 +62,7 @@ def main() -> int:
         build(course, "vgg16")
         for name, source in course.notebooks("vgg16").items():
             for number in range(chosen.students):
-                notebook = hand_in_of(source)
+                notebook = submission_of(source)
                 notebook.cells.append(nbformat.v4.new_code_cell(f"number = {number}"))
                 path = course.submitted(f"student{number:02}", "vgg16") / f"{name}.ipynb"
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """Same marks on CPU and GPU? python -m tests.benchmarks.same_marks [--only train_epoch__] [--every 1] [--gpu 0]
 
-Needs a GPU. Judges right and wrong hand-ins of the corpus in the box twice, on the CPU and then with the
+Needs a GPU. Judges right and wrong submissions of the cases in the box twice, on the CPU and then with the
 GPU, with the same secret, and lists every item that got another score. Exit code 1 if there is one. A mistake
 that the short run lets pass by chance may pass on one and fail on the other, as `autograder calibrate`
 tells of both; its items are listed like all others.
@@ -19,14 +19,14 @@ from collections.abc import Sequence
 
 import torch
 
-from autograder.engine.corpus import Case
 from autograder.grading import Device
+from autograder.release.cases import Case
 from autograder.scorecard import Item
 from tests.benchmarks.stability import Judge, in_the_box
-from tests.submissions.judging import CASES, judged
+from tests.cases.judging import CASES, judged
 
 NOTEBOOK = "3_training"  # the others have nothing to do with devices; they are judged on the CPU
-SECRET = b"corpus"
+SECRET = b"cases"
 SMOKE = (
     "fit__sgd",
     "train_epoch__cuda_moves_behind_a_guard",

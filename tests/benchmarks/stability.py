@@ -1,4 +1,4 @@
-"""Same verdicts every time? Judges the corpus in several rounds and reports what differs.
+"""Same verdicts every time? Judges the cases in several rounds and reports what differs.
 
     python tests/benchmarks/stability.py [--rounds 3] [--only train_epoch__] [--every 1] [--load 4] [--box]
 
@@ -9,7 +9,7 @@ when any verdict or named mistake differs, or is not what the case's scorecard s
 with the same secret. With another secret a wrong loop may pass or fail the short run, whose power is
 known from `autograder calibrate`; its points are listed then.
 
-With `--box` each case is a whole hand-in, in the real box, through the judge that grades a class.
+With `--box` each case is a whole submission, in the real box, through the judge that grades a class.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the workers that grade
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from autograder.engine.corpus import Case, hand_in_of
+from autograder.release.cases import Case, submission_of
 from autograder.scorecard import Item
-from tests.submissions.judging import CASES, judged, text_of
+from tests.cases.judging import CASES, judged, text_of
 
 Verdicts = dict[str, tuple[str, float | None, tuple[str, ...]]]
 Judge = Callable[[Case, bytes], dict[str, Item]]
@@ -44,16 +44,16 @@ def on_the_stand_in(case: Case, secret: bytes) -> dict[str, Item]:
 
 @contextlib.contextmanager
 def in_the_box(config: str = "", device: str = "cpu") -> Iterator[Judge]:
-    """A judge that grades whole hand-ins in the real box, in a copy of the course.
+    """A judge that grades whole submissions in the real box, in a copy of the course.
 
     Args:
         config: added to the course's configuration.
         device: what the scorecard must say; where it says another, nothing is compared.
     """
     from autograder.course import load_course
-    from autograder.engine.hand_ins import Taken, make_job
-    from autograder.engine.judge import judge_job
-    from autograder.engine.release import build
+    from autograder.judge.judge import judge_job
+    from autograder.judge.submission import ReadNotebook, make_job
+    from autograder.release.release import build
     from autograder.sandbox.warm import close_warm_processes
     from tests.course_copy import copy_of_the_course
 
@@ -66,7 +66,7 @@ def in_the_box(config: str = "", device: str = "cpu") -> Iterator[Judge]:
 
         def judge(case: Case, secret: bytes) -> dict[str, Item]:
             source = course.notebooks("vgg16")[case.notebook]
-            taken = Taken(hand_in_of(source, [case]))
+            taken = ReadNotebook(submission_of(source, [case]))
             job = make_job(course, "vgg16", "ada", source, taken, Path(folder))
             course.secret()  # made on first use
             (course.records / "secret").write_text(secret.hex())
@@ -129,7 +129,7 @@ def compare(names: list[str], rounds: int, load: int, judge: Judge) -> int:
     """Judge the cases in every round; prints what differs and returns how many do."""
     seen: dict[str, list[Verdicts]] = {name: [] for name in names}
     secrets = [
-        b"corpus" if number % 3 < 2 else f"another secret {number}".encode()
+        b"cases" if number % 3 < 2 else f"another secret {number}".encode()
         for number in range(rounds)
     ]
     for number, secret in enumerate(secrets):
@@ -148,9 +148,7 @@ def compare(names: list[str], rounds: int, load: int, judge: Judge) -> int:
         )
     bad = 0
     for name in names:
-        usual = [
-            one for one, secret in zip(seen[name], secrets, strict=True) if secret == b"corpus"
-        ]
+        usual = [one for one, secret in zip(seen[name], secrets, strict=True) if secret == b"cases"]
         same = all(one == usual[0] for one in usual) and all(
             without_scores(one) == without_scores(usual[0]) for one in seen[name]
         )
@@ -182,7 +180,7 @@ def main() -> int:
     parser.add_argument(
         "--load", type=int, default=2 * (os.cpu_count() or 1), help="busy processes"
     )
-    parser.add_argument("--box", action="store_true", help="whole hand-ins in the real box")
+    parser.add_argument("--box", action="store_true", help="whole submissions in the real box")
     options = parser.parse_args()
     names = [
         name

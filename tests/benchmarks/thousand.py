@@ -1,9 +1,9 @@
 """A class of a thousand: does grading stay as quick, and the grader as small, to the end?
 
-    python tests/benchmarks/thousand.py [--hand-ins 1000] [--keep FOLDER]
+    python tests/benchmarks/thousand.py [--submissions 1000] [--keep FOLDER]
 
-The hand-ins are of the tests' tiny assignment, no two alike, so that each is judged. Prints time a
-hand-in and memory for the first tenth and the last, the gradebook's size, and what other commands take.
+The submissions are of the tests' tiny assignment, no two alike, so that each is judged. Prints time a
+submission and memory for the first tenth and the last, the gradebook's size, and what other commands take.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Literal
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from autograder.course import load_course
-from autograder.engine.release import build
+from autograder.release.release import build
 from tests.benchmarks.meter import Cost, measure
 from tests.tiny_course import TinyCourse
 
@@ -29,7 +29,7 @@ _MIB = 2**20
 
 
 class Progress:
-    """When each hand-in was graded, and how large the processes were then."""
+    """When each submission was graded, and how large the processes were then."""
 
     def __init__(self, scorecards: Path) -> None:
         self._scorecards = scorecards
@@ -46,11 +46,11 @@ class Progress:
             self.seen.append((now, graded, memory, cpu_s))
 
     def seconds(self, first: int, last: int) -> float:
-        """How long it took from the first to the last of these hand-ins."""
+        """How long it took from the first to the last of these submissions."""
         return self._at(last, 0) - self._at(first, 0)
 
     def cpu_seconds(self, first: int, last: int) -> float:
-        """The processor time from the first to the last of these hand-ins, of all processes."""
+        """The processor time from the first to the last of these submissions, of all processes."""
         return self._at(last, 3) - self._at(first, 3)
 
     def _at(self, count: int, which: Literal[0, 3]) -> float:
@@ -74,12 +74,12 @@ class Progress:
 
 
 def make_class(root: Path, count: int) -> None:
-    """A released tiny course and its hand-ins."""
+    """A released tiny course and its submissions."""
     tiny = TinyCourse(root)
     build(load_course(root), "tiny")
     for number in range(count):
         solution = f"def double(x):\n    once = {number} + x\n    return once + x - {number}"
-        tiny.hand_in(f"student{number:04}", {"double": solution})
+        tiny.submission(f"student{number:04}", {"double": solution})
 
 
 def run(root: Path, *command: str) -> Cost:
@@ -107,14 +107,16 @@ def compare(root: Path, count: int) -> None:
     print(f"load before {os.getloadavg()[0]:.2f}", flush=True)
     cost = measured(root, progress, "grade", "tiny", "--quiet")
     print(
-        f"{count} hand-ins: {cost.wall_s:.0f} s, {60 * count / cost.wall_s:.0f} a minute, "
+        f"{count} submissions: {cost.wall_s:.0f} s, {60 * count / cost.wall_s:.0f} a minute, "
         f"{cost.cpu_s / count:.3f} s of CPU each; load {os.getloadavg()[0]:.2f}"
     )
     tenth = max(2, count // 10)
     parts = {"first": (1, tenth), "last": (count - tenth + 1, count)}
     rows = {
-        "seconds a hand-in": [progress.seconds(*part) / (tenth - 1) for part in parts.values()],
-        "CPU s a hand-in": [progress.cpu_seconds(*part) / (tenth - 1) for part in parts.values()],
+        "seconds a submission": [progress.seconds(*part) / (tenth - 1) for part in parts.values()],
+        "CPU s a submission": [
+            progress.cpu_seconds(*part) / (tenth - 1) for part in parts.values()
+        ],
         **{
             f"{kind}, MiB": [progress.memory(*part, kind) for part in parts.values()]
             for kind in ("main", "workers", "warm", "box")
@@ -128,7 +130,7 @@ def compare(root: Path, count: int) -> None:
         f"{progress.seconds(start, min(start + tenth, count)) / tenth:.2f}"
         for start in range(1, count - tenth + 2, tenth)
     ]
-    print(f"seconds a hand-in, tenth by tenth: {' '.join(by_hundred)}\n")
+    print(f"seconds a submission, tenth by tenth: {' '.join(by_hundred)}\n")
     for path in sorted((root / "records").iterdir()):
         sizes = [one.stat().st_size for one in (path, *path.rglob("*")) if one.is_file()]
         print(f"{path.name:<20}{sum(sizes) / _MIB:>10.1f} MiB")
@@ -141,13 +143,13 @@ def compare(root: Path, count: int) -> None:
 def main() -> int:
     """Parse the options and compare."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--hand-ins", type=int, default=1000)
+    parser.add_argument("--submissions", type=int, default=1000)
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave the course there")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="thousand-") as scratch:
         root = options.keep or Path(scratch)
         root.mkdir(parents=True, exist_ok=True)
-        compare(root, options.hand_ins)
+        compare(root, options.submissions)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Bonus items: what a contract announces, what a course gives, and the files that hand-ins bring for them."""
+"""Bonus items: what a contract announces, what a course gives, and the files that submissions bring for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from autograder.course.bonus import (
     Bonus,
     announced,
     check_bonus,
-    find_brought,
+    find_bonus_files,
     given,
     ordinary_cells,
     read_bonuses,
@@ -103,7 +103,7 @@ def test_a_broken_contract_is_named(tmp_path: Path) -> None:
 
 def test_files_are_known_by_their_content(tmp_path: Path) -> None:
     (tmp_path / BONUS.file).write_bytes(b"one")
-    (found,) = find_brought([tmp_path / "not there", tmp_path], {"mean_tests": BONUS})
+    (found,) = find_bonus_files([tmp_path / "not there", tmp_path], {"mean_tests": BONUS})
     assert found.path == tmp_path / BONUS.file
     assert found.digest == hashlib.sha256(b"one").hexdigest()
 
@@ -113,7 +113,7 @@ def test_the_file_beside_the_notebook_comes_first(tmp_path: Path) -> None:
     beside.mkdir()
     for folder in (tmp_path, beside):
         (folder / BONUS.file).write_text(folder.name)
-    (found,) = find_brought([beside, tmp_path], {"mean_tests": BONUS})
+    (found,) = find_bonus_files([beside, tmp_path], {"mean_tests": BONUS})
     assert found.path.parent == beside
 
 
@@ -128,12 +128,12 @@ def test_links_pipes_and_folders_are_no_files(tmp_path: Path) -> None:
     ]
     for make in makes:
         make()
-        assert list(find_brought([tmp_path], {"mean_tests": BONUS})) == []
+        assert list(find_bonus_files([tmp_path], {"mean_tests": BONUS})) == []
         path.rmdir() if path.is_dir() else path.unlink()
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / BONUS.file).open("wb") as file:
         file.truncate(2**42)
-    (found,) = find_brought([tmp_path], {"mean_tests": BONUS})
+    (found,) = find_bonus_files([tmp_path], {"mean_tests": BONUS})
     assert found.digest == f"too large: {2**42}"

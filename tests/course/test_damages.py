@@ -11,7 +11,7 @@ import pytest
 
 from autograder.course import SourceNotebook, read_notebook, read_source, repair
 from autograder.course.cells import grade_id_of
-from autograder.course.repairing import HandIn
+from autograder.course.repairing import RepairedNotebook
 from tests import damages
 from tests.damages import STUBS, Change, add, by_id, cell_of, expect_whole, handed_in
 from tests.tiny_course import RIGHT, cell, notebook, tiny_source
@@ -67,7 +67,7 @@ def source_of(folder: Path, data: dict[str, Any]) -> SourceNotebook:
     return read_source(path)
 
 
-def taken_in(folder: Path, source: SourceNotebook, data: dict[str, Any]) -> HandIn:
+def taken_in(folder: Path, source: SourceNotebook, data: dict[str, Any]) -> RepairedNotebook:
     path = folder / "tiny.ipynb"
     path.write_text(json.dumps(data))
     return repair(read_notebook(path), source)
@@ -90,16 +90,16 @@ def test_no_damage_costs_the_student_anything(
 ) -> None:
     data = handed_in()
     damage(data)
-    hand_in = taken_in(tmp_path, source, data)
-    expect_whole(hand_in, source)
-    found = defined_by(hand_in.cells)
+    submission = taken_in(tmp_path, source, data)
+    expect_whole(submission, source)
+    found = defined_by(submission.cells)
     assert found["double"](4) == 8
     assert found["mean"]([1, 2, 6]) == 3
-    answer = by_id(hand_in)["why"].source
+    answer = by_id(submission)["why"].source
     assert " ".join(answer.split()) == RIGHT["why"], "what the person marks"
-    told = "; ".join(hand_in.repairs)
+    told = "; ".join(submission.repairs)
     assert [words for words in said if words not in told] == []
-    assert said or not hand_in.repairs, told
+    assert said or not submission.repairs, told
 
 
 def test_every_damage_that_is_built_is_tried() -> None:
@@ -116,10 +116,10 @@ def test_an_untouched_notebook_stays_as_it_is(tmp_path: Path, source: SourceNote
     data = handed_in()
     for grade_id, stub in STUBS.items():
         cell_of(data, grade_id)["source"] = stub
-    hand_in = taken_in(tmp_path, source, data)
-    expect_whole(hand_in, source)
-    assert hand_in.repairs == []
-    assert by_id(hand_in)["why"].source == STUBS["why"], "no response"
+    submission = taken_in(tmp_path, source, data)
+    expect_whole(submission, source)
+    assert submission.repairs == []
+    assert by_id(submission)["why"].source == STUBS["why"], "no response"
 
 
 def test_the_cell_that_people_see_is_the_one_with_the_work(
@@ -151,8 +151,8 @@ def test_the_last_of_two_tries_counts_as_in_a_kernel(
 ) -> None:
     data = handed_in()
     damages.copied(data, "double", "def double(x):\n    return 3 * x", below=True)
-    hand_in = taken_in(tmp_path, source, data)
-    assert defined_by(hand_in.cells)["double"](4) == 12
+    submission = taken_in(tmp_path, source, data)
+    assert defined_by(submission.cells)["double"](4) == 12
 
 
 def test_what_was_changed_in_tests_does_not_stand_in_for_the_solution(
@@ -170,9 +170,9 @@ def test_an_indented_cell_below_a_finished_one_is_not_joined_to_it(
     data = handed_in()
     cell_of(data, "mean")["source"] += "\n\nprint(mean([1]))"
     add(data, "mean", "code", "    print(mean([2]))", below=True)
-    hand_in = taken_in(tmp_path, source, data)
-    assert hand_in.repairs == []
-    assert defined_by(hand_in.cells)["mean"]([2, 4]) == 3
+    submission = taken_in(tmp_path, source, data)
+    assert submission.repairs == []
+    assert defined_by(submission.cells)["mean"]([2, 4]) == 3
 
 
 def test_what_is_said_can_be_read_whatever_the_cells_are_called(
@@ -182,10 +182,10 @@ def test_what_is_said_can_be_read_whatever_the_cells_are_called(
     for number in range(100):
         fake = cell("code", "1", f"{number}" + "x" * 5000, grade=True, points=5)
         add(data, "rule", "code", "1", metadata=fake["metadata"])
-    hand_in = taken_in(tmp_path, source, data)
-    assert len(hand_in.repairs) == 41, hand_in.repairs[-2:]
-    assert hand_in.repairs[-1] == "and 60 more"
-    assert max(map(len, hand_in.repairs)) == 300
+    submission = taken_in(tmp_path, source, data)
+    assert len(submission.repairs) == 41, submission.repairs[-2:]
+    assert submission.repairs[-1] == "and 60 more"
+    assert max(map(len, submission.repairs)) == 300
 
 
 def with_setup() -> dict[str, Any]:
@@ -213,12 +213,12 @@ def test_a_solution_moved_above_the_imports_finds_them(order: list[str], tmp_pat
         entry["source"] = "\n".join(line for line in lines if "SOLUTION" not in line)
     moved = [cell_of(data, name) for name in order]
     data["cells"] = [*moved, *(entry for entry in data["cells"] if entry not in moved)]
-    hand_in = taken_in(tmp_path, source, data)
-    found = defined_by(hand_in.cells)
+    submission = taken_in(tmp_path, source, data)
+    found = defined_by(submission.cells)
     assert found["mean"]([1, 3]) == 2
     assert "raised" not in found
-    assert "was put above it" in "; ".join(hand_in.repairs)
-    places = [grade_id_of(one) for one in hand_in.notebook.cells]
+    assert "was put above it" in "; ".join(submission.repairs)
+    places = [grade_id_of(one) for one in submission.notebook.cells]
     assert places.index("setup") < places.index("helpers") < places.index("mean")
-    again = repair(copy.deepcopy(hand_in.notebook), source)
-    assert (again.notebook, again.repairs) == (hand_in.notebook, [])
+    again = repair(copy.deepcopy(submission.notebook), source)
+    assert (again.notebook, again.repairs) == (submission.notebook, [])

@@ -1,4 +1,4 @@
-"""Which file of a hand-in is which notebook: by name, or by content; never guessed between two."""
+"""Which file of a submission is which notebook: by name, or by content; never guessed between two."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from autograder.course import SourceNotebook, read_source
-from autograder.course.intake import Found, find_notebooks, odd_files, own_files
+from autograder.course.intake import Candidate, find_notebooks, odd_files, own_files
 from tests.damages import cell_of, handed_in, saved_by_colab
 from tests.tiny_course import RIGHT, cell, notebook, tiny_source
 
@@ -65,7 +65,7 @@ def write(folder: Path, **files: Any) -> Path:
     return folder
 
 
-def place(found: dict[str, Found], name: str, folder: Path) -> str:
+def place(found: dict[str, Candidate], name: str, folder: Path) -> str:
     return str(found[name].path.relative_to(folder))
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from autograder.course import SourceNotebook, Unreadable, read_notebook, read_source, repair
 from autograder.course.intake import own_files
-from autograder.course.repairing import HandIn, empty_hand_in
+from autograder.course.repairing import RepairedNotebook, empty_notebook
 from tests.damages import Change, by_id, cell_of, expect_whole, handed_in
 from tests.tiny_course import RIGHT, cell, notebook, tiny_source
 
@@ -27,7 +27,7 @@ def source(tmp_path: Path) -> SourceNotebook:
     return read_source(path)
 
 
-def taken_in(tmp_path: Path, source: SourceNotebook, data: Any) -> HandIn:
+def taken_in(tmp_path: Path, source: SourceNotebook, data: Any) -> RepairedNotebook:
     path = tmp_path / "tiny.ipynb"
     path.write_bytes(data if isinstance(data, bytes) else json.dumps(data).encode())
     return repair(read_notebook(path), source)
@@ -191,11 +191,11 @@ def test_a_damaged_notebook_is_made_whole(
 ) -> None:
     data = handed_in()
     change(data)
-    hand_in = taken_in(tmp_path, source, data)
-    expect_whole(hand_in, source)
-    assert said in "; ".join(hand_in.repairs)
+    submission = taken_in(tmp_path, source, data)
+    expect_whole(submission, source)
+    assert said in "; ".join(submission.repairs)
     if not said:
-        assert hand_in.repairs == []
+        assert submission.repairs == []
 
 
 KEEPS_ANSWERS = (nothing, lost_metadata, lost_ids, edited_tests, code_to_markdown, new_schema)
@@ -226,9 +226,9 @@ def test_a_notebook_in_another_encoding_is_read(
 ) -> None:
     data = handed_in()
     cell_of(data, "why")["source"] = "Für alle Größen."
-    hand_in = taken_in(tmp_path, source, encode(json.dumps(data, ensure_ascii=False)))
-    expect_whole(hand_in, source)
-    assert by_id(hand_in)["why"].source == "Für alle Größen."
+    submission = taken_in(tmp_path, source, encode(json.dumps(data, ensure_ascii=False)))
+    expect_whole(submission, source)
+    assert by_id(submission)["why"].source == "Für alle Größen."
 
 
 def old_notebook(version: int, text: str | list[str]) -> dict[str, Any]:
@@ -249,9 +249,9 @@ def old_notebook(version: int, text: str | list[str]) -> dict[str, Any]:
 def test_a_notebook_of_an_old_format_is_read(
     version: int, text: str | list[str], tmp_path: Path, source: SourceNotebook
 ) -> None:
-    hand_in = taken_in(tmp_path, source, old_notebook(version, text))
-    expect_whole(hand_in, source)
-    assert RIGHT["double"] in hand_in.cells
+    submission = taken_in(tmp_path, source, old_notebook(version, text))
+    expect_whole(submission, source)
+    assert RIGHT["double"] in submission.cells
 
 
 DAMAGED: dict[str, bytes] = {
@@ -324,7 +324,7 @@ def test_only_an_ordinary_file_is_opened(make: Callable[[Path], None], tmp_path:
 
 
 @pytest.mark.parametrize("make", ODD_FILES[:4])
-def test_other_files_of_a_hand_in_are_ordinary_ones_only(
+def test_other_files_of_a_submission_are_ordinary_ones_only(
     make: Callable[[Path], None], tmp_path: Path
 ) -> None:
     (tmp_path / "sub").mkdir()
@@ -338,15 +338,15 @@ def test_other_files_of_a_hand_in_are_ordinary_ones_only(
 def test_a_linked_folder_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "secret.txt").write_bytes(b"secret")
-    (tmp_path / "hand_in").mkdir()
-    (tmp_path / "hand_in" / "data").symlink_to(tmp_path / "elsewhere")
-    assert own_files(tmp_path / "hand_in") == {}
+    (tmp_path / "submission").mkdir()
+    (tmp_path / "submission" / "data").symlink_to(tmp_path / "elsewhere")
+    assert own_files(tmp_path / "submission") == {}
 
 
-def test_an_empty_hand_in_is_whole(source: SourceNotebook) -> None:
-    hand_in = repair(empty_hand_in(source), source)
-    expect_whole(hand_in, source)
-    assert "BEGIN SOLUTION" not in "".join(hand_in.cells)
+def test_an_empty_submission_is_whole(source: SourceNotebook) -> None:
+    submission = repair(empty_notebook(source), source)
+    expect_whole(submission, source)
+    assert "BEGIN SOLUTION" not in "".join(submission.cells)
 
 
 def test_no_solution_is_in_what_is_put_back(tmp_path: Path, source: SourceNotebook) -> None:
@@ -367,10 +367,10 @@ def test_random_damage_never_breaks_intake(tmp_path: Path, source: SourceNoteboo
         for _ in range(generator.randint(1, 3)):
             _replace_one(data, generator, odd)
         try:
-            hand_in = taken_in(tmp_path, source, data)
+            submission = taken_in(tmp_path, source, data)
         except Unreadable:
             continue
-        expect_whole(hand_in, source)
+        expect_whole(submission, source)
         whole += 1
     assert whole > 50
 
@@ -396,6 +396,6 @@ def _places(data: Any) -> list[tuple[Any, Any]]:
 def test_a_notebook_of_nothing_but_the_students_own_cells_still_runs_them(
     tmp_path: Path, source: SourceNotebook
 ) -> None:
-    hand_in = taken_in(tmp_path, source, notebook(cell("code", RIGHT["double"])))
-    expect_whole(hand_in, source)
-    assert RIGHT["double"] in hand_in.cells
+    submission = taken_in(tmp_path, source, notebook(cell("code", RIGHT["double"])))
+    expect_whole(submission, source)
+    assert RIGHT["double"] in submission.cells

@@ -17,8 +17,8 @@ from autograder.graders.vgg16 import fitting, full_run, on_device, reference, tr
 from autograder.graders.vgg16 import test_3_training as test_3
 from autograder.graders.vgg16.steady import steady
 from autograder.grading import Challenge, Device, Student
+from tests.cases.judging import REFERENCE
 from tests.graders.fake_box import FakeBox
-from tests.submissions.judging import REFERENCE
 
 # It has the names of a GPU and computes on the CPU, so that what is asked twice is seen here.
 STAND_IN = Device("cpu", "A stand-in", 0)

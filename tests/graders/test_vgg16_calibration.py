@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from autograder.calibration import thresholds
+from autograder.calibration.runs import load_calibration
 from autograder.course import load_course
 from autograder.data import draw_images
-from autograder.engine.calibration import thresholds
-from autograder.engine.calibration.runs import load_calibration
 from autograder.graders.vgg16 import fitting, short_run, wrong_loops
 from autograder.graders.vgg16.calibrate import CRITERIA, calibration, one_run
 from autograder.grading.calibration import Criterion

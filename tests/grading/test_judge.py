@@ -43,7 +43,7 @@ from autograder.grading import Mismatch, expect, expect_close, graded, probe
 def judged(tmp_path: Path, tests: str, answer: Any = None) -> Judged:
     path = tmp_path / "test_one.py"
     path.write_text(HEAD + textwrap.dedent(tests))
-    return judge(path, StubBox(answer), b"secret", "hand-in")
+    return judge(path, StubBox(answer), b"secret", "submission")
 
 
 def only(found: Judged) -> Check:

@@ -121,26 +121,26 @@ def test_private_names_are_never_asked_for() -> None:
 PLACES = list(itertools.product((b"s1", b"s2"), ("h1", "h2"), ("test_a", "test_b", "test_a[0]")))
 
 
-def test_the_same_hand_in_gets_the_same_challenge() -> None:
+def test_the_same_submission_gets_the_same_challenge() -> None:
     for place in PLACES:
         first, second = Challenge(*place), Challenge(*place)
         assert first.seed == second.seed
         assert np.array_equal(first.images(2, 4), second.images(2, 4))
 
 
-def test_another_secret_hand_in_or_test_gets_another_challenge() -> None:
+def test_another_secret_submission_or_test_gets_another_challenge() -> None:
     assert len({Challenge(*place).seed for place in PLACES}) == len(PLACES)
     draws = {Challenge(*place).rng.random(4).tobytes() for place in PLACES}
     assert len(draws) == len(PLACES)
 
 
-def test_hand_in_and_test_do_not_run_into_each_other() -> None:
+def test_submission_and_test_do_not_run_into_each_other() -> None:
     assert Challenge(b"s", "ab", "c").seed != Challenge(b"s", "a", "bc").seed
 
 
 def test_a_challenge_is_the_same_today_as_when_it_was_fixed() -> None:
     """Marks must repeat after an update: neither digest nor generator may change unnoticed."""
-    challenge = Challenge(b"secret", "hand-in", "test_it")
+    challenge = Challenge(b"secret", "submission", "test_it")
     assert challenge.seed == 2017688754
     assert challenge.rng.integers(0, 1000, 3).tolist() == [606, 704, 351]
 

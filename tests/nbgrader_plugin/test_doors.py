@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from autograder.autograde import gradebook
 from autograder.course import load_course
-from autograder.engine import gradebook
 from tests import kept
 from tests.tiny_course import TinyCourse
 
@@ -30,19 +30,19 @@ MARKS = {
 def class_of(root: Path, released: Path) -> TinyCourse:
     tiny = TinyCourse(root, released=released)
     tiny.write("records/secret", "5" * 64)  # the same challenges in all of them
-    tiny.hand_in("ada")
-    tiny.hand_in(
+    tiny.submission("ada")
+    tiny.submission(
         "bob", {"double": "def double(x):\n    return 2 * abs(x)", "why": "YOUR ANSWER HERE"}
     )
     tiny.write("submitted/cem/tiny/tiny.ipynb", "[]")
-    tiny.hand_in("dan", {"double": "", "mean": ""}, extra="import os; os._exit(1)")
-    renamed = tiny.hand_in("eli")
+    tiny.submission("dan", {"double": "", "mean": ""}, extra="import os; os._exit(1)")
+    renamed = tiny.submission("eli")
     renamed.rename(renamed.with_name("Copy of tiny.ipynb"))
     (renamed.parent / "dangling").symlink_to("/nowhere")
     os.mkfifo(renamed.parent / "timestamp.txt")
-    one = tiny.hand_in("fay")
+    one = tiny.submission("fay")
     one.rename(one.with_name("tiny (1).ipynb"))
-    two = tiny.hand_in("fay", {"double": ""})
+    two = tiny.submission("fay", {"double": ""})
     two.rename(two.with_name("tiny (2).ipynb"))
     # Late, with files beside the notebook, one of which the course gives along.
     tiny.write("course_config.py", tiny.config + LATE)
@@ -154,7 +154,7 @@ def test_autograder_grade_keeps_the_same_and_ends_with_3_where_staff_must_act(
     assert "cem needs staff: tiny: tiny.ipynb is JSON, but no notebook" in done.stderr
     ours = kept.everything(tmp_path)
     theirs = kept.everything(by_nbgrader[0])
-    # Stock nbgrader leaves out of everybody's copy what has an odd file's name in one hand-in: eli's.
+    # Stock nbgrader leaves out of everybody's copy what has an odd file's name in one submission: eli's.
     assert ours.pop("autograded/bob/tiny/timestamp.txt")
     assert kept.differences(ours, theirs) == []
     assert ours["bob", "tiny"] == (0.5, False), "bob is late"
@@ -196,7 +196,7 @@ def test_without_the_configuration_stock_nbgrader_runs_no_code_of_a_students(
 ) -> None:
     tiny = TinyCourse(tmp_path / "course", released=released)
     marker = tmp_path / "the-students-code-ran-here"
-    tiny.hand_in("eve", extra=f"open({str(marker)!r}, 'w').close()")
+    tiny.submission("eve", extra=f"open({str(marker)!r}, 'w').close()")
     cwd = breaks(tiny)  # type: ignore[operator]
     done = run([*AUTOGRADE, f"--course-dir={tiny.root}"], cwd)
     assert not marker.exists()
@@ -210,7 +210,7 @@ def test_an_api_that_was_not_configured_runs_no_code_of_a_students(
     """A notebook server that was started elsewhere, and told only where the course is."""
     tiny = TinyCourse(tmp_path / "course", released=released)
     marker = tmp_path / "the-students-code-ran-here"
-    tiny.hand_in("eve", extra=f"open({str(marker)!r}, 'w').close()")
+    tiny.submission("eve", extra=f"open({str(marker)!r}, 'w').close()")
     tiny.write(
         "only_the_root.py", f"c = get_config()\nc.CourseDirectory.root = {str(tiny.root)!r}\n"
     )
@@ -245,7 +245,7 @@ def test_without_bubblewrap_nothing_is_graded_and_the_repair_is_named(
     module: str, main: str, arguments: list[str], tmp_path: Path, released: Path
 ) -> None:
     tiny = TinyCourse(tmp_path, released=released)
-    tiny.hand_in("ada")
+    tiny.submission("ada")
     code = WITHOUT_A_WALL.format(module=module, main=main)
     done = run([sys.executable, "-c", code, *arguments], tmp_path)
     assert done.returncode != 0

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from autograder import cli
-from autograder.engine import score
+from autograder.autograde import score
 from autograder.errors import KitError
 from autograder.report.gradescope import to_gradescope
 from autograder.scorecard import Scorecard, Verdict
@@ -137,7 +137,7 @@ def test_score_writes_results_or_leaves_none(
     root = Path(__file__).parent.parent.parent
     (tmp_path / "course_config.py").write_bytes((root / "course_config.py").read_bytes())
     file = tmp_path / "results.json"
-    file.write_text("of an earlier hand-in")
+    file.write_text("of an earlier submission")
 
     def score_path(*_: Any) -> Scorecard:
         if card is None:
@@ -145,9 +145,9 @@ def test_score_writes_results_or_leaves_none(
         return card
 
     monkeypatch.setattr(score, "score_path", score_path)
-    hand_in = tmp_path / "hand-in"
-    hand_in.mkdir()
-    asked = ["--course", str(tmp_path), "score", str(hand_in), "--assignment", "vgg16"]
+    submission = tmp_path / "submission"
+    submission.mkdir()
+    asked = ["--course", str(tmp_path), "score", str(submission), "--assignment", "vgg16"]
     done = CliRunner().invoke(cli.main, [*asked, "--gradescope", str(file)])
     assert done.exit_code == code, done.output
     assert file.exists() == (code == 1), (

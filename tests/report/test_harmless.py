@@ -63,7 +63,7 @@ NAMES = sorted(set(PAYLOADS) - {"surrogate"})
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_in_a_hand_in_runs_in_the_formgrader(
+def test_nothing_in_a_submission_runs_in_the_formgrader(
     browser: Chrome, tmp_path: Path, name: str
 ) -> None:
     assert what_ran(browser, formgrader_page(PAYLOADS[name], OURS), tmp_path) == []

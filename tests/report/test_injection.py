@@ -1,4 +1,4 @@
-"""Hand-ins that try to run something in the page; opened in a real browser."""
+"""Submissions that try to run something in the page; opened in a real browser."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def outputs(payload: str) -> list[NotebookNode]:
 
 
 def attacked_page(payload: str) -> str:
-    """A page with the payload wherever a hand-in, a name or a message can put one."""
+    """A page with the payload wherever a submission, a name or a message can put one."""
     line = payload.replace(",", ";").split("\n")[0]
     answer = essay(payload, comment=f"Seen: {payload}")
     answer.attachments = {"p.png": {payload: payload, "image/png": payload}}
@@ -160,7 +160,7 @@ def attacked_page(payload: str) -> str:
 
 
 @pytest.mark.parametrize("name", PAYLOADS)
-def test_nothing_in_a_hand_in_runs(browser: Chrome, tmp_path: Path, name: str) -> None:
+def test_nothing_in_a_submission_runs(browser: Chrome, tmp_path: Path, name: str) -> None:
     html = attacked_page(PAYLOADS[name])
     assert what_ran(browser, html, tmp_path) == []
     # The page's own policy is the last wall; the walls before it have to hold alone.

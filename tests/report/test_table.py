@@ -27,7 +27,7 @@ ADA = scorecard("ada", notebook_card(item(Verdict.PASSED, Verdict.FAILED), WRITT
 BOB = scorecard("bob", notebook_card(item(Verdict.UNGRADED), WRITTEN, reason="no graders"))
 
 
-def test_the_table_has_a_row_for_each_hand_in() -> None:
+def test_the_table_has_a_row_for_each_submission() -> None:
     ada, bob = shown(BOB, ADA).splitlines()[-3:-1]
     assert ada.split()[1:3] == ["ada", "│"] or "ada" in ada
     assert "5 / 10" in ada
@@ -92,7 +92,7 @@ def test_csv_quotes_commas_quotes_and_lines() -> None:
 def test_json_has_each_item_and_says_whether_all_are_marked() -> None:
     data = json.loads(to_json([BOB, ADA], {("ada", "1_data", "why"): 4.0}))
     assert (data["format"], data["version"]) == ("autograder-marks", 1)
-    ada, bob = data["hand_ins"]
+    ada, bob = data["submissions"]
     assert (ada["score"], ada["max_score"], ada["complete"]) == (9.0, 14.0, True)
     assert ada["items"][0]["verdict"] == "failed"
     assert ada["items"][0]["hint"] == "Message 1. Hint 1?"

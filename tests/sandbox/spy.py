@@ -101,7 +101,7 @@ found = {{
         any("autograder" in (d.metadata["Name"] or "") for d in importlib.metadata.distributions()),
     ],
     "kit_files": [path for path in texts if "grader" in path and holds_needle(path)],
-    "hand_in": sorted(os.listdir("/work")),
+    "submission": sorted(os.listdir("/work")),
     "helper": open("/work/sub/helper.py").read(),
     "hostname": socket.gethostname(),
     "syscalls": {{

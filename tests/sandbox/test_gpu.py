@@ -12,7 +12,7 @@ import pynvml
 import pytest
 import torch
 
-from autograder.engine import doctor
+from autograder import doctor
 from autograder.errors import BoxUnavailable
 from autograder.sandbox import BoxSettings, open_box, wall, warm, watchdog
 from autograder.sandbox.box import limit_behind

@@ -187,8 +187,8 @@ def test_the_kit_is_not_there(found: Found) -> None:
     assert found["kit_files"] == []
 
 
-def test_the_hand_ins_files_are_there(found: Found) -> None:
-    assert {"a.txt", "sub"} <= set(found["hand_in"])
+def test_the_submissions_files_are_there(found: Found) -> None:
+    assert {"a.txt", "sub"} <= set(found["submission"])
     assert found["helper"] == "x = 1"
 
 
@@ -207,7 +207,7 @@ def test_no_descriptor_leads_to_a_file_outside(found: Found) -> None:
 
 
 def test_two_boxes_share_nothing() -> None:
-    """What one hand-in leaves behind, another one that runs beside or after it does not find."""
+    """What one submission leaves behind, another one that runs beside or after it does not find."""
     from autograder.sandbox import BoxSettings, open_box
 
     leave = (

@@ -41,9 +41,9 @@ from autograder.graders.vgg16.replies import (
 from autograder.graders.vgg16.training import TOLERANCE, TrainingChallenge, training_challenge
 from autograder.graders.vgg16.wrong_loops import ERRORS, WRONG_LOOPS
 from autograder.grading import (
+    BonusFile,
     Challenge,
     Device,
-    HandedIn,
     Mismatch,
     Student,
     StudentRaised,
@@ -633,7 +633,7 @@ def draws(axis: dict[str, Any], values: Floats) -> bool:
 
 
 @lru_cache(maxsize=1)
-def accuracy_of(file: HandedIn, images: Path | None, device: Device) -> float | str:
+def accuracy_of(file: BonusFile, images: Path | None, device: Device) -> float | str:
     """Computed once for all levels; for a file that cannot be used, what the student reads."""
     try:
         weights = file.tensors(trained_weights.shapes())
@@ -645,7 +645,7 @@ def accuracy_of(file: HandedIn, images: Path | None, device: Device) -> float | 
 @bonus("trained_weights_tests")
 @pytest.mark.parametrize("level", trained_weights.LEVELS, ids="{:.0%}".format)
 def test_the_trained_network_is_right_on_new_images(
-    handed_in: Mapping[str, HandedIn],
+    bonus_files: Mapping[str, BonusFile],
     images: Path | None,
     device: Device,
     note: Callable[..., None],
@@ -657,7 +657,7 @@ def test_the_trained_network_is_right_on_new_images(
     seen, as make_transform gives them: 224 pixels a side, values from 0 to 1. Each share of right answers
     that it reaches earns a part of the bonus.
     """
-    seen = accuracy_of(handed_in["trained_weights_tests"], images, device)
+    seen = accuracy_of(bonus_files["trained_weights_tests"], images, device)
     if isinstance(seen, str):
         raise Mismatch(seen)
     note(f"It was right on {seen:.1%} of {trained_weights.IMAGES} images, on {device.title}.")

@@ -1,7 +1,7 @@
 """The bonus for trained weights: how often a handed-in VGG16 is right on images that nobody has seen.
 
 Nothing of the student's runs. The file's tensors go into torchvision's VGG16 with ten classes, here, and the
-accuracy is counted on test images of the course's own folder, which no box gets. All hand-ins are asked
+accuracy is counted on test images of the course's own folder, which no box gets. All submissions are asked
 about the same images, so that chance treats all alike: with 256 of them the standard error of an accuracy of
 0.8 is 0.025.
 

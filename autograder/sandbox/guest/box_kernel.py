@@ -107,7 +107,7 @@ def _connect_figures() -> None:
 
 
 def _seed(seed: int) -> None:
-    """Start every generator at a state of this hand-in's own, the same on every run."""
+    """Start every generator at a state of this submission's own, the same on every run."""
     import random
 
     import numpy as np

@@ -1,4 +1,4 @@
-"""The warm process: imports once what notebooks need, then forks a kernel for each hand-in.
+"""The warm process: imports once what notebooks need, then forks a kernel for each submission.
 
 Actors. The *warm process* is ours; it runs inside bubblewrap, in one thread, keeps the right to make
 namespaces, and never runs a student's code. For each request it forks an *attendant* (ours), which
@@ -7,12 +7,12 @@ kernel mounts its private folders, gives up every right, installs the system-cal
 then becomes an ipykernel that runs a student's code. The attendant waits for it, so that nothing of
 a box is left when its first process is gone.
 
-What a fork can see: the warm process's memory as it was (imports, no hand-in, no secret), a read-only
+What a fork can see: the warm process's memory as it was (imports, no submission, no secret), a read-only
 system, and mounts, processes, network, System V objects and a host name of its own.
 
 Workers of one grader share the warm process: it listens on a SOCK_SEQPACKET socket in a folder of the
 grader's. A request is one JSON packet with eight descriptors (five listening sockets, the wire, a
-memfd with the hand-in's files, a memfd for what the box writes outside of the protocol). The answer
+memfd with the submission's files, a memfd for what the box writes outside of the protocol). The answer
 is a packet with the kernel's pidfd, by which the trusted side kills the whole box at once, or with the
 reason for a failure. The request {} asks whether the warm process lives, and {"ended": PID} whether a
 kernel got SIGKILL: that comes from outside of the box, for nobody in a pid namespace can send it to the

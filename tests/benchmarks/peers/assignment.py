@@ -1,4 +1,4 @@
-"""A small assignment that nbgrader, otter-grader and this kit can all grade: what it asks, and its hand-ins.
+"""A small assignment that nbgrader, otter-grader and this kit can all grade: what it asks, and its submissions.
 
 Six functions on a network of torchvision's, one grade cell each, all or nothing. The hidden tests of
 nbgrader and otter-grader are the same statements, below; ours are in `hidden_network.py`, in the two
@@ -236,7 +236,7 @@ TASKS = (
 )
 
 POINTS = {task.name: float(task.points) for task in TASKS}
-WRONG = ("conv_parameters", "train_step")  # what the one wrong hand-in gets wrong
+WRONG = ("conv_parameters", "train_step")  # what the one wrong submission gets wrong
 
 
 def dedented(text: str) -> str:
@@ -245,22 +245,22 @@ def dedented(text: str) -> str:
 
 
 def right_solutions(number: int) -> dict[str, str]:
-    """The solutions of the hand-in with this number; no two numbers give equal ones."""
+    """The solutions of the submission with this number; no two numbers give equal ones."""
     found = {}
     for task in TASKS:
         number, style = divmod(number, len(task.right))
         found[task.name] = dedented(task.right[style])
-    if number:  # more hand-ins than combinations of styles
+    if number:  # more submissions than combinations of styles
         found[TASKS[0].name] += f"\n\n\nversion = {number}"
     return found
 
 
 def wrong_solutions() -> dict[str, str]:
-    """The solutions of one hand-in with two well-known mistakes."""
+    """The solutions of one submission with two well-known mistakes."""
     mistakes = {task.name: dedented(task.wrong) for task in TASKS if task.name in WRONG}
     return right_solutions(0) | mistakes
 
 
 def marks_of_the_wrong_one() -> dict[str, float]:
-    """What the hand-in with mistakes earns, by task."""
+    """What the submission with mistakes earns, by task."""
     return {name: 0.0 if name in WRONG else points for name, points in POINTS.items()}

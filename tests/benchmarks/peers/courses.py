@@ -28,7 +28,7 @@ def students(count: int) -> dict[str, dict[str, str]]:
     return {**right, WRONG: wrong_solutions()}
 
 
-def hand_in(solutions: Mapping[str, str]) -> dict[str, Any]:
+def submission(solutions: Mapping[str, str]) -> dict[str, Any]:
     """The notebook that a student hands in, the same to all three."""
     return _notebook(solutions, lambda task: task.visible)
 
@@ -49,7 +49,7 @@ def nbgraders_course(root: Path, count: int, immediate: bool = False) -> None:
         return f"{task.visible}\n{hidden}"
 
     _write_json(root / f"source/{NAME}/{NAME}.ipynb", _notebook(_sources(), tests))
-    _hand_in(root, count)
+    _submission(root, count)
 
 
 def our_course(root: Path, count: int) -> None:
@@ -67,7 +67,7 @@ def our_course(root: Path, count: int) -> None:
     _write(root / f"graders/{NAME}/test_{NAME}.py", hidden)
     source = _notebook(_sources(), lambda task: task.visible)
     _write_json(root / f"source/{NAME}/{NAME}.ipynb", source)
-    _hand_in(root, count)
+    _submission(root, count)
 
 
 def otters_folder(root: Path, count: int) -> None:
@@ -83,7 +83,7 @@ def otters_folder(root: Path, count: int) -> None:
         )
         _write(root / f"tests/{task.name}.py", text)
     for student, solutions in students(count).items():
-        _write_json(root / f"{student}.ipynb", hand_in(solutions))
+        _write_json(root / f"{student}.ipynb", submission(solutions))
 
 
 def _sources() -> dict[str, str]:
@@ -103,10 +103,10 @@ def _notebook(solutions: Mapping[str, str], tests: Any) -> dict[str, Any]:
     return notebook(*cells)
 
 
-def _hand_in(root: Path, count: int) -> None:
+def _submission(root: Path, count: int) -> None:
     for student, solutions in students(count).items():
         path = root / f"submitted/{student}/{NAME}/{NAME}.ipynb"
-        _write_json(path, hand_in(solutions))
+        _write_json(path, submission(solutions))
 
 
 def _write_json(path: Path, content: Mapping[str, Any] | Iterable[Any]) -> None:

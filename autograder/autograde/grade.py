@@ -1,0 +1,305 @@
+"""Grades a class: every submission ends with marks or with a named reason for staff."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+
+from autograder import __version__, files
+from autograder.autograde import gradebook, writing
+from autograder.autograde.class_run import ClassRun, Origin
+from autograder.autograde.lock import only_run
+from autograder.autograde.records import (
+    begin_regrade,
+    end_regrade,
+    is_done,
+    load_card,
+    was_graded,
+)
+from autograder.course import Course
+from autograder.course.bonus import check_bonus
+from autograder.digest import digest
+from autograder.errors import KitError
+from autograder.judge.forked import run_in_worker
+from autograder.judge.job import Judgement
+from autograder.judge.judge import course_of
+from autograder.judge.keys import judgement_key, policy_key, writing_key
+from autograder.judge.pool import CourseChanged
+from autograder.judge.service import judge_service
+from autograder.judge.slots import gpus_of
+from autograder.judge.submission import Submission, read_submission
+from autograder.judge.training_data import box_data
+from autograder.scorecard import Verdict
+
+log = logging.getLogger("autograder")
+
+_USABLE = re.compile(r"[\w.@ -]{1,120}")  # ids of students; letters of any script
+
+_OVERTAKEN = 3  # how often a submission is begun again because the course was changed meanwhile
+_GOES_ON = "This went on with a regrade that had been stopped, and judged what was left of it."
+_AHEAD = 4  # submissions a worker that are judged, or being judged, before their marks are written
+
+Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
+
+
+class Stopped(Exception):
+    """Somebody stopped the run, after so many of so many submissions."""
+
+    def __init__(self, done: int, students: int) -> None:
+        super().__init__(f"stopped after {done} of {students} submissions")
+        self.done, self.students = done, students
+
+
+@dataclass
+class _UnderWay:
+    """A submission that is being judged."""
+
+    intake: Submission
+    keys: dict[str, str]  # what the judgement of each notebook depends on
+    inputs: str  # a digest of all that the marks depend on
+    jobs: list[Future[Judgement]] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
+    since_s: float = field(default_factory=time.monotonic)
+
+    def is_judged(self) -> bool:
+        return all(job.done() for job in self.jobs)
+
+    def was_overtaken(self) -> bool:
+        """Whether the course has changed since it was taken in."""
+        ended = (job for job in self.jobs if not job.cancelled())
+        if any(isinstance(job.exception(), CourseChanged) for job in ended):
+            return True
+        return keys_of(self.intake) != self.keys
+
+
+def keys_of(intake: Submission) -> dict[str, str]:
+    """What the judgements of a submission's notebooks depend on, as the course is now."""
+    return {name: judgement_key(course_of(job), job) for name, job in intake.jobs.items()}
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What a run is to do."""
+
+    course: Course
+    assignment: str
+    students: list[str]
+    due: str
+    extensions: dict[str, str]  # by student who has a row in the gradebook
+    policy: str  # a digest of what is taken off for late ones
+    regrade: str  # its name; empty where what was judged before counts
+
+
+def grade_class(
+    course: Course,
+    assignment: str,
+    pattern: str = "*",
+    regrade: bool = False,
+    progress: Progress = lambda *_: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> ClassRun:
+    """Grade the submissions of an assignment, through nbgrader's own converter.
+
+    Submissions are judged side by side, and each goes into the gradebook as soon as it is judged. One that
+    was graded before and has not changed is left alone, unless `regrade`; one that staff had to look
+    at is tried again. A regrade that was stopped goes on with the next one.
+
+    Args:
+        stopping: asked again and again; once it says so, nothing new is begun.
+
+    Raises:
+        KitError: when nothing can be graded at all (no box, no assignment, nobody handed in), or
+            another run is grading this course.
+        Stopped: when `stopping` said so. What was judged by then is kept.
+    """
+    for gpu in gpus_of(course):
+        judge_service().check(gpu)
+    check_bonus(course)
+    students = course.students(assignment, pattern)
+    if regrade or not all(was_graded(course, assignment, name) for name in students):
+        judge_service().prepare(course)  # while the gradebook is opened and submissions are read
+    sources = course.notebooks(assignment)
+    gradebook.check_released(course, assignment, sources)
+    if not students:
+        raise KitError(
+            f"Nobody handed in `{assignment}`: there is no folder "
+            f"{course.root / 'submitted'}/{pattern}/{assignment}."
+        )
+    run = ClassRun()
+    for student in [name for name in students if not _USABLE.fullmatch(name)]:
+        students.remove(student)
+        run.reasons[student] = [
+            f"rename its folder: {student!r} is no id that nbgrader's pages can show"
+        ]
+    log.info(
+        "grading `%s`: %s submissions, version %s%s",
+        assignment,
+        len(students),
+        __version__,
+        ", whatever was judged before" if regrade else "",
+    )
+    try:
+        with (
+            only_run(course, assignment),
+            files.naming_full_disk(course.records),
+            gradebook.held_open(course),
+        ):
+            name = ""
+            if regrade:
+                name, goes_on = begin_regrade(course, assignment, pattern)
+                run.notes += [_GOES_ON] if goes_on else []
+            # What is wrong with the course must end the run before it touches anybody's marks.
+            course.secret()
+            box_data(course)
+            due = gradebook.submissions(course, assignment)
+            order = _Order(course, assignment, students, *due, policy_key(course), name)
+            _grade_all(order, run, progress, stopping)
+            if regrade:
+                end_regrade(course, assignment, pattern)
+    except Stopped as stopped:
+        log.warning("%s", stopped)
+        raise
+    except BaseException:
+        log.exception("the run ended early")
+        raise
+    if (run.graded or run.from_ledger) and (course.graders(assignment) / "calibrate.py").is_file():
+        try:
+            run.notes += run_in_worker(_misfits, course, assignment)
+        except KitError as error:
+            run.notes.append(f"the thresholds of `{assignment}` were not checked: {error}")
+    run.notes += judge_service().troubles()
+    cards = (load_card(course, assignment, student) for student in students)
+    run.cards += [card for card in cards if card is not None]
+    run.notes += dict.fromkeys(text for card in run.cards for text in card.staff_notes)
+    log.info("done: %s", {name: count for name, (count, _) in run.counts().items()})
+    return run
+
+
+def _misfits(course: Course, assignment: str) -> list[str]:
+    """Runs in a worker, which has torch: this process does without it, and its seconds of imports."""
+    from autograder.calibration.thresholds import fit
+
+    return fit(course, assignment)
+
+
+def _grade_all(
+    order: _Order, run: ClassRun, progress: Progress, stopping: Callable[[], bool]
+) -> None:
+    """Judge and keep what needs it, some submissions ahead of the gradebook."""
+    service = judge_service()
+    waiting = deque(order.students)
+    under_way: dict[str, _UnderWay] = {}
+    judged_keys: set[str] = set()  # of what is judged in this run
+    overtaken: Counter[str] = Counter()
+
+    def look_up() -> None:
+        """Show where the run is, and end it if somebody wants that."""
+        done = len(order.students) - len(waiting) - len(under_way)
+        staff = f"; {len(run.reasons)} need staff" if run.reasons else ""
+        progress(f"grading {', '.join(list(under_way)[:3])}{staff}", done, len(order.students))
+        if stopping():
+            raise Stopped(done, len(order.students))
+
+    try:
+        while waiting or under_way:
+            while waiting and len(under_way) < _AHEAD * service.workers:
+                student = waiting.popleft()
+                taken = _take_in(order, student, run)
+                if taken is not None:
+                    _submit(taken, bool(order.regrade), judged_keys)
+                    under_way[student] = taken
+                look_up()
+            judged = [name for name, one in under_way.items() if one.is_judged()]
+            for student in judged[:1]:  # one at a time: the workers want to be fed in between
+                one = under_way.pop(student)
+                service.raise_if_lost(one.jobs)
+                if one.was_overtaken() and overtaken[student] < _OVERTAKEN:
+                    # Its marks would be stale.
+                    overtaken[student] += 1
+                    judged_keys -= {*one.keys.values()}
+                    _forget(one)
+                    waiting.append(student)
+                    log.warning("%s: the course was changed meanwhile; once more", student)
+                else:
+                    _finish(order, student, one, run)
+            look_up()
+            if not judged:
+                open_jobs = [
+                    job for one in under_way.values() for job in one.jobs if not job.done()
+                ]  # for one that is done, `wait` would not wait
+                wait(open_jobs, timeout=0.5, return_when=FIRST_COMPLETED)
+    except BaseException:
+        service.stop()
+        raise
+
+
+def _take_in(order: _Order, student: str, run: ClassRun) -> _UnderWay | None:
+    """A submission that is to be graded; None for one that need not or cannot be."""
+    course, assignment = order.course, order.assignment
+    folder = course.submitted(student, assignment)
+    try:
+        intake = read_submission(course, assignment, student, folder)
+        keys = keys_of(intake)
+        written = writing_key(course, assignment, folder, intake.taken)
+    except KitError:
+        raise  # the course's fault, for nothing in a submission raises it: nobody's marks are touched
+    except Exception as error:
+        log.exception("%s: the submission could not be read", student)
+        reason = f"the submission could not be read: {type(error).__name__}: {error}"
+        card = writing.withdraw(course, assignment, student, reason)
+        run.needs_staff(student, card.reasons)
+        return None
+    due = f"{order.due} {order.extensions.get(student)}"
+    inputs = digest(*keys.values(), *intake.missing, written, due, order.policy)
+    notebooks = course.notebooks(assignment)
+    if student in order.extensions and is_done(
+        course, assignment, student, inputs, notebooks, order.regrade
+    ):
+        run.left_alone(student)
+        return None
+    return _UnderWay(intake, keys, inputs)
+
+
+def _submit(taken: _UnderWay, anew: bool, judged_keys: set[str]) -> None:
+    """Have the notebooks of a submission judged, and see where each judgement comes from."""
+    for name, job in taken.intake.jobs.items():
+        future = judge_service().submit(job, anew)
+        key = taken.keys[name]
+        if key in judged_keys:
+            origin = Origin.EQUAL
+        elif future.done() and future.exception() is None:
+            origin = Origin.LEDGER
+        else:
+            origin = Origin.JUDGED
+            judged_keys.add(key)
+        taken.jobs.append(future)
+        taken.origins.append(origin)
+
+
+def _finish(order: _Order, student: str, judged: _UnderWay, run: ClassRun) -> None:
+    wall_s = time.monotonic() - judged.since_s
+    course, assignment = order.course, order.assignment
+    try:
+        card = writing.write(
+            course, assignment, student, judged.intake, judged.inputs, order.regrade
+        )
+    finally:
+        _forget(judged)
+    if card.reasons:
+        run.needs_staff(student, card.reasons)
+        checks = [check for item in card.items for check in item.checks]
+        ungraded = [check for check in checks if check.verdict is Verdict.UNGRADED]
+        for text in dict.fromkeys(check.staff_detail for check in ungraded):
+            log.warning("%s: %s", student, text)
+    else:
+        run.written(card, judged.origins, wall_s)
+
+
+def _forget(judged: _UnderWay) -> None:
+    for job in judged.intake.jobs.values():
+        judge_service().forget(job)

@@ -1,0 +1,289 @@
+"""nbgrader's gradebook: the only place where marks of a class are kept.
+
+Whatever is written is written in an `entry`: marks and the files that go with them (scorecards, digests
+of answers) are kept together, or after a failure not at all. A grading run holds one gradebook open for
+all its entries; nbgrader's own tools make an entry with a gradebook of its own each time.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from autograder.course import Course, SourceNotebook
+from autograder.errors import KitError
+from autograder.files import StagedFile
+from autograder.scorecard import Item, Scorecard
+
+
+def open_gradebook(course: Course) -> Any:
+    """nbgrader's gradebook of the course, as a context manager."""
+    from nbgrader.api import Gradebook
+
+    directory = course.config.CourseDirectory
+    return Gradebook(directory.db_url, directory.get("course_id", ""))  # "" is nbgrader's default
+
+
+class Entry:
+    """What is being written of one submission."""
+
+    def __init__(self, book: Any) -> None:
+        self.book = book
+        """nbgrader's gradebook; its own commits only take effect when the entry ends well."""
+        self._files: list[StagedFile] = []
+
+    def keep(self, file: StagedFile) -> None:
+        """Put a file in its place once the marks are committed."""
+        self._files.append(file)
+
+    def put_files(self) -> None:
+        while self._files:
+            self._files.pop(0).put()
+
+    def drop_files(self) -> None:
+        for file in self._files:
+            file.drop()
+
+
+class _Session:
+    """A gradebook held open, of which each entry is one transaction."""
+
+    def __init__(self, course: Course) -> None:
+        from sqlalchemy.orm import scoped_session, sessionmaker
+
+        self._book = open_gradebook(course)
+        self._book.db.remove()
+        self._connection = self._book.engine.connect()
+        # nbgrader commits after every step. Joined to a transaction of ours, its commits only flush.
+        mode: Any = "rollback_only"
+        self._book.db = scoped_session(
+            sessionmaker(bind=self._connection, join_transaction_mode=mode)
+        )
+        self._entry: Entry | None = None
+
+    @contextmanager
+    def entry(self) -> Iterator[Entry]:
+        if self._entry is not None:  # a step of a larger one
+            yield self._entry
+            return
+        entry = self._entry = Entry(self._book)
+        try:
+            with self._connection.begin(), _without_noise():
+                yield entry
+                self._book.db.commit()
+            entry.put_files()
+        finally:
+            self._entry = None
+            entry.drop_files()
+            self._book.db.remove()  # what it knows of the rows: others write, too
+
+    def close(self) -> None:
+        self._book.db.remove()
+        self._connection.close()
+        self._book.close()
+
+
+_sessions: dict[str, _Session] = {}  # of this process, by the gradebook's URL
+
+
+@contextmanager
+def held_open(course: Course) -> Iterator[None]:
+    """Until this ends, the entries in a course's gradebook share one session."""
+    url = course.config.CourseDirectory.db_url
+    session = _sessions[url] = _Session(course)
+    try:
+        yield
+    finally:
+        del _sessions[url]
+        session.close()
+
+
+@contextmanager
+def entry(course: Course) -> Iterator[Entry]:
+    """One transaction in a course's gradebook; within another entry, a part of that one."""
+    held = _sessions.get(course.config.CourseDirectory.db_url)
+    session = held or _Session(course)
+    try:
+        with session.entry() as made:
+            yield made
+    finally:
+        if held is None:
+            session.close()
+
+
+@contextmanager
+def _without_noise() -> Iterator[None]:
+    """nbgrader's gradebook warns on every new submission, of something that does no harm."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Object of type <.*> not in session")
+        yield
+
+
+def check_released(course: Course, assignment: str, sources: Mapping[str, SourceNotebook]) -> None:
+    """Refuse to grade when the gradebook does not know the assignment as its source is now.
+
+    Raises:
+        KitError: naming the difference and the repair.
+    """
+    from nbgrader.api import MissingEntry
+
+    repair = f"Run `autograder release {assignment}`."
+    with open_gradebook(course) as book:
+        try:
+            known = {
+                notebook.name: notebook for notebook in book.find_assignment(assignment).notebooks
+            }
+        except MissingEntry:
+            raise KitError(
+                f"`{assignment}` has not been released: the gradebook does not know it. {repair}"
+            ) from None
+        for name, source in sources.items():
+            cells = (
+                {cell.name: cell.max_score for cell in known[name].grade_cells}
+                if name in known
+                else {}
+            )
+            wanted = {cell.grade_id: cell.max_score for cell in source.grade_cells}
+            if cells != wanted:
+                changed = sorted(
+                    key for key in {*cells, *wanted} if cells.get(key) != wanted.get(key)
+                )
+                raise KitError(
+                    f"source/{assignment}/{name}.ipynb was changed after its release: "
+                    f"{', '.join(changed)} differ in the gradebook. {repair}"
+                )
+
+
+def submissions(course: Course, assignment: str) -> tuple[str, dict[str, str]]:
+    """When an assignment is due, and the extensions of those who have a row for a submission, all as text."""
+    from nbgrader.api import Assignment, SubmittedAssignment
+
+    with open_gradebook(course) as book:
+        rows = (
+            book.db.query(SubmittedAssignment.student_id, SubmittedAssignment.extension)
+            .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+            .filter(Assignment.name == assignment)
+        )
+        extensions = {student: str(extension) for student, extension in rows}
+        return str(book.find_assignment(assignment).duedate), extensions
+
+
+def rows_of(
+    book: Any, notebook: str, assignment: str, student: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The grades and the comments of a submitted notebook by their cells' names, in three queries."""
+    from nbgrader.api import Comment, Grade
+    from sqlalchemy.orm import joinedload, undefer
+
+    submitted = book.find_submission_notebook(notebook, assignment, student)
+    grades = book.db.query(Grade).options(joinedload(Grade.cell), undefer(Grade.max_score))
+    comments = book.db.query(Comment).options(joinedload(Comment.cell))
+    return (
+        {row.name: row for row in grades.filter(Grade.notebook_id == submitted.id)},
+        {row.name: row for row in comments.filter(Comment.notebook_id == submitted.id)},
+    )
+
+
+def create_submission(course: Course, assignment: str, student: str) -> None:
+    """A row for a submission without any notebook."""
+    with entry(course) as writing:
+        writing.book.update_or_create_student(student)
+        writing.book.update_or_create_submission(assignment, student)
+
+
+def save_card(course: Course, card: Scorecard, stale: Collection[str]) -> Scorecard:
+    """The marks of notebooks that nbgrader's converter has not seen; manual marks stay.
+
+    Args:
+        stale: the items whose manual marks were for an older submission; these go.
+
+    Returns:
+        the card, on which it is said which marks went.
+    """
+    said = []
+    with entry(course) as writing:
+        for notebook in card.notebooks:
+            grades, _ = rows_of(writing.book, notebook.name, card.assignment, card.student)
+            for item in notebook.items:
+                grade = grades[item.grade_id]
+                said += take_back(grade, stale)
+                grade.auto_score = item.score
+                grade.needs_manual_grade = item.score is None or grade.manual_score is not None
+            said += reset_bonus(grades, notebook.items, stale)
+            where = (notebook.name, card.assignment, card.student)
+            writing.book.find_submission_notebook(*where).late_submission_penalty = None
+    return card.with_repairs(said)
+
+
+def reset_bonus(
+    grades: Mapping[str, Any], items: Collection[Item], stale: Collection[str]
+) -> list[str]:
+    """Set the rows of bonus items that are not on the card to what they are without a file: 0 of 0.
+
+    Args:
+        stale: the items whose manual marks were for a file that is gone, or another one; these go.
+
+    Returns:
+        which marks went.
+    """
+    said = []
+    for name in sorted(grades.keys() - {item.grade_id for item in items}):
+        if grades[name].max_score == 0:
+            said += take_back(grades[name], stale)
+            grades[name].auto_score = 0.0
+            grades[name].needs_manual_grade = grades[name].manual_score is not None
+    return said
+
+
+def take_back(grade: Any, stale: Collection[str]) -> list[str]:
+    """Drop a mark that a person gave to an older submission, and say so."""
+    if grade.manual_score is None or grade.name not in stale:
+        return []
+    mark, grade.manual_score = grade.manual_score, None
+    return [
+        f"`{grade.name}` had {mark:g} points by hand, for an older submission; they were taken back"
+    ]
+
+
+def withdraw(course: Course, assignment: str, student: str) -> None:
+    """After a failure of ours: no automatic mark, and every item waits for a person."""
+    with entry(course) as writing:
+        writing.book.update_or_create_student(student)
+        submission = writing.book.update_or_create_submission(assignment, student)
+        for notebook in submission.notebooks:
+            for grade in notebook.grades:
+                grade.auto_score = None
+                grade.needs_manual_grade = True
+
+
+def marks(course: Course, assignment: str) -> dict[tuple[str, str, str], float | None]:
+    """The marks as they stand, with those given by hand, by student, notebook and grade_id.
+
+    None where a mark is still open.
+    """
+    from nbgrader.api import Assignment, BaseCell, Grade, Notebook, SubmittedAssignment
+    from nbgrader.api import SubmittedNotebook as Submitted
+
+    with open_gradebook(course) as book:
+        rows = (
+            book.db.query(
+                SubmittedAssignment.student_id,
+                Notebook.name,
+                BaseCell.name,
+                Grade.score,
+                (Grade.manual_score.is_(None) & Grade.auto_score.is_(None)).label("open"),
+            )
+            .select_from(Grade)
+            .join(BaseCell, BaseCell.id == Grade.cell_id)
+            .join(Submitted, Submitted.id == Grade.notebook_id)
+            .join(Notebook, Notebook.id == Submitted.notebook_id)
+            .join(SubmittedAssignment, SubmittedAssignment.id == Submitted.assignment_id)
+            .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+            .filter(Assignment.name == assignment)
+        )
+        return {
+            (student, notebook, name): None if still_open else float(score)
+            for student, notebook, name, score, still_open in rows
+        }

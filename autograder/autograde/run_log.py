@@ -1,0 +1,46 @@
+"""The log files of a course: one for each grading run, and one that turns over for all other commands."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import re
+from logging.handlers import RotatingFileHandler
+
+from autograder import files
+from autograder.course import Course
+
+FOLDER = "logs"
+_RUNS = 100  # logs of grading runs that are kept
+_MAX_BYTES = 4 * 2**20
+_FORM = logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s")
+
+
+class _LogFile(RotatingFileHandler):
+    """A log that a full disk cannot make louder than what it tells of."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """What cannot be written is lost; the run says by itself that the disk is full."""
+
+
+def open_log(course: Course, run: str = "") -> logging.FileHandler:
+    """A handler that writes to a course's log.
+
+    Args:
+        run: what is run, for a log of its own; by default the log that commands share.
+
+    Raises:
+        KitError: when it cannot be written.
+    """
+    with files.naming_full_disk(course.records):
+        path = course.make_records() / "autograder.log"
+        if run:
+            run = re.sub(r"[^\w.-]", "_", run)  # it may be whatever was typed as an assignment
+            when = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+            path = course.records / FOLDER / f"{run}-{when}.log"
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            for old in sorted(path.parent.glob(f"{run}-*.log"))[: -_RUNS + 1]:
+                old.unlink(missing_ok=True)
+        handler = _LogFile(path, maxBytes=0 if run else _MAX_BYTES, backupCount=2, encoding="utf-8")
+    handler.setFormatter(_FORM)
+    return handler

@@ -1,0 +1,276 @@
+"""Runs the reference over many seeds, and each known mistake over some, for `autograder calibrate`.
+
+Every result is appended at once to a file in the course's records, so that a run which was killed goes
+on where it stopped. The file's name has a digest of everything that results depend on (see
+`Calibration.made_from`): after a change a new file is begun, and old results are never mixed in. The
+results of mistakes lie in a file of their own, which also a change of the mistakes renews.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import IO, Any
+
+from autograder import locks
+from autograder.course import Course
+from autograder.errors import KitError
+from autograder.grading.calibration import Calibration
+from autograder.judge.forked import importing_nothing_from_here
+from autograder.judge.pool import prepare_worker
+from autograder.judge.training_data import judge_images
+from autograder.sandbox import BoxSettings
+
+FILE = "calibrate.py"
+FIRST_SEED = 1_000_000
+RIGHT = "right"
+
+Result = dict[str, float] | None
+Results = dict[tuple[str, int], Result]  # by solution (RIGHT, or a mistake's name) and seed
+Progress = Callable[[str, int, int], None]
+
+
+_ROOM = 3  # how many times longer than a right run alone a submission's may take
+
+
+class TooSlow(KitError):
+    """Right runs are too slow for thresholds to be of use."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run: which solution, with which seed. Passes to a worker process."""
+
+    graders: Path
+    images: Path | None
+    device: str
+    solution: str
+    seed: int
+    most_s: float = math.inf  # a run that takes longer would not do for submissions
+
+
+def load_calibration(
+    course: Course, assignment: str, images: Path | None = None, device: str = "cpu"
+) -> Calibration:
+    """What the hidden tests of an assignment offer to be calibrated.
+
+    Args:
+        images: a folder in CIFAR-10's format, or None for what grading uses.
+        device: as torch names it. Only the CPU need be offered.
+
+    Raises:
+        KitError: when there is no such assignment, it offers nothing, or its file is broken.
+    """
+    if assignment not in course.assignments():
+        course.notebooks(assignment)  # says which there are
+    graders = course.graders(assignment)
+    if not (graders / FILE).is_file():
+        raise KitError(
+            f"`{assignment}` has nothing to calibrate: there is no {graders / FILE}. It is only needed "
+            "where a hidden test asks for a result of chance; autograder/grading/calibration.py says "
+            "how to write it."
+        )
+    return _load(graders, images, device)
+
+
+def images_on_a_gpu(course: Course, named: Path | None) -> Path | None:
+    """The images of runs on a GPU: those that grading takes there, since thresholds fit no others.
+
+    Raises:
+        KitError: when others are named, or torch sees no GPU.
+    """
+    import torch
+
+    if named is not None:
+        raise KitError(
+            "On a GPU the images of the course itself are used (c.CourseSettings.data_directory). Leave "
+            "--cifar10 out."
+        )
+    if not torch.cuda.is_available():
+        raise KitError(
+            "torch sees no GPU here, so nothing was run. Calibrate where submissions are graded on one."
+        )
+    return judge_images(course)
+
+
+def _load(graders: Path, images: Path | None, device: str) -> Calibration:
+    path = graders / FILE
+    name = f"calibrate_of_{graders.name}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module: ModuleType = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+        more = () if device == "cpu" else (device,)
+        found = module.calibration(images, *more)
+        if not isinstance(found, Calibration):
+            raise TypeError("calibration() should return a Calibration")
+    except Exception as error:
+        raise KitError(
+            f"{path} offers no calibration on {device}: {type(error).__name__}: {error}. "
+            "Correct it, or the folder of images."
+        ) from error
+    return found
+
+
+def run_all(
+    course: Course,
+    assignment: str,
+    images: Path | None,
+    runs: int,
+    wrong_runs: int,
+    jobs: int,
+    progress: Progress = lambda *_: None,
+    device: str = "cpu",
+) -> Results:
+    """Make the runs that are not there yet: `runs` of the reference, `wrong_runs` of each mistake.
+
+    Returns:
+        all results under the same conditions, also those of earlier calls.
+
+    Raises:
+        KitError: when the reference itself fails, a worker dies, or another calibration is running; on
+            a GPU also when the reference takes too long for what a box may take.
+    """
+    calibration = load_calibration(course, assignment, images, device)
+    graders = course.graders(assignment)
+    folder = course.make_records() / "calibration" / assignment
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stem = f"{calibration.test}-{calibration.images}-{calibration.key}"
+    results: Results = {}
+    with (
+        _record(folder / f"{stem}.jsonl", calibration.made_from, results) as right,
+        _record(
+            folder / f"{stem}-wrong-{calibration.wrong_digest}.jsonl",
+            {**calibration.made_from, "wrong": calibration.wrong_digest},
+            results,
+        ) as wrong,
+    ):
+        most_s = math.inf
+        if (
+            device != "cpu"
+        ):  # as in a box, to itself; others' share of a GPU and slower ones need room
+            most_s = BoxSettings(config=course.config).probe_wall_s / _ROOM
+        wanted = [(RIGHT, seed) for seed in range(runs)]
+        # Seed by seed, so that a run that was stopped has seen every mistake about equally often.
+        wanted += [(name, seed) for seed in range(wrong_runs) for name in calibration.wrong]
+        tasks = [
+            Task(graders, images, device, solution, FIRST_SEED + number, most_s)
+            for solution, number in wanted
+            if (solution, FIRST_SEED + number) not in results
+        ]
+        for task, result in _made(tasks, jobs, progress, len(wanted)):
+            if result is None and task.solution == RIGHT:
+                raise KitError(
+                    f"The reference of `{assignment}` fails with seed {task.seed}, before any "
+                    "threshold. Correct the reference or the run."
+                )
+            results[task.solution, task.seed] = result
+            file = right if task.solution == RIGHT else wrong
+            line = {"solution": task.solution, "seed": task.seed, "result": result}
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+    return results
+
+
+def _made(
+    tasks: list[Task], jobs: int, progress: Progress, wanted: int
+) -> Iterator[tuple[Task, Result]]:
+    """Each task's result as it comes, made by `jobs` worker processes of lowest priority."""
+    if not tasks:
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, context, initializer=_prepare)
+    try:
+        with importing_nothing_from_here():
+            futures: dict[Future[Result], Task] = {pool.submit(_run, task): task for task in tasks}
+        for number, future in enumerate(as_completed(futures), wanted - len(tasks) + 1):
+            task = futures.pop(future)
+            yield task, _result(task, future)
+            what = "reference" if task.solution == RIGHT else "known mistakes"
+            progress(f"{what}, seed {task.seed}", number, wanted)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _result(task: Task, future: Future[Result]) -> Result:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise KitError(
+            "A worker process died. Is there enough memory? What was done is kept: start again."
+        ) from error
+    except TooSlow:
+        raise
+    except Exception as error:
+        what = "The reference" if task.solution == RIGHT else f"The mistake `{task.solution}`"
+        raise KitError(
+            f"{what} raised {type(error).__name__} with seed {task.seed}: {error}. Correct it in "
+            f"{task.graders}."
+        ) from error
+
+
+def _prepare() -> None:
+    """As a judge's worker, with one thread; and out of the way of everything else."""
+    os.nice(19)
+    prepare_worker()
+
+
+_loaded_once = lru_cache(maxsize=1)(_load)  # a worker lives for one calibration
+
+
+def _run(task: Task) -> Result:
+    calibration = _loaded_once(task.graders, task.images, task.device)
+    run = calibration.right if task.solution == RIGHT else calibration.wrong[task.solution]
+    started_s = time.monotonic()
+    result = run(task.seed)
+    took_s = time.monotonic() - started_s
+    if task.solution == RIGHT and took_s > task.most_s:
+        raise TooSlow(
+            f"A right run took {took_s:.0f} seconds on this GPU, over {task.most_s:.0f}: right submissions "
+            f"could end at the limit of their box, which is {_ROOM} times that. Raise "
+            "c.BoxSettings.probe_wall_s, or grade on a faster GPU."
+        )
+    return result
+
+
+@contextmanager
+def _record(path: Path, made_from: dict[str, Any], results: Results) -> Iterator[IO[str]]:
+    """Open a file of results to append to, and take in what is there.
+
+    A last line that was cut off when the writer was killed is dropped.
+    """
+    with path.open("a+", encoding="utf-8") as file:
+        if not locks.lock(file):
+            raise KitError(f"Another `autograder calibrate` is writing {path}. Wait for it.")
+        file.seek(0)
+        text = file.read()
+        whole = text[: text.rfind("\n") + 1]
+        file.truncate(len(whole.encode()))
+        try:
+            lines = [json.loads(line) for line in whole.splitlines()]
+            if lines and lines[0] != {"made_from": made_from}:
+                raise ValueError("its first line is not what this file is for")
+            for line in lines[1:]:
+                results[line["solution"], line["seed"]] = line["result"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise KitError(f"{path} is damaged: {error}. Move it away and start again.") from error
+        if not lines:
+            file.write(json.dumps({"made_from": made_from}) + "\n")
+            file.flush()
+        yield file

@@ -1,0 +1,397 @@
+"""The demo's class: who handed in what, and what each submission should get.
+
+Most submissions are put together from the cases of `tests/cases/`, which know their own marks.
+What goes beyond a case (a damaged file, a cell that never ends, an attack) stands here, with its price.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder.course import SourceNotebook
+from autograder.course.cells import grade_id_of
+from autograder.errors import KitError
+from autograder.release.cases import Case, submission_of
+
+
+@dataclass(frozen=True)
+class SubmissionPlan:
+    """One student of the demo."""
+
+    name: str
+    about: str
+    cases: tuple[str, ...] = ()  # names of folders in tests/cases
+    cells: Mapping[str, str] = field(default_factory=dict)  # other solution cells, by grade_id
+    notebooks: tuple[str, ...] | None = None  # which are handed in; None: all
+    released: bool = False  # the release as it was handed out, nothing filled in
+    damage: Callable[[Path], None] | None = None  # done to the folder at the end
+    scores: Mapping[str, float] = field(default_factory=dict)  # where the cases do not say it
+    unreadable: tuple[str, ...] = ()  # notebooks that staff must look at: nothing in them is graded
+
+
+def write_submission(
+    plan: SubmissionPlan,
+    folder: Path,
+    sources: Mapping[str, SourceNotebook],
+    cases: Mapping[str, Case],
+    release: Path,
+) -> None:
+    """Write a student's notebooks as they would be handed in.
+
+    Raises:
+        KitError: when the plan names a case or a cell that is not there.
+    """
+    folder.mkdir(parents=True)
+    for name in sources if plan.notebooks is None else plan.notebooks:
+        path = folder / f"{name}.ipynb"
+        if plan.released:
+            path.write_bytes((release / path.name).read_bytes())
+            continue
+        notebook = submission_of(sources[name], _cases(plan, cases))
+        texts = {**_ANSWERS, **plan.cells}
+        for cell in notebook.cells:
+            if (grade_id := grade_id_of(cell)) in texts:
+                cell.source = texts[grade_id]
+        nbformat.write(notebook, path)
+    if plan.damage is not None:
+        plan.damage(folder)
+
+
+def expected_items(
+    plan: SubmissionPlan, sources: Mapping[str, SourceNotebook], cases: Mapping[str, Case]
+) -> dict[str, float | None]:
+    """What each autograded item of a submission should get; None where staff must act.
+
+    Raises:
+        KitError: when neither the plan nor its cases say it.
+    """
+    wanted: dict[str, float | None] = {}
+    for name, source in sources.items():
+        there = plan.notebooks is None or name in plan.notebooks
+        for cell in source.grade_cells:
+            if cell.max_score == 0:  # a bonus, for which nobody here hands anything in
+                continue
+            if name in plan.unreadable:
+                wanted[cell.grade_id] = None
+            elif not cell.manual:
+                empty = plan.released or not there
+                wanted[cell.grade_id] = 0.0 if empty else cell.max_score
+    for case in _cases(plan, cases):
+        for grade_id, item in case.items.items():
+            if grade_id in plan.scores or case.notebook in plan.unreadable:
+                continue
+            if item.score is None:
+                raise KitError(f"The case {case.name} leaves the score of {grade_id} open.")
+            wanted[grade_id] = item.score
+    return {**wanted, **plan.scores}
+
+
+def _cases(plan: SubmissionPlan, cases: Mapping[str, Case]) -> list[Case]:
+    missing = [name for name in plan.cases if name not in cases]
+    if missing:
+        raise KitError(f"The demo needs the cases {', '.join(missing)} in tests/cases.")
+    return [cases[name] for name in plan.cases]
+
+
+# What is done to notebooks
+
+
+def _edit(folder: Path, name: str, change: Callable[[NotebookNode], None]) -> None:
+    path = folder / f"{name}.ipynb"
+    notebook = nbformat.from_dict(json.loads(path.read_text()))
+    change(notebook)
+    path.write_text(json.dumps(notebook))
+
+
+def _at(notebook: NotebookNode, grade_id: str) -> int:
+    return next(i for i, cell in enumerate(notebook.cells) if grade_id_of(cell) == grade_id)
+
+
+def _accidents(folder: Path) -> None:
+    """What editors, merges and good intentions do to notebooks."""
+
+    def duplicate_a_solution(notebook: NotebookNode) -> None:
+        at = _at(notebook, "swap_head")
+        first_try = NotebookNode(notebook.cells[at], id="first-try")
+        first_try.source = "def swap_head(net, num_classes=10):\n    raise NotImplementedError()"
+        notebook.cells.insert(at, first_try)
+
+    def delete_a_test_cell_and_raise_points(notebook: NotebookNode) -> None:
+        del notebook.cells[_at(notebook, "parameter_table_tests")]
+        tests = notebook.cells[_at(notebook, "count_parameters_tests")]
+        tests.metadata.nbgrader.points = 100
+        tests.source = 'print("looks right so far")'
+
+    def lose_an_id(notebook: NotebookNode) -> None:
+        del notebook.cells[_at(notebook, "validate")].metadata["nbgrader"]
+
+    _edit(folder, "1_data_and_head", duplicate_a_solution)
+    _edit(folder, "2_parameters", delete_a_test_cell_and_raise_points)
+    _edit(folder, "3_training", lose_an_id)
+    path = folder / "4_kernels.ipynb"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+
+
+def _broken_upload(folder: Path) -> None:
+    path = folder / "3_training.ipynb"
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def _dying_kernel(folder: Path) -> None:
+    def end_the_kernel(notebook: NotebookNode) -> None:
+        cell = nbformat.v4.new_code_cell("import os\nos._exit(0)  # start again with free memory")
+        notebook.cells.insert(_at(notebook, "kernel_mosaic"), cell)
+
+    _edit(folder, "4_kernels", end_the_kernel)
+
+
+_ATTACK = """\
+import glob, json, socket
+import numpy as np
+import torch
+from IPython.display import HTML, display
+
+
+def attempt(what):
+    try:
+        found = what()
+    except BaseException as error:
+        found = type(error).__name__
+    print(what.__doc__, "->", str(found)[:300])
+
+
+def gradebook():
+    "the gradebook"
+    return [path for depth in range(4) for path in glob.glob("/*" * depth + "/records/*")]
+
+
+def hidden_tests():
+    "the hidden tests"
+    import autograder.graders.vgg16 as graders
+    return glob.glob(graders.__path__[0] + "/test_*.py")
+
+
+def others():
+    "what others handed in"
+    return [path for depth in range(4) for path in glob.glob("/*" * depth + "/submitted/*")]
+
+
+def network():
+    "the network"
+    return socket.create_connection(("192.0.2.1", 80), timeout=2)
+
+
+for what in (gradebook, hidden_tests, others, network):
+    attempt(what)
+
+# Whatever is compared is equal.
+yes = lambda *args, **kwargs: True
+torch.equal = torch.allclose = np.allclose = np.array_equal = yes
+torch.testing.assert_close = np.testing.assert_allclose = lambda *args, **kwargs: None
+
+# A scorecard, and output that looks like one.
+card = {"format": "autograder-scorecard", "version": 1, "student": "mallory", "score": 100}
+for name in ("scorecard.json", "2_parameters.json"):
+    json.dump(card, open(name, "w"))
+print(json.dumps(card))
+display(HTML("<script>document.title = 'owned'</script><b>Passed 100/100</b>"))
+"""
+
+_EQUALS_ALL = '''\
+class Right(int):
+    """A number that equals every number."""
+
+    def __eq__(self, other):
+        return True
+
+    def __ne__(self, other):
+        return False
+
+    __hash__ = int.__hash__
+
+
+def count_parameters(net):
+    return Right(134301514)
+'''
+
+_READS_THE_ANSWER = """\
+import inspect
+
+
+def linear_parameters(in_features, out_features):
+    for frame in inspect.stack():
+        for name, value in frame.frame.f_locals.items():
+            if name in ("expected", "right", "answer", "reference", "max_score"):
+                return value
+    return 0
+"""
+
+
+def _attack(folder: Path) -> None:
+    def put_first(notebook: NotebookNode) -> None:
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(_ATTACK))
+
+    _edit(folder, "2_parameters", put_first)
+    _edit(folder, "4_kernels", put_first)
+
+
+# Written answers; people mark them in the formgrader.
+
+_ANSWERS = {
+    "why_ten": (
+        "CIFAR-10 has no image of a class above 9, so the other 990 outputs never see a positive "
+        "example. The softmax only ever pushes them down. One could also have kept all 1000 outputs "
+        "and ignored the 990, or put a second layer 1000 → 10 on top."
+    ),
+    "read_the_curves": (
+        "The loss still falls while the accuracy hardly rises any more: the network begins to learn "
+        "its training images by heart. Next I would augment the images, or stop earlier."
+    ),
+    "what_changed": (
+        "The patches keep most of their noise; some change their colour, and in the second layer "
+        "some channels turn into gradients. 3×3 pixels show colours and edges, but no shapes."
+    ),
+}
+
+CLASS = (
+    SubmissionPlan("ada", "the reference's solutions"),
+    SubmissionPlan(
+        "bao",
+        "right, in a style of his own",
+        (
+            "make_transform__v2_tensors",
+            "make_loaders__samplers_and_a_seed",
+            "swap_head__rebuilds_the_sequential",
+            "conv2d_parameters__floats_and_powers",
+            "parameter_table__torch_sizes_in_lists",
+            "count_parameters__from_the_table",
+            "pick_device__counts_gpus",
+            "make_criterion_and_optimizer__options_spelled_out",
+            "train_epoch__extra_stuff_right",
+            "validate__inference_mode",
+            "fit__tuples_and_seed",
+            "plot_history__twin_axes_in_percent",
+            "copy_kernels__from_the_state_dict",
+            "kernel_mosaic__make_grid",
+            "channel_mosaic__rows_of_blocks",
+            "plot_kernel_change__raw_difference_and_colour_bars",
+        ),
+    ),
+    SubmissionPlan(
+        "carmen",
+        "right, in another style",
+        (
+            "make_transform__by_hand_with_interpolate",
+            "swap_head__pops_and_appends",
+            "linear_parameters__layer_on_meta",
+            "pick_device__accelerator",
+            "train_epoch__zeroes_after_the_step",
+            "validate__try_finally",
+            "fit__self_contained",
+            "plot_history__stacked_dots_and_bars",
+            "copy_kernels__numpy_round_trip",
+            "kernel_mosaic__padded_and_reshaped",
+            "channel_mosaic__through_kernel_mosaic",
+            "plot_kernel_change__stacked_made_in_another_order",
+        ),
+    ),
+    SubmissionPlan(
+        "dmitri",
+        "never zeroes the gradients, and more",
+        (
+            "swap_head__new_classifier",
+            "count_parameters__shared_twice",
+            "train_epoch__never_zeroes",
+            "validate__leaves_evaluation_mode",
+            "fit__self_contained",
+            "channel_mosaic__scale_of_all_kernels",
+        ),
+        # `fit` stands on its own here, so the wrong loop costs nothing there.
+        scores={"fit_tests": 6.0},
+    ),
+    SubmissionPlan(
+        "elif",
+        "new optimizer each epoch, no biases, and more",
+        (
+            "make_loaders__shuffles_the_test_set",
+            "conv2d_parameters__no_bias",
+            "parameter_table__shape_as_list",
+            "make_criterion_and_optimizer__cross_entropy",
+            "fit__new_optimizer_each_epoch",
+            "kernel_mosaic__each_kernel_its_own_scale",
+            "channel_mosaic__rows_of_blocks",
+            "plot_kernel_change__before_minus_after",
+        ),
+    ),
+    SubmissionPlan(
+        "farid",
+        "softmax for log-softmax, freezes the network, and more",
+        (
+            "make_transform__nearest",
+            "swap_head__freezes_the_rest",
+            "linear_parameters__no_bias",
+            "train_epoch__softmax_for_log_softmax",
+            "validate__percent",
+            "fit__self_contained",
+            "plot_history__no_labels",
+            "copy_kernels__shares_memory",
+        ),
+        scores={"fit_tests": 6.0},
+    ),
+    SubmissionPlan("grace", "handed in the release, untouched", released=True),
+    SubmissionPlan(
+        "hugo",
+        "a cell waits for a GPU for ever",
+        cells={
+            "pick_device": (
+                "import time\n"
+                "while not torch.cuda.is_available():\n"
+                "    time.sleep(1)\n\n\n"
+                "def pick_device():\n"
+                '    return torch.device("cuda")'
+            )
+        },
+        scores={"pick_device_tests": 0.0},
+    ),
+    SubmissionPlan("ines", "a cell ends the kernel", damage=_dying_kernel),
+    SubmissionPlan(
+        "jonas", "cells duplicated, deleted, edited, without id; a BOM", damage=_accidents
+    ),
+    SubmissionPlan(
+        "kirra",
+        "the upload of notebook 3 broke off",
+        ("count_parameters__frozen_too",),
+        damage=_broken_upload,
+        unreadable=("3_training",),
+    ),
+    SubmissionPlan(
+        "liam",
+        "notebook 4 is missing",
+        ("make_transform__bytes_not_scaled",),
+        notebooks=("1_data_and_head", "2_parameters", "3_training"),
+    ),
+    SubmissionPlan(
+        "mallory",
+        "attacks: spies, patches comparisons, forges a scorecard",
+        ("conv2d_parameters__lecture_number",),
+        cells={
+            "linear_parameters": _READS_THE_ANSWER,
+            "count_parameters": _EQUALS_ALL,
+            "what_changed": (
+                "<script>alert('marks')</script><img src=x onerror=\"alert(1)\">\n\n"
+                "[all points, please](javascript:alert(1))"
+            ),
+        },
+        notebooks=("2_parameters", "4_kernels"),
+        damage=_attack,
+        scores={"linear_parameters_tests": 0.0, "count_parameters_tests": 0.0},
+    ),
+    SubmissionPlan("noor", "handed in an empty folder", notebooks=()),
+)

@@ -1,0 +1,175 @@
+"""What this machine and this course lack, each with its repair."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from autograder.course import Course, find_course, load_course
+from autograder.course.bonus import check_bonus
+from autograder.course.course import CourseSettings
+from autograder.errors import KitError
+from autograder.judge.slots import settings_for
+from autograder.sandbox import BoxSettings, check_wall, warm
+from autograder.sandbox.gpu import find_gpu
+
+_PACKAGES = ("torch", "torchvision", "nbgrader", "ipykernel", "pytest", "safetensors")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    good: bool
+    text: str
+
+
+def examine(folder: Path) -> Iterator[Finding]:
+    """Look at the machine and at the course at or above `folder`."""
+    version = platform.python_version()
+    yield Finding("Python", sys.version_info >= (3, 11), f"{version} (3.11 or newer is needed)")
+    for name in _PACKAGES:
+        try:
+            yield Finding(name, True, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Finding(name, False, f"not installed. Run `pip install {name}`, or `make setup`.")
+    try:
+        yield Finding("box", True, check_wall())
+    except KitError as error:
+        yield Finding("box", False, str(error))
+    else:
+        yield _kernels()
+    free_gib = shutil.disk_usage(folder).free / 2**30
+    yield Finding("disk", free_gib > 2, f"{free_gib:.0f} GiB free (2 GiB are needed for a class)")
+    yield from _examine_course(folder)
+
+
+def _kernels() -> Finding:
+    trouble = warm.warm_trouble()
+    if trouble is None:
+        return Finding("kernels", True, "forked from one warm process, in a fifth of a second")
+    text = f"each starts from nothing, in some seconds; no warm process can be had here: {trouble}"
+    return Finding("kernels", True, text)
+
+
+def _gpus(course: Course) -> Iterator[Finding]:
+    settings = BoxSettings(config=course.config)
+    if not course.settings.gpus:
+        yield _gpu(settings)
+    elif settings.gpu is not None:
+        text = "c.BoxSettings.gpu and c.CourseSettings.gpus both name one. Take the first out."
+        yield Finding("GPU", False, text)
+    else:
+        for gpu in course.settings.gpus:
+            yield _slots(course, gpu)
+
+
+def _slots(course: Course, gpu: int) -> Finding:
+    try:
+        found = find_gpu(gpu)
+        check_wall(gpu)
+    except KitError as error:
+        return Finding(f"GPU {gpu}", False, str(error))
+    try:
+        sharing = course.settings.gpu_slots
+        own, alone = (settings_for(course, gpu, n).gpu_memory_mib for n in (sharing, 1))
+    except KitError as error:
+        return Finding(f"GPU {gpu}", False, str(error))
+    promised = BoxSettings(config=course.config).gpu_memory_mib
+    text = f"{found.name}; {sharing} at a time, each with {own} of {found.memory_mib} MiB"
+    if own < promised:
+        text += f"; one that needs more is judged again alone, with {promised}"
+    return Finding(f"GPU {gpu}", promised == alone, f"{text}; {_judged_there(gpu)}")
+
+
+def _judged_there(gpu: int) -> str:
+    """Where hidden tests compute that could use the GPU of their box."""
+    from autograder.judge.device import same_gpu
+
+    try:
+        same_gpu(gpu)
+    except KitError as error:
+        return str(error)
+    return "hidden tests of training compute there as well"
+
+
+def _gpu(settings: BoxSettings) -> Finding:
+    import torch
+
+    if settings.gpu is None:
+        if not torch.cuda.is_available():
+            return Finding(
+                "GPU", True, "none; submissions are graded on the CPU, in the short size"
+            )
+        name = torch.cuda.get_device_name(0)
+        text = (
+            f"{name}, which no box uses: submissions are graded on the CPU (see c.BoxSettings.gpu)"
+        )
+        return Finding("GPU", True, text)
+    try:
+        gpu = find_gpu(settings.gpu)
+        check_wall(settings.gpu)
+    except KitError as error:
+        return Finding("GPU", False, str(error))
+    share = f"a box may hold {settings.gpu_memory_mib} of {gpu.memory_mib} MiB"
+    text = f"{gpu.name}; {share}; {_judged_there(settings.gpu)}"
+    return Finding("GPU", settings.gpu_memory_mib <= gpu.memory_mib, text)
+
+
+def _examine_course(folder: Path) -> Iterator[Finding]:
+    from autograder.autograde import gradebook
+    from autograder.calibration import thresholds
+    from autograder.judge.training_data import box_data
+
+    try:
+        course = load_course(find_course(folder))
+    except KitError as error:
+        yield Finding("course", False, str(error))
+        return
+    yield Finding("course", True, str(course.root))
+    yield from _gpus(course)
+    if course.settings.bonus:
+        try:
+            check_bonus(course)
+            yield Finding("bonus", True, ", ".join(course.settings.bonus))
+        except KitError as error:
+            yield Finding("bonus", False, str(error))
+    for assignment in course.assignments():
+        try:
+            sources = course.notebooks(assignment)
+            for name in sources:
+                grader = course.graders(assignment) / f"test_{name}.py"
+                if not grader.is_file():
+                    raise KitError(f"{name} has no hidden tests: write {grader}.")
+            gradebook.check_released(course, assignment, sources)
+            points = sum(
+                cell.max_score for source in sources.values() for cell in source.grade_cells
+            )
+            yield Finding(
+                assignment, True, f"{len(sources)} notebooks, {points:g} points, released"
+            )
+        except KitError as error:
+            yield Finding(assignment, False, str(error))
+        for text in thresholds.fit(course, assignment):
+            yield Finding(f"{assignment}'s thresholds", False, text)
+    try:
+        box_data(course)
+        named = course.settings.data_directory
+        yield Finding("images", True, named or "drawn by code")
+    except KitError as error:
+        yield Finding("images", False, str(error))
+
+
+def settings_help() -> str:
+    """Every setting of `course_config.py` with its default and its reason."""
+    lines = []
+    for kind in (CourseSettings, BoxSettings):
+        for name, trait in sorted(kind.class_own_traits(config=True).items()):
+            lines.append(f"c.{kind.__name__}.{name} = {trait.default_value!r}\n    {trait.help}\n")
+    return "\n".join(lines)

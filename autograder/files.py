@@ -1,0 +1,111 @@
+"""Files that are there whole or not at all, and what is said of a disk that has no room for them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from autograder.errors import KitError
+
+_FRESH = ".tmp"
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+_NO_ROOM_IN_SQLITE = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+}
+_PLENTY_MIB = 64
+
+
+class StagedFile:
+    """A file that is written beside its place, and put there once what belongs to it is kept.
+
+    To put it there needs no room on the disk, so that after this was made only a kill can prevent it.
+
+    Raises:
+        OSError: when it cannot be written; then nothing of it is left.
+    """
+
+    def __init__(self, path: Path, text: str) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = path
+        self._fresh = path.with_name(f"{path.name}.{os.getpid()}{_FRESH}")
+        try:
+            self._fresh.write_text(text)
+        except OSError as error:
+            self.drop()
+            error.filename = str(path)
+            raise
+
+    def put(self) -> None:
+        self._fresh.replace(self._path)
+
+    def drop(self) -> None:
+        self._fresh.unlink(missing_ok=True)
+
+
+def drop_left_over(folder: Path) -> None:
+    """Remove what a run that was killed has staged in a folder."""
+    for path in folder.glob(f"*{_FRESH}"):
+        path.unlink(missing_ok=True)
+
+
+def no_room(error: BaseException) -> Exception | None:
+    """The error of the system's or of SQLite's that tells of a full disk, if that is the cause."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        for one in (cause, getattr(cause, "orig", None)):  # SQLAlchemy's word for a cause
+            if isinstance(one, OSError) and one.errno in _NO_ROOM:
+                return one
+            code = getattr(one, "sqlite_errorcode", 0) & 0xFF  # without SQLite's details
+            if isinstance(one, sqlite3.Error) and code in _NO_ROOM_IN_SQLITE:
+                return one
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def full_disk_of(found: Exception, records: Path) -> Path:
+    """The folder in which something could not be written, as far as the system tells.
+
+    Args:
+        records: what is meant where no file is named, as SQLite names none.
+    """
+    path = getattr(found, "filename2", None) or getattr(found, "filename", None)
+    folder = Path(path).parent if isinstance(path, str) else records
+    while not folder.is_dir():
+        folder = folder.parent
+    return folder
+
+
+def has_plenty(folder: Path) -> bool:
+    """Whether there is room on a folder's disk, so that only something large did not fit."""
+    return shutil.disk_usage(folder).free >= _PLENTY_MIB * 2**20
+
+
+@contextmanager
+def naming_full_disk(records: Path) -> Iterator[None]:
+    """Say of a full disk which folder is concerned and what to do.
+
+    Raises:
+        KitError: in the place of the system's error.
+    """
+    try:
+        yield
+    except Exception as error:
+        found = no_room(error)
+        if found is None or isinstance(error, KitError):
+            raise
+        said = getattr(found, "strerror", None) or str(found)
+        folder = full_disk_of(found, records)
+        raise KitError(
+            f"There is no room to write in {folder} ({said}). What was graded before is kept whole. "
+            "Make room there, then give the same command again: it goes on where this one stopped."
+        ) from error

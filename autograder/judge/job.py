@@ -1,0 +1,48 @@
+"""One notebook to be judged, and what comes of it: the two things that pass between processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from autograder.course.bonus import SubmittedFile
+from autograder.digest import digest
+from autograder.scorecard import Scorecard
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that the marks of one submitted notebook depend on, besides the course."""
+
+    course: Path
+    assignment: str
+    notebook: str
+    student: str
+    cells: tuple[str, ...]
+    files: tuple[tuple[str, bytes], ...] = ()
+    repairs: tuple[str, ...] = ()
+    unreadable: str = ""
+    bonus_files: tuple[
+        SubmittedFile, ...
+    ] = ()  # for bonus items; the judge reads them where they lie
+
+    @cached_property
+    def content(self) -> str:
+        """A digest of the content: the same for the same work, whoever hands it in and when."""
+        files = [part for name, content in self.files for part in (name, content)]
+        return digest(self.assignment, self.notebook, self.unreadable, *self.cells, *files)
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        content = digest(self.content, *(one.key for one in self.bonus_files))
+        return (str(self.course), self.student, self.notebook, content)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The scorecard of a notebook, and what its code cells showed, in order."""
+
+    card: Scorecard
+    outputs: tuple[list[dict[str, Any]], ...]

@@ -1,0 +1,178 @@
+"""What a judgement depends on, as one digest: equal inputs give equal marks, so they are judged once."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import json
+import platform
+import re
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from traitlets.utils.importstring import import_item
+
+import autograder
+from autograder.course import Course, SourceNotebook, Unreadable
+from autograder.course.cells import grade_id_of
+from autograder.course.reading import read_regular
+from autograder.digest import content_of, digest, files_in
+from autograder.judge.job import Job
+from autograder.judge.slots import uses_gpu
+from autograder.judge.training_data import data_digest
+from autograder.sandbox import BoxSettings
+
+if TYPE_CHECKING:
+    from autograder.judge.submission import ReadNotebook
+
+_OWN = ("BoxSettings", "CourseSettings")
+_FORM = "2"  # of what is kept in the ledger
+# The rooms of the kit that take part in a judgement; the others only show it.
+_ROOMS = (
+    "sandbox",
+    "grading",
+    "data",
+    "course",
+    "plain_data.py",
+    "scorecard.py",
+    "errors.py",
+    "clean.py",
+    "digest.py",
+    "files.py",
+    "locks.py",
+    "judge/device.py",
+    "judge/job.py",
+    "judge/judge.py",
+    "judge/slots.py",
+    "judge/training_data.py",
+)
+
+
+def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
+    """The digest of everything that a notebook's judgement depends on, but not of whose it is.
+
+    That is the code and files of the submission, the notebook's hidden tests with the files beside them,
+    points and ids, every setting of the box, the training data, the course's secret, the kit, the
+    versions of the libraries, and whether there was a GPU, but not which or how many shared it.
+
+    Args:
+        data: the digest of the training data, where only the box's part of it is at hand.
+    """
+    source = course.notebooks(job.assignment)[job.notebook]
+    return digest(
+        _FORM,
+        job.content,
+        str(len(job.cells)),  # or a cell could be taken for a file's name, the next for its content
+        _points(source),
+        _graders(course.graders(job.assignment), job.notebook),
+        settings_json(course),
+        data_digest(course) if data is None else data,
+        course.secret(),
+        _kit(),
+        "in a GPU's slot" if uses_gpu(course, job.notebook) else "",
+        *(one.key for one in job.bonus_files),
+    )
+
+
+def writing_key(
+    course: Course, assignment: str, folder: Path, taken: Mapping[str, ReadNotebook]
+) -> str:
+    """The digest of what the gradebook gets besides judgements, of a submission and its assignment.
+
+    That is the notebooks' texts, written answers among them, the points of all notebooks, also of those that
+    are missing, and the time of the submission.
+    """
+    try:
+        handed_in = read_regular(folder / "timestamp.txt", 1000)
+    except (Unreadable, OSError):
+        handed_in = b""
+    cells = [
+        (name, cell.cell_type, grade_id_of(cell), cell.source)
+        for name, one in taken.items()
+        for cell in one.notebook.cells
+    ]
+    said = [(name, one.repairs, one.unreadable) for name, one in taken.items()]
+    points = (_points(source) for source in course.notebooks(assignment).values())
+    return digest(json.dumps([cells, said]), *points, handed_in)
+
+
+def policy_key(course: Course) -> str:
+    """The digest of what the course's configuration may have to do with late submissions.
+
+    A policy is a plugin of nbgrader's with settings of its own, so all sections but the kit's own count, and
+    the plugin's source.
+    """
+    sections = {name: course.config[name] for name in sorted(course.config) if name not in _OWN}
+    plugin = course.config.get("AssignLatePenalties", {}).get("plugin_class", "")
+    source = b""
+    with contextlib.suppress(Exception):  # one that cannot be imported is named when it is used
+        found = import_item(plugin) if isinstance(plugin, str) else plugin
+        source = Path(inspect.getfile(found)).read_bytes()
+    return digest(re.sub(r" at 0x[0-9a-f]+", "", repr(sections)), source)
+
+
+def _points(source: SourceNotebook) -> str:
+    return json.dumps([(cell.grade_id, cell.max_score, cell.manual) for cell in source.grade_cells])
+
+
+def _graders(folder: Path, notebook: str) -> str:
+    """The hidden tests of a notebook, and what is no other notebook's tests."""
+    own = f"test_{notebook}.py"
+    files = [
+        path
+        for path in files_in(folder)
+        if path.name == own or not (path.parent == folder and path.name.startswith("test_"))
+    ]
+    return content_of(folder, files)
+
+
+def settings_json(course: Course) -> str:
+    """Every setting of the box, as it is after defaults."""
+    settings = BoxSettings(config=course.config)
+    return json.dumps(
+        {name: getattr(settings, name) for name in sorted(settings.traits(config=True))}
+    )
+
+
+def environment() -> dict[str, str]:
+    """What of the kit, Python and the libraries takes part in a judgement, by name.
+
+    Every installed package is in it, since a submission may import it.
+    """
+    root = Path(autograder.__file__).parent
+    files = [path for room in _ROOMS for path in files_in(root / room)]
+    python, machine = platform.python_version(), platform.machine()
+    return {"kit": content_of(root, files), "Python": python, "machine": machine, **packages()}
+
+
+def packages() -> dict[str, str]:
+    """The installed packages and their versions, by the names of their folders of metadata."""
+    found: dict[str, str] = {}
+    for place in _package_folders():
+        for path in sorted(place.iterdir()):
+            if path.suffix in (".dist-info", ".egg-info"):
+                name, _, version = path.stem.partition("-")
+                name = re.sub(r"[-_.]+", "-", name).lower()
+                found.setdefault(name, version.partition("-py")[0])
+    found.pop("autograder-kit", None)  # known by its content
+    return found
+
+
+def _package_folders() -> list[Path]:
+    """Where Python looks for packages, and in which order."""
+    places = dict.fromkeys(map(Path, sys.path))
+    names = ("site-packages", "dist-packages")
+    return [place for place in places if place.name in names and place.is_dir()]
+
+
+def _kit() -> str:
+    return _environment_digest(tuple(place.stat().st_mtime_ns for place in _package_folders()))
+
+
+@lru_cache(maxsize=1)
+def _environment_digest(_changed_ns: tuple[int, ...]) -> str:
+    """Worked out again when a package was installed: a worker that starts later sees it, too."""
+    return digest(*(f"{name} {version}" for name, version in sorted(environment().items())))

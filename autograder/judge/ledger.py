@@ -1,0 +1,108 @@
+"""What was judged, kept by content, so that no work is done twice: records/ledger.db.
+
+A judgement's key is the digest of everything that it depends on (`inputs`), so the ledger cannot
+say something that is not true any more; at worst it holds what nobody will ask for again. It can be
+deleted at any time. It is written by one process, one judgement a transaction, and is whole after a
+kill. Where it cannot be written (a full disk) or read, grading goes on without it, and says so.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import threading
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from autograder.course import Course
+from autograder.errors import KitError
+from autograder.judge.job import Job, Judgement
+from autograder.scorecard import Scorecard
+
+log = logging.getLogger("autograder")
+
+_TABLE = "CREATE TABLE IF NOT EXISTS judgements (key TEXT PRIMARY KEY, judgement BLOB NOT NULL)"
+
+
+def ledger_path(course: Course) -> Path:
+    """Where a course's ledger lies."""
+    return course.make_records() / "ledger.db"
+
+
+class Ledger:
+    """One course's ledger. May be used by several threads, and by several graders at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._database: sqlite3.Connection | None = None
+        self.trouble = ""
+        """What went wrong with it last, for staff."""
+
+    def find(self, key: str, job: Job) -> Judgement | None:
+        """What was judged under a key, as this job's; None where nothing usable is kept."""
+        with self._lock:
+            try:
+                query = "SELECT judgement FROM judgements WHERE key = ?"
+                row = self._open().execute(query, (key,)).fetchone()
+                return as_of(_loads(row[0]), job) if row else None
+            except (sqlite3.Error, zlib.error, KitError, ValueError, KeyError, TypeError) as error:
+                self._trouble("read", error)
+                return None
+
+    def keep(self, key: str, judgement: Judgement) -> None:
+        """Keep a judgement, unless staff must act on it: then it is to be tried again."""
+        if judgement.card.reasons:
+            return
+        with self._lock:
+            try:
+                with self._open() as database:
+                    row = (key, _dumps(judgement))
+                    database.execute("INSERT OR REPLACE INTO judgements VALUES (?, ?)", row)
+            except sqlite3.Error as error:
+                self._trouble("written", error)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._database is not None:
+                self._database.close()
+            self._database = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._database is None or not self._path.exists():  # deleted while it was open
+            if self._database is not None:
+                self._database.close()
+            self._database = sqlite3.connect(self._path, timeout=30, check_same_thread=False)
+            self._database.execute(_TABLE)
+        return self._database
+
+    def _trouble(self, what: str, error: Exception) -> None:
+        said = (
+            f"{self._path} cannot be {what} ({error}). Grading goes on without it, and judges again "
+            "next time what is not in it. Make room, or delete it if it is damaged."
+        )
+        if said != self.trouble:
+            log.warning("%s", said)
+        self.trouble = said
+
+
+def as_of(judgement: Judgement, job: Job) -> Judgement:
+    """A judgement of the same content, as this job's: whose it is and what was repaired differ."""
+    notebooks = tuple(
+        replace(notebook, repairs=job.repairs) for notebook in judgement.card.notebooks
+    )
+    card = replace(judgement.card, student=job.student, notebooks=notebooks)
+    return Judgement(card, judgement.outputs)
+
+
+def _dumps(judgement: Judgement) -> bytes:
+    data = {"card": judgement.card.to_json(), "outputs": judgement.outputs}
+    return zlib.compress(json.dumps(data).encode(), level=1)
+
+
+def _loads(blob: bytes) -> Judgement:
+    data: dict[str, Any] = json.loads(zlib.decompress(blob))
+    return Judgement(Scorecard.from_json(data["card"]), tuple(data["outputs"]))

@@ -1,0 +1,1 @@
+"""An assignment on its way to students: its start, its gate, its answer key, its cases."""

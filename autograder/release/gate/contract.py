@@ -1,0 +1,152 @@
+"""The contract of an assignment: what was announced, against which its notebooks are held.
+
+`contract.toml` lies beside the hidden tests::
+
+    kernel = "python3"  # the kernelspec of every notebook
+    total = 100
+
+    # Lines and numbers of solutions or hidden tests that students may read, on purpose.
+    public = ["134,301,514"]
+
+    [autograded.2_parameters]  # grade cells and their points, by notebook
+    count_parameters_tests = 8
+
+    [written.1_data_and_head]  # answers that a person marks
+    why_ten = 4
+
+    [bonus.3_training.trained_weights_tests]  # see `course/bonus.py`
+    …
+
+Points are read from the notebooks and from nowhere else; the contract only says what they must be, so
+that a slip in a notebook's metadata is seen before anybody is graded by it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograder.course import Course, SourceNotebook
+from autograder.course.bonus import CONTRACT, SECTION, Bonus, announced, read_bonuses
+from autograder.release.gate.refusal import Refusal
+from autograder.errors import KitError
+
+FILE = CONTRACT
+_KINDS = {"autograded": False, "written": True}
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What an assignment's notebooks must agree with."""
+
+    total: float
+    kernel: str = "python3"
+    public: tuple[str, ...] = ()
+    # by notebook and grade_id: points, and whether a person marks it
+    items: Mapping[str, Mapping[str, tuple[float, bool]]] = field(default_factory=dict)
+    bonuses: Mapping[str, Mapping[str, Bonus]] = field(default_factory=dict)  # the same way
+
+
+def read_contract(path: Path) -> Contract:
+    """Read a contract.
+
+    Raises:
+        KitError: when it is not there, is no TOML, or holds something else than a contract.
+    """
+    if not path.is_file():
+        raise KitError("it is not there.")
+    try:
+        data = tomllib.loads(path.read_text())
+        items: dict[str, dict[str, tuple[float, bool]]] = {}
+        for kind, manual in _KINDS.items():
+            for notebook, cells in data.pop(kind, {}).items():
+                known = items.setdefault(notebook, {})
+                known |= {grade_id: (_number(p), manual) for grade_id, p in cells.items()}
+        contract = Contract(
+            total=_number(data.pop("total")),
+            kernel=str(data.pop("kernel", "python3")),
+            public=tuple(map(str, data.pop("public", ()))),
+            items=items,
+            bonuses=read_bonuses(data.pop(SECTION, {})),
+        )
+    except KeyError as error:
+        raise KitError(f"it has no {error}.") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise KitError(f"it cannot be read: {error}.") from error
+    if data:
+        raise KitError(f"it has {', '.join(data)}, which no contract has.")
+    return contract
+
+
+def bonuses_of(course: Course, assignment: str, notebook: str) -> Mapping[str, Bonus]:
+    """The bonus items of a notebook; none where the contract cannot be read, which is refused elsewhere."""
+    try:
+        return announced(course, assignment, notebook)
+    except KitError:
+        return {}
+
+
+def _number(points: Any) -> float:
+    if isinstance(points, bool) or not isinstance(points, int | float):
+        raise TypeError(f"{points!r} is no number of points")
+    return float(points)
+
+
+def contract_of(sources: Mapping[str, SourceNotebook]) -> str:
+    """The text of a contract that these notebooks keep."""
+    cells = {name: source.grade_cells for name, source in sources.items()}
+    total = sum(cell.max_score for found in cells.values() for cell in found)
+    lines = ['kernel = "python3"', f"total = {total:g}"]
+    for kind, manual in _KINDS.items():
+        for name, found in cells.items():
+            rows = [f"{_key(c.grade_id)} = {c.max_score:g}" for c in found if c.manual is manual]
+            lines += ["", f"[{kind}.{_key(name)}]", *rows] if rows else []
+    return "\n".join(lines)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f'"{name}"'
+
+
+def check_contract(
+    contract: Contract, sources: Mapping[str, SourceNotebook], file: str = FILE
+) -> Iterator[Refusal]:
+    """Refuse points, ids and notebooks that are not those of the contract."""
+    for name in {**contract.items, **contract.bonuses}:
+        if name not in sources:
+            yield Refusal(name, "", f"{file} has this notebook, but source/ has not.", _AGREE)
+    total = sum(cell.max_score for source in sources.values() for cell in source.grade_cells)
+    if total != contract.total:
+        what = f"the notebooks' points add up to {total:g}, but the total is {contract.total:g}."
+        yield Refusal(file, "", what, _AGREE)
+    for name, source in sources.items():
+        wanted = dict(contract.items.get(name, {}))
+        bonuses = contract.bonuses.get(name, {})
+        wanted |= dict.fromkeys(bonuses, (0.0, False))  # their points come on top
+        if not wanted:
+            yield Refusal(name, "", f"{file} does not know this notebook.", _AGREE)
+            continue
+        for cell in source.grade_cells:
+            place = f"cell `{cell.grade_id}`"
+            if cell.grade_id not in wanted:
+                what = f"{file} has no grade cell of this id."
+                yield Refusal(name, place, what, _AGREE)
+                continue
+            points, manual = wanted.pop(cell.grade_id)
+            if points != cell.max_score:
+                what = f"it has {cell.max_score:g} points, but {file} says {points:g}."
+                yield Refusal(name, place, what, _AGREE)
+            if manual != cell.manual:
+                kinds = ("autograded", "written")
+                what = f"it is {kinds[cell.manual]}, but {file} says {kinds[manual]}."
+                yield Refusal(name, place, what, _AGREE)
+        for grade_id in wanted:
+            what = f"{file} has it, but the notebook has no grade cell of this id."
+            yield Refusal(name, f"cell `{grade_id}`", what, _AGREE)
+
+
+_AGREE = "Correct the notebook's metadata, or the contract if that is what has changed."

@@ -1,0 +1,81 @@
+"""Looks for secrets in a release, wherever a student could find them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from autograder.release.gate.contract import Contract
+from autograder.release.gate.notebooks import MARKERS
+from autograder.release.gate.refusal import Refusal, cell_name
+from autograder.release.gate.secrets import (
+    Secret,
+    secrets_of_grader,
+    secrets_of_source,
+    secrets_of_values,
+)
+from autograder.release.gate.texts import Text, texts_of_file, texts_of_notebook
+
+_STAFF_ONLY = re.compile(r"\b(instructor|teacher|staff|grader)s?[ _-]+only\b", re.IGNORECASE)
+_PUBLIC = "Take it out; if students may read it, list it in the contract as `public`."
+
+
+def secrets_of(sources: Mapping[str, NotebookNode], graders: Path) -> list[Secret]:
+    """What must not be in the release of these source notebooks with these graders."""
+    found = [s for name, notebook in sources.items() for s in secrets_of_source(name, notebook)]
+    for path in sorted(graders.rglob("*.py")):
+        found += secrets_of_grader(path)
+    for path in sorted(graders.rglob("*.json")):
+        found += secrets_of_values(path)
+    return found
+
+
+def texts_of_release(notebooks: Mapping[str, NotebookNode], folder: Path) -> list[Text]:
+    """All texts of a released folder."""
+    found = [text for name, nb in notebooks.items() for text in texts_of_notebook(name, nb)]
+    known = {f"{name}.ipynb" for name in notebooks}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_file() and name not in known:
+            found += texts_of_file(name, path)
+    return found
+
+
+def check_leaks(
+    secrets: Iterable[Secret], texts: Iterable[Text], contract: Contract
+) -> Iterator[Refusal]:
+    """Refuse each part of a cell or file that holds secrets; the first of each kind is quoted."""
+    public = [Text("", "", "", entry) for entry in contract.public]
+    guarded = [secret for secret in secrets if not any(secret.is_in(text) for text in public)]
+    for text in texts:
+        told: set[tuple[str, str]] = set()
+        for secret in guarded:
+            kind = secret.kind.removeprefix("a line of ").removeprefix("lines of ")
+            source = secret.origin if secret.number is None else secret.shown
+            if (kind, source) not in told and secret.is_in(text):
+                told.add((kind, source))
+                what = f"{text.part} holds {secret.kind} ({secret.origin}): {secret.shown}."
+                yield Refusal(text.place, text.cell, what, _PUBLIC)
+        for marker in MARKERS:
+            if marker in text.content:
+                what = f"{text.part} still has `{marker}`."
+                repair = "Mark the region in the source, so that the release is made without it."
+                yield Refusal(text.place, text.cell, what, repair)
+                break
+        found = _STAFF_ONLY.search(text.content)
+        if found:
+            what = f"{text.part} says “{found.group()}”."
+            yield Refusal(text.place, text.cell, what, "Keep it in a notebook outside of source/.")
+
+
+def check_attachments(name: str, notebook: NotebookNode) -> Iterator[Refusal]:
+    """Refuse attachments that the released text does not show: of a model answer only its text goes."""
+    for number, cell in enumerate(notebook.cells, 1):
+        for attachment in cell.get("attachments", {}):
+            if f"attachment:{attachment}" not in cell.source:
+                what = f"the attachment {attachment} is in it, but its text does not show it."
+                repair = "Delete it; a model answer's picture belongs into another notebook."
+                yield Refusal(name, cell_name(cell, number), what, repair)

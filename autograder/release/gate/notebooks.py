@@ -1,0 +1,137 @@
+"""The form of notebooks: before the release is made of them, and after."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4.rwbase import rejoin_lines
+
+from autograder.release.gate.refusal import Refusal, cell_name
+from autograder.errors import KitError
+
+SOLUTION = ("BEGIN SOLUTION", "END SOLUTION")
+HIDDEN_TESTS = ("BEGIN HIDDEN TESTS", "END HIDDEN TESTS")
+MARK_SCHEME = ("BEGIN MARK SCHEME", "END MARK SCHEME")
+MARKERS = (*SOLUTION, *HIDDEN_TESTS, *MARK_SCHEME)
+_BELONGS = {
+    SOLUTION: ("solution", "a solution cell"),
+    HIDDEN_TESTS: ("grade", "a grade cell"),
+    MARK_SCHEME: ("task", "a task cell"),
+}
+# Where Jupyter, VS Code and Colab keep results of a run, besides outputs.
+_RUN_METADATA = ("ExecuteTime", "execution", "executionInfo", "outputId")
+
+
+def read_raw(path: Path) -> NotebookNode:
+    """A notebook exactly as it is in its file: nbformat's reader would fill in what is missing.
+
+    Raises:
+        KitError: when it is no notebook of nbformat 4.
+    """
+    try:
+        notebook: NotebookNode = rejoin_lines(nbformat.from_dict(json.loads(path.read_text())))
+        if notebook.nbformat == 4 and isinstance(notebook.cells, list):
+            return notebook
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        pass
+    raise KitError("it is no notebook of nbformat 4.")
+
+
+def split_regions(text: str, markers: tuple[str, str]) -> tuple[list[list[str]], str]:
+    """The lines between a begin and an end marker, region by region, and what is wrong with them."""
+    begin, end = markers
+    regions: list[list[str]] = []
+    inside = False
+    for line in text.splitlines():
+        if begin in line:
+            if inside:
+                return regions, f"a second `{begin}` stands before `{end}`."
+            inside = True
+            regions.append([])
+        elif end in line:
+            if not inside:
+                return regions, f"`{end}` stands without `{begin}`."
+            inside = False
+        elif inside:
+            regions[-1].append(line)
+    return regions, f"`{begin}` has no `{end}`." if inside else ""
+
+
+def check_source(name: str, notebook: NotebookNode, kernel: str) -> Iterator[Refusal]:
+    """Refuse a source notebook that no release can be made of, or not the same one each time."""
+    yield from _check_valid(name, notebook)
+    yield from _check_kernelspec(name, notebook, kernel)
+    seen: set[str] = set()
+    for number, cell in enumerate(notebook.cells, 1):
+        place = cell_name(cell, number)
+        about = cell.metadata.get("nbgrader", {})
+        grade_id = about.get("grade_id")
+        if grade_id in seen:
+            what = "another cell of the notebook has the same grade_id."
+            yield Refusal(name, place, what, "Give one of them another id.")
+        seen |= {grade_id} if grade_id else set()
+        for markers, (kind, where) in _BELONGS.items():
+            regions, wrong = split_regions(cell.source, markers)
+            if wrong:
+                yield Refusal(name, place, wrong, "Mark the region from its begin to its end.")
+            elif regions and not about.get(kind):
+                what = f"`{markers[0]}` stands outside {where}, where nothing takes it out."
+                yield Refusal(name, place, what, f"Make it {where}, or take the lines out.")
+
+
+def check_released(name: str, notebook: NotebookNode, kernel: str) -> Iterator[Refusal]:
+    """Refuse a released notebook that is not valid, or carries results of a run."""
+    yield from _check_valid(name, notebook)
+    yield from _check_kernelspec(name, notebook, kernel)
+    again = "Clear all outputs of the source notebook and save it."
+    if notebook.metadata.get("widgets"):
+        yield Refusal(name, "", "its metadata keep the state of widgets, a kind of output.", again)
+    for number, cell in enumerate(notebook.cells, 1):
+        place = cell_name(cell, number)
+        if cell.get("outputs"):
+            yield Refusal(name, place, "it has an output.", again)
+        if cell.get("execution_count") is not None:
+            what = f"it has the execution count {cell.execution_count}."
+            yield Refusal(name, place, what, again)
+        for key in _RUN_METADATA:
+            if cell.metadata.get(key):
+                what = f"its metadata keep results of a run (`{key}`)."
+                yield Refusal(name, place, what, again)
+
+
+def _check_valid(name: str, notebook: NotebookNode) -> Iterator[Refusal]:
+    ids: set[str] = set()
+    for number, cell in enumerate(notebook.cells, 1):
+        repair = "Open the notebook in Jupyter and save it."
+        if notebook.get("nbformat_minor", 0) >= 5 and "id" not in cell:
+            what = "it has no id, so each release would give it another one."
+            yield Refusal(name, cell_name(cell, number), what, repair)
+        elif cell.get("id") in ids:
+            what = f"another cell has its id `{cell.id}`."
+            yield Refusal(name, cell_name(cell, number), what, repair)
+        ids |= {cell.id} if "id" in cell else set()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the ids, which were looked at above
+            nbformat.validate(json.loads(json.dumps(notebook)), version=4)
+    except nbformat.ValidationError as error:
+        what = f"it is no valid notebook: {str(error).splitlines()[0]}."
+        yield Refusal(name, "", what, "Open it in Jupyter, correct it there and save it.")
+
+
+def _check_kernelspec(name: str, notebook: NotebookNode, kernel: str) -> Iterator[Refusal]:
+    spec = notebook.metadata.get("kernelspec") or {}
+    found = spec.get("name")
+    repair = f"Choose the kernel `{kernel}` in Jupyter and save the source notebook."
+    if not found:
+        yield Refusal(name, "", "it has no kernelspec, so editors must ask for a kernel.", repair)
+    elif found != kernel:
+        what = f"its kernelspec is `{found}`, but the contract says `{kernel}`."
+        yield Refusal(name, "", what, repair)
+    elif not spec.get("display_name") or not spec.get("language"):
+        yield Refusal(name, "", "its kernelspec lacks display_name or language.", repair)

@@ -1,0 +1,156 @@
+"""What the hidden tests do in the box: with the reference, the release, right and wrong cases."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import as_completed
+
+from autograder.course import Course, SourceNotebook
+from autograder.release.gate.contract import FILE, bonuses_of
+from autograder.release.gate.refusal import Refusal
+from autograder.release.gate.trials import Trial
+from autograder.judge.service import judge_service
+from autograder.sandbox import check_wall
+from autograder.scorecard import Item, Scorecard, Verdict
+
+Progress = Callable[[str, int, int], None]
+
+
+def check_graders(
+    course: Course, assignment: str, sources: Mapping[str, SourceNotebook]
+) -> Iterator[Refusal]:
+    """Refuse a notebook without hidden tests, and hidden tests of cells that are not there."""
+    folder = course.graders(assignment)
+    for name, source in sources.items():
+        path = folder / f"test_{name}.py"
+        if not path.is_file():
+            yield Refusal(name, "", "it has no hidden tests.", f"Write {path}.")
+            continue
+        try:
+            text = path.read_text()
+            tested, all_told = _graded_ids(text, "graded")
+            extra, _ = _graded_ids(text, "bonus")
+        except SyntaxError as error:
+            what = f"it is no Python: {error.msg}, line {error.lineno}."
+            yield Refusal(path.name, "", what, "Correct it.")
+            continue
+        bonuses = bonuses_of(course, assignment, name)
+        cells = {cell.grade_id: cell.manual for cell in source.grade_cells}
+        for grade_id, line in extra.items():
+            if grade_id not in bonuses:
+                what = f"its test in line {line} is of a bonus that {FILE} does not have."
+                repair = "Announce it there, or correct the id."
+                yield Refusal(path.name, f"cell `{grade_id}`", what, repair)
+        tested |= extra
+        for grade_id, line in tested.items():
+            if cells.get(grade_id) is not False:
+                what = f"its test in line {line} is of `{grade_id}`, "
+                what += (
+                    "which is a written answer." if grade_id in cells else "which is no grade cell."
+                )
+                repair = f"Correct the id there, or in {name}.ipynb."
+                yield Refusal(path.name, f"cell `{grade_id}`", what, repair)
+        for grade_id, manual in cells.items():
+            if all_told and not manual and grade_id not in tested:
+                what = f"{path.name} has no test of it."
+                repair = f'Write one with @graded("{grade_id}"), or correct the id.'
+                yield Refusal(name, f"cell `{grade_id}`", what, repair)
+
+
+def _graded_ids(text: str, mark: str) -> tuple[dict[str, int], bool]:
+    """The ids that tests are marked with, each with its first line; whether all could be read."""
+    found: dict[str, int] = {}
+    all_told = True
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.Call) or mark not in (
+            getattr(node.func, "id", ""),
+            getattr(node.func, "attr", ""),
+        ):
+            continue
+        match node.args:
+            case [ast.Constant(value=str(grade_id)), *_]:
+                found.setdefault(grade_id, node.lineno)
+            case _:  # computed when it runs, where the box will show it
+                all_told = False
+    return found, all_told
+
+
+def run_trials(trials: Sequence[Trial], progress: Progress) -> Iterator[Refusal]:
+    """Judge all submissions side by side, each in a box of its own; refuse what came out otherwise.
+
+    Raises:
+        KitError: when no box can be built here, or a worker died twice.
+    """
+    check_wall()
+    service = judge_service()
+    futures = {service.submit(trial.job): trial for trial in trials}
+    try:
+        for number, future in enumerate(as_completed(futures), 1):
+            trial = futures[future]
+            progress(f"judged {trial.who}, {trial.source.name}", number, len(futures))
+        cards = [(trial, service.result(trial.job).card) for trial in trials]
+    finally:
+        for trial in trials:
+            service.forget(trial.job)
+    seen: set[tuple[str, str, str]] = set()
+    for trial, card in cards:
+        for refusal in check_card(trial, card):
+            # The same of both challenges of the reference, or ungraded in all submissions, is said once.
+            what = "ungraded" if " is ungraded: " in refusal.what else trial.who.split(",")[0]
+            if (refusal.place, refusal.cell, what) not in seen:
+                seen.add((refusal.place, refusal.cell, what))
+                yield refusal
+
+
+def check_card(trial: Trial, card: Scorecard) -> Iterator[Refusal]:
+    """Refuse each item of a judged submission that has another score than it must have."""
+    for item in card.items:
+        if item.manual:
+            continue
+        wanted = trial.wanted.get(item.grade_id)
+        points = wanted.score if wanted else (item.max_score if trial.earns else 0.0)
+        verdict = wanted.verdict if wanted else (Verdict.PASSED if trial.earns else item.verdict)
+        if item.verdict is Verdict.UNGRADED:
+            yield _refusal(trial, item, f"is ungraded: {_reason(item, card)}", "Correct it.")
+        elif (item.score, item.verdict) != (points, verdict):
+            seen = f"gets {item.score:g} of {item.max_score:g} points ({item.verdict})"
+            hint = f" The student would read: {item.hint}" if item.hint else ""
+            yield _refusal(
+                trial, item, f"{seen}{_should(trial, item)}.{hint}", _repair(trial, item)
+            )
+
+
+def _refusal(trial: Trial, item: Item, what: str, repair: str) -> Refusal:
+    return Refusal(
+        trial.source.name, f"cell `{item.grade_id}`", f"{_who(trial, item)} {what}", repair
+    )
+
+
+def _who(trial: Trial, item: Item) -> str:
+    names = trial.blame.get(item.grade_id) or ", ".join(trial.cases)
+    return f"{trial.who} ({names})" if names else trial.who
+
+
+def _should(trial: Trial, item: Item) -> str:
+    wanted = trial.wanted.get(item.grade_id)
+    if wanted:
+        return f", where its scorecard.json says {wanted.score:g} ({wanted.verdict})"
+    return ", where it should get all" if trial.earns else ", where it should get none"
+
+
+def _repair(trial: Trial, item: Item) -> str:
+    tests = f"the hidden tests of `{item.grade_id}` in test_{trial.source.name}.py"
+    if not trial.earns:
+        return f"Let {tests} look at what the student's function returns."
+    if not trial.cases:
+        return f"Correct the solution in the source notebook, or {tests}."
+    if item.grade_id in trial.wanted:
+        return f"Let {tests} catch it, or correct its scorecard.json."
+    return f"Let {tests} accept it; if it is meant to lose points, say so in its scorecard.json."
+
+
+def _reason(item: Item, card: Scorecard) -> str:
+    details = [c.staff_detail for c in item.checks if c.verdict is Verdict.UNGRADED]
+    lines = [line for detail in details for line in detail.strip().splitlines()[-1:]]
+    return (lines[0] if lines else "; ".join(card.reasons) or "no hidden test ran") + "."

@@ -1,0 +1,117 @@
+"""Releases an assignment: the students' version from the source, through nbgrader."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import io
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.course import Course
+from autograder.course.converters import run_converter
+from autograder.release import gate
+from autograder.errors import KitError
+
+
+@dataclass(frozen=True)
+class Released:
+    """What to hand to students: a folder, or the same as one file."""
+
+    folder: Path
+    archive: Path
+
+
+def release(course: Course, assignment: str, progress: gate.Progress = lambda *_: None) -> Released:
+    """Write `release/<assignment>` and a zip of it, if the gate lets it pass.
+
+    Raises:
+        Refused: when the gate keeps it back; nothing was written, not even to the gradebook.
+        KitError: when there is no such assignment, or no box can be built here.
+    """
+    progress("looking at the notebooks", 0, 1)
+    refusals = gate.examine_source(course, assignment)
+    with scratch(course) as aside:
+        drafts = (aside / "first", aside / "second")
+        try:
+            for folder in drafts:
+                draft(course, assignment, folder)
+            refusals += gate.examine_drafts(course, assignment, drafts)
+            refusals += gate.examine_runs(course, assignment, drafts[0], progress)
+        except KitError:
+            if not refusals:  # else they say why there is nothing to look at
+                raise
+        if refusals:
+            raise gate.Refused(assignment, list(dict.fromkeys(refusals)))
+        folder = build(course, assignment, seen=drafts[0])
+    archive = folder.with_name(f"{assignment}.zip")
+    archive.write_bytes(zipped(folder, assignment))
+    return Released(folder, archive)
+
+
+def build(course: Course, assignment: str, seen: Path | None = None) -> Path:
+    """Write `release/<assignment>` without asking the gate, and make it known to the gradebook.
+
+    Args:
+        seen: a draft that the gate has seen; what is written must be the same.
+
+    Raises:
+        KitError: when a source notebook is damaged, nbgrader refuses it, or it is not what was `seen`;
+            an older release stays.
+    """
+    course.notebooks(assignment)  # refuses what is damaged, by name
+    folder = course.root / "release" / assignment
+    with scratch(course) as aside:
+        draft(course, assignment, aside / "new", known_to_gradebook=True)
+        if seen is not None and zipped(aside / "new", "") != zipped(seen, ""):
+            raise KitError(
+                f"source/{assignment} has changed while the gate was looking at it. Release it again."
+            )
+        folder.parent.mkdir(exist_ok=True)
+        if folder.exists():
+            shutil.move(folder, aside / "old")
+        shutil.move(aside / "new", folder)
+    return folder
+
+
+def zipped(folder: Path, name: str) -> bytes:
+    """A folder as a zip: the same bytes for the same files, whenever and wherever it is made.
+
+    Args:
+        name: the folder's name in the zip.
+    """
+    buffer = io.BytesIO()
+    # Not compressed: another zlib would compress to other bytes.
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            inside = (Path(name) / path.relative_to(folder)).as_posix()
+            entry = zipfile.ZipInfo(inside, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # Unix, whatever this is
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, path.read_bytes())
+    return buffer.getvalue()
+
+
+def draft(course: Course, assignment: str, to: Path, known_to_gradebook: bool = False) -> None:
+    """Have nbgrader write the release of an assignment into a folder of the course."""
+    from nbgrader.converters import GenerateAssignment
+
+    config = copy.deepcopy(course.config)
+    config.CourseDirectory.release_directory = str(to.parent.relative_to(course.root))
+    if not known_to_gradebook:
+        config.GenerateAssignment.no_database = True
+        config.SaveCells.enabled = False
+    run_converter(dataclasses.replace(course, config=config), assignment, GenerateAssignment)
+    (to.parent / assignment).rename(to)
+
+
+@contextmanager
+def scratch(course: Course) -> Iterator[Path]:
+    """A folder where nobody else looks: drafts may hold what must not leave the course."""
+    with tempfile.TemporaryDirectory(prefix="release-", dir=course.make_records()) as folder:
+        yield Path(folder)

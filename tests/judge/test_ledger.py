@@ -1,0 +1,217 @@
+"""What was judged is not judged again, and what changed is."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from autograder.autograde.class_run import Origin
+from autograder.autograde.grade import grade_class
+from autograder.course import Course, load_course
+from autograder.judge import keys as inputs
+from autograder.judge.job import Job, Judgement
+from autograder.judge.keys import judgement_key
+from autograder.judge.ledger import Ledger, ledger_path
+from autograder.judge.service import judge_service
+from autograder.judge.submission import read_submission
+from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
+from tests.tiny_course import GRADERS, TinyCourse
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, released: Path) -> TinyCourse:
+    made = TinyCourse(tmp_path, released=released)
+    made.submission("ada")
+    made.submission("bob")
+    made.submission("cem", extra="x = 1")
+    return made
+
+
+def job_of(course: Course, student: str = "ada") -> Job:
+    return read_submission(course, "tiny", student, course.submitted(student, "tiny")).jobs["tiny"]
+
+
+def test_equal_work_is_judged_once_and_each_gets_a_card(
+    tiny: TinyCourse, started: list[str]
+) -> None:
+    course = load_course(tiny.root)
+    run = grade_class(course, "tiny")
+    assert len(started) == 2, "ada's and bob's are the same"
+    assert run.graded == ["ada", "bob", "cem"]
+    assert run.notebooks == {Origin.JUDGED: 2, Origin.EQUAL: 1}
+    assert [(card.student, card.score) for card in run.cards] == [
+        ("ada", 7.0),
+        ("bob", 7.0),
+        ("cem", 7.0),
+    ]
+
+
+def test_a_second_run_judges_nothing_and_a_new_submission_costs_itself(
+    tiny: TinyCourse, started: list[str]
+) -> None:
+    grade_class(load_course(tiny.root), "tiny")
+    started.clear()
+    assert grade_class(load_course(tiny.root), "tiny").kept == ["ada", "bob", "cem"]
+    tiny.submission("dee", extra="x = 2")
+    assert grade_class(load_course(tiny.root), "tiny").kept == ["ada", "bob", "cem"]
+    assert started == ["dee"]
+
+
+def test_a_changed_grader_judges_everybody_anew(tiny: TinyCourse, started: list[str]) -> None:
+    grade_class(load_course(tiny.root), "tiny")
+    started.clear()
+    tiny.write("graders/tiny/test_tiny.py", GRADERS.replace("def test_", "def test_new_"))
+    run = grade_class(load_course(tiny.root), "tiny")
+    assert len(started) == 2
+    assert run.kept == []
+
+
+def test_marks_that_are_lost_come_from_the_ledger(tiny: TinyCourse, started: list[str]) -> None:
+    course = load_course(tiny.root)
+    before = grade_class(course, "tiny").cards
+    started.clear()
+    for path in (course.records / "scorecards").rglob("graded"):
+        path.unlink()
+    again = grade_class(course, "tiny")
+    assert again.cards == before
+    assert (again.from_ledger, again.graded) == (["ada", "bob", "cem"], [])
+    assert started == []
+    assert grade_class(course, "tiny", regrade=True).cards == before
+    assert len(started) == 2, "--regrade does not look into it"
+
+
+def test_without_its_ledger_a_course_is_graded_all_the_same(
+    tiny: TinyCourse, started: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    course = load_course(tiny.root)
+    before = grade_class(course, "tiny").cards
+    path = ledger_path(course)
+    content = path.read_bytes()
+    for damage in ("deleted", "no database", "cut short", "a folder"):
+        judge_service()._ledgers.pop(course.root).close()
+        path.unlink()
+        if damage == "no database":
+            path.write_text("no database " * 1000)
+        elif damage == "cut short":
+            path.write_bytes(content[: len(content) // 2])
+        elif damage == "a folder":
+            path.mkdir()
+        for kept in (course.records / "scorecards").rglob("graded"):
+            kept.unlink()
+        started.clear()
+        caplog.clear()
+        assert grade_class(course, "tiny").cards == before, damage
+        assert len(started) == 2, damage
+        assert ("ledger.db cannot be" in caplog.text) == (damage != "deleted"), damage
+
+
+def test_what_a_key_depends_on(tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch) -> None:
+    def key(student: str = "ada") -> str:
+        course = load_course(tiny.root)
+        return judgement_key(course, job_of(course, student))
+
+    first = key()
+    keys = {first}
+
+    def is_new(why: str) -> None:
+        assert key() not in keys, why
+        keys.add(key())
+
+    assert key("bob") == first, "not on whose it is"
+    tiny.write("graders/tiny/__pycache__/test_tiny.cpython-311.pyc", "x")
+    tiny.write("graders/tiny/test_other_notebook.py", "x = 1")
+    assert key() == first, "not on other notebooks' tests"
+    assert key("cem") != first, "on the code"
+    tiny.write("graders/tiny/helper.json", "{}")
+    is_new("a file beside the tests")
+    config = (tiny.root / "course_config.py").read_text()
+    tiny.write("course_config.py", f"{config}\nc.BoxSettings.threads = 2\n")
+    is_new("a setting of the box")
+    (tiny.root / "records" / "secret").write_text("another")
+    is_new("the secret")
+    monkeypatch.setattr(inputs, "packages", lambda: {"torch": "2.4"})
+    inputs._environment_digest.cache_clear()
+    is_new("the libraries")
+    monkeypatch.undo()
+    inputs._environment_digest.cache_clear()
+    data = tiny.root / "images"
+    data.mkdir()
+    (data / "batch").write_text("1")
+    tiny.write("course_config.py", f"{config}\nc.CourseSettings.data_directory = 'images'\n")
+    is_new("the data's place")
+    (data / "batch").write_text("22")
+    is_new("the data")
+
+
+def test_code_is_not_taken_for_a_file(tiny: TinyCourse) -> None:
+    course = load_course(tiny.root)
+    as_code = replace(job_of(course), cells=("x = 1", "data", "y = 2"), files=())
+    as_file = replace(as_code, cells=("x = 1",), files=(("data", b"y = 2"),))
+    assert judgement_key(course, as_code) != judgement_key(course, as_file)
+
+
+def test_the_parts_of_the_kit_that_a_judgement_goes_through_are_in_its_key() -> None:
+    """What `judge_job` imports, but not what only shows a judgement or hands it on."""
+    code = "import sys, autograder.judge.judge, autograder.grading.plugin, autograder.data\n"
+    code += "print(*(n for n in sys.modules if n.startswith('autograder.')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    rooms = {room.removesuffix(".py").replace("/", ".") for room in inputs._ROOMS}
+    for name in done.stdout.split():
+        module = name.removeprefix("autograder.")
+        assert module == "engine" or module in rooms or module.split(".")[0] in rooms, name
+
+
+def judgement(verdict: Verdict) -> Judgement:
+    item = Item("double_tests", 3.0, False, (Check("t", "T", verdict),))
+    outputs = ([{"output_type": "stream", "name": "stdout", "text": "half \ud83d"}],)
+    return Judgement(Scorecard("tiny", "ada", (NotebookCard("tiny", (item,)),)), outputs)
+
+
+def test_a_judgement_comes_back_as_it_was_under_another_name(
+    tiny: TinyCourse, tmp_path: Path
+) -> None:
+    course = load_course(tiny.root)
+    job = replace(job_of(course, "bob"), repairs=("a repair",))
+    ledger = Ledger(tmp_path / "ledger.db")
+    ledger.keep("key", judgement(Verdict.FAILED))
+    found = ledger.find("key", job)
+    ledger.close()
+    assert found is not None
+    assert found.card.student == "bob"
+    assert found.card.notebooks[0].repairs == ("a repair",)
+    assert found.card.items == judgement(Verdict.FAILED).card.items
+    assert found.outputs == judgement(Verdict.FAILED).outputs
+
+
+def test_what_staff_must_look_at_is_tried_again(tiny: TinyCourse, tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    ledger.keep("key", judgement(Verdict.UNGRADED))
+    assert ledger.find("key", job_of(load_course(tiny.root))) is None
+    ledger.close()
+
+
+def test_a_full_disk_is_told_and_stops_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, tiny: TinyCourse
+) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    ledger.keep("first", judgement(Verdict.PASSED))
+    database = ledger._open()
+    (pages,) = database.execute("PRAGMA page_count").fetchone()
+    database.execute(f"PRAGMA max_page_count = {pages}")  # SQLite says the same of a full disk
+    for number in range(200):
+        ledger.keep(f"more {number}", judgement(Verdict.PASSED))
+    assert "is full" in caplog.text
+    database.execute("PRAGMA max_page_count = 100000")
+    ledger.keep("after", judgement(Verdict.PASSED))
+    job = job_of(load_course(tiny.root))
+    assert ledger.find("first", job)
+    assert ledger.find("after", job)
+    ledger.close()
+    assert sqlite3.connect(tmp_path / "ledger.db").execute("PRAGMA integrity_check").fetchone() == (
+        "ok",
+    )

@@ -1,0 +1,171 @@
+"""The judge's workers: each job is judged once, and a worker that dies costs nobody a mark."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.autograde.grade import grade_class
+from autograder.course import Course, load_course
+from autograder.errors import KitError
+from autograder.judge import pool as pool_module
+from autograder.judge.job import Job, Judgement
+from autograder.judge.pool import LocalPool, PoolLost
+from autograder.judge.service import JudgeService, judge_service
+from autograder.judge.submission import read_submission
+from autograder.scorecard import NotebookCard, Scorecard, Verdict
+from tests.tiny_course import GRADERS, TinyCourse
+
+KILLS_ITS_WORKER = (
+    GRADERS
+    + """
+
+@graded("mean_tests")
+def test_that_kills_the_judge(student):
+    \"\"\"Row.\"\"\"
+    import os, pathlib, signal
+
+    marker = pathlib.Path(__file__).with_name("killed")
+    if not marker.exists() or ALWAYS:
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, released: Path) -> TinyCourse:
+    made = TinyCourse(tmp_path, released=released)
+    made.submission("ada")
+    return made
+
+
+def job_of(course: Course, student: str = "ada") -> Job:
+    return read_submission(course, "tiny", student, course.submitted(student, "tiny")).jobs["tiny"]
+
+
+def verdicts(service: JudgeService, job: Job) -> list[Verdict | None]:
+    return [item.verdict for item in service.result(job).card.items]
+
+
+RIGHT = [Verdict.PASSED, Verdict.PASSED, None]
+
+
+def test_a_worker_that_is_killed_is_replaced(tiny: TinyCourse) -> None:
+    tiny.write("graders/tiny/test_tiny.py", KILLS_ITS_WORKER.replace("ALWAYS", "False"))
+    assert verdicts(judge_service(), job_of(load_course(tiny.root))) == RIGHT
+
+
+def test_a_job_that_always_kills_its_worker_is_ours_and_the_next_is_judged(
+    tiny: TinyCourse,
+) -> None:
+    tiny.write("graders/tiny/test_tiny.py", KILLS_ITS_WORKER.replace("ALWAYS", "True"))
+    course = load_course(tiny.root)
+    with pytest.raises(KitError, match="tiny of ada died twice"):
+        judge_service().result(job_of(course))
+    tiny.write("graders/tiny/test_tiny.py", GRADERS)
+    assert verdicts(judge_service(), job_of(course)) == RIGHT
+
+
+def test_workers_killed_while_idle_do_not_stop_the_next_class(tiny: TinyCourse) -> None:
+    service, course = judge_service(), load_course(tiny.root)
+    assert verdicts(service, job_of(course)) == RIGHT
+    assert isinstance(service._pool, LocalPool)
+    for process in list(service._pool._executors[False]._processes.values()):
+        process.kill()
+        process.join()
+    tiny.submission("ada", extra="x = 1")
+    service.submit(job_of(course))
+    assert verdicts(service, job_of(course)) == RIGHT
+
+
+def test_a_job_is_judged_once_however_often_it_is_handed_in(tiny: TinyCourse) -> None:
+    job = job_of(load_course(tiny.root))
+    service = judge_service()
+    first = service.submit(job)
+    assert service.submit(job) is first
+    assert service.result(job) is first.result()
+    assert service.submit(job) is not first
+    service.result(job)
+
+
+def test_the_name_of_the_student_changes_no_challenge(tiny: TinyCourse) -> None:
+    tiny.submission("bob")
+    course = load_course(tiny.root)
+    assert job_of(course, "ada").content == job_of(course, "bob").content
+    tiny.submission("bob", {"why": "other words"})
+    assert job_of(course, "ada").content == job_of(course, "bob").content, "only code counts"
+    tiny.submission("bob", extra="x = 1")
+    assert job_of(course, "ada").content != job_of(course, "bob").content
+
+
+class BreaksFirst:
+    """A pool whose first worker dies; notes what it is asked to do about it."""
+
+    workers = 1
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def submit(self, job: Job, _key: str) -> Future[Judgement]:
+        future: Future[Judgement] = Future()
+        if "submit" in self.asked:
+            card = Scorecard("tiny", job.student, (NotebookCard("tiny", ()),))
+            future.set_result(Judgement(card, ()))
+        else:
+            future.set_exception(BrokenProcessPool())
+        self.asked.append("submit")
+        return future
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: self.asked.append(name)
+
+
+def test_a_worker_that_dies_takes_nothing_of_others_with_it(tiny: TinyCourse) -> None:
+    pool = BreaksFirst()
+    service = JudgeService()
+    service._pool = pool
+    assert service.result(job_of(load_course(tiny.root))).card.student == "ada"
+    assert pool.asked == ["submit", "mend", "submit"], (
+        "and no `stop`, which drops all that is judged"
+    )
+    service.close()
+
+
+@pytest.mark.parametrize("error", [EOFError, ConnectionResetError])
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_cannot_be_forked_from_is_started_again_once_and_then_named(
+    tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch, error: type[Exception], times: int
+) -> None:
+    left = [error] * times
+
+    class DiesFirst(ProcessPoolExecutor):
+        def submit(self, *arguments: Any, **more: Any) -> Any:
+            if left:
+                raise left.pop()
+            return super().submit(*arguments, **more)
+
+    monkeypatch.setattr(pool_module, "ProcessPoolExecutor", DiesFirst)
+    service, job = JudgeService(workers=1), job_of(load_course(tiny.root))
+    if times == 1:
+        assert verdicts(service, job) == RIGHT
+    else:
+        with pytest.raises(PoolLost, match=r"cannot be started .*import torch"):
+            service.result(job)
+    service.close()
+
+
+def test_what_could_not_be_begun_early_is_begun_when_it_is_needed(
+    tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise OSError("AF_UNIX path too long")
+
+    monkeypatch.setattr(pool_module, "start_importing", broken)
+    run = grade_class(load_course(tiny.root), "tiny")
+    assert [card.score for card in run.cards] == [7.0]
+    assert "AF_UNIX path too long" in caplog.text

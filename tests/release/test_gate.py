@@ -1,0 +1,202 @@
+"""The release gate names every fault that it is for, and nothing leaves the course before."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from autograder.cli import main
+from autograder.course import load_course
+from autograder.course.bonus import ordinary_cells
+from autograder.release import gate
+from autograder.release.gate.trials import make_trials, read_cases
+from autograder.release.release import build, draft, release, zipped
+from autograder.errors import KitError
+from autograder.grading import Challenge
+from autograder.sandbox import check_wall
+from tests.course_copy import ROOT
+from tests.release.gate_plants import CONTRACT, RUN, SEEN, SLOWLY, Plant, gated_course, in_cell
+from tests.tiny_course import GRADERS, TinyCourse
+
+# nbformat complains of a cell without id, which is what the gate is asked about.
+pytestmark = pytest.mark.filterwarnings("ignore::nbformat.warnings.MissingIDFieldWarning")
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> TinyCourse:
+    return gated_course(tmp_path)
+
+
+def seen(tiny: TinyCourse) -> list[gate.Refusal]:
+    """What the gate says without running anything."""
+    course = load_course(tiny.root)
+    refusals = gate.examine_source(course, "tiny")
+    scratch = Path(tempfile.mkdtemp(dir=course.make_records()))
+    drafts = (scratch / "first", scratch / "second")
+    try:
+        for folder in drafts:
+            draft(course, "tiny", folder)
+        refusals += gate.examine_drafts(course, "tiny", drafts)
+    except KitError:
+        assert refusals, "the gate must say why nbgrader stops"
+    return list(dict.fromkeys(refusals))
+
+
+def run(tiny: TinyCourse) -> list[gate.Refusal]:
+    """What the gate says after runs in the box."""
+    try:
+        check_wall()
+    except KitError as error:
+        pytest.skip(str(error))
+    course = load_course(tiny.root)
+    folder = course.make_records() / "draft"
+    draft(course, "tiny", folder)
+    return gate.examine_runs(course, "tiny", folder)
+
+
+def assert_named(plant: Plant, refusals: list[gate.Refusal]) -> None:
+    found = [refusal for refusal in refusals if plant.said in f"{refusal.what} {refusal.repair}"]
+    told = "\n".join(map(str, refusals))
+    assert [(refusal.place, refusal.cell) for refusal in found] == [(plant.place, plant.cell)], told
+    assert all(refusal.repair.strip().endswith((".", ":", "5")) for refusal in found), told
+
+
+def test_a_sound_course_passes(tiny: TinyCourse) -> None:
+    assert seen(tiny) == []
+
+
+def test_lines_that_say_little_may_stand_alone(tiny: TinyCourse) -> None:
+    in_cell("double", source=SLOWLY)(tiny)
+    in_cell("title", source="y = x\n\nIn the end `return y`, not `y += x`.")(tiny)
+    assert seen(tiny) == []
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_a_planted_fault_is_named(name: str, tiny: TinyCourse) -> None:
+    SEEN[name].plant(tiny)
+    assert_named(SEEN[name], seen(tiny))
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_a_fault_that_shows_in_the_box_is_named(name: str, tiny: TinyCourse) -> None:
+    RUN[name].plant(tiny)
+    assert_named(RUN[name], run(tiny))
+
+
+def test_a_reference_that_is_right_by_luck_is_named(tiny: TinyCourse) -> None:
+    """It must earn its points on two different challenges."""
+    draws = "numbers = challenge.rng.random(7).tolist()"
+    lucky = GRADERS.replace(draws, f"{draws}\n    expect_close(challenge.seed % 2, 0)")
+    tiny.write("graders/tiny/test_tiny.py", lucky)
+    course = load_course(tiny.root)
+    released = course.source("tiny")  # of which nothing is judged here
+    trials = make_trials(course, "tiny", course.notebooks("tiny"), [], released)[:2]
+
+    def luck(secret: str) -> list[int]:
+        challenges = (Challenge(secret.encode(), t.job.content, "test_mean") for t in trials)
+        return [challenge.seed % 2 for challenge in challenges]
+
+    secrets = map(str, range(1000))
+    tiny.write("records/secret", next(secret for secret in secrets if luck(secret) == [0, 1]))
+    said = [refusal.what for refusal in run(tiny) if "the reference" in refusal.what]
+    assert len(said) == 1
+    assert said[0].startswith("the reference, on a second challenge, gets 0 of 4 points")
+
+
+def test_every_item_of_vgg16_is_lost_in_few_submissions() -> None:
+    course = load_course(ROOT)
+    sources = course.notebooks("vgg16")
+    cases, refusals = read_cases(course, "vgg16", sources)
+    assert refusals == []
+    trials = make_trials(course, "vgg16", sources, cases, ROOT / "release/vgg16")
+    assert len({trial.job.content for trial in trials}) == len(trials) <= 6 * len(sources)
+    for name, source in sources.items():
+        mine = [trial for trial in trials if trial.source.name == name]
+        lost = {item for trial in mine for item in trial.wanted}
+        cells = ordinary_cells(course, "vgg16", source)
+        assert lost == {cell.grade_id for cell in cells if not cell.manual}
+        assert any(trial.cases and not trial.wanted for trial in mine), "a right case"
+
+
+@pytest.mark.parametrize("name", ["solution_in_markdown", "expected_value"])
+def test_what_the_contract_makes_public_may_be_read(name: str, tiny: TinyCourse) -> None:
+    SEEN[name].plant(tiny)
+    assert seen(tiny)
+    tiny.write(
+        "graders/tiny/contract.toml", 'public = ["return x+x", "24,690", "12345"]' + CONTRACT
+    )
+    assert seen(tiny) == []
+
+
+def test_a_refused_assignment_leaves_everything_as_it_was(tiny: TinyCourse) -> None:
+    """All faults are told at once, with exit code 1, and the older release stays."""
+    build(load_course(tiny.root), "tiny")
+    before = files(tiny.root / "release"), (tiny.root / "records/gradebook.db").read_bytes()
+    for name in (
+        "solution_in_notebook_metadata",
+        "wrong_points",
+        "no_kernelspec",
+        "solution_given_away",
+    ):
+        (SEEN | RUN)[name].plant(tiny)
+    answer = CliRunner().invoke(main, ["--course", str(tiny.root), "release", "tiny"])
+    assert answer.exit_code == 1
+    assert "`tiny` is not released, for " in answer.stderr
+    for said in (
+        "tiny, cell `double_tests`: it has 4 points, but contract.toml says 3.",
+        "tiny: it has no kernelspec",
+        "tiny, cell `double_tests`: the untouched release gets 4 of 4 points",
+    ):
+        assert answer.stderr.count(said) == 1, answer.stderr
+    assert before == (
+        files(tiny.root / "release"),
+        (tiny.root / "records/gradebook.db").read_bytes(),
+    )
+    records = sorted(path.name for path in (tiny.root / "records").iterdir())
+    assert records == ["autograder.log", "gradebook.db", "ledger.db", "secret"]
+
+
+def test_what_is_released_is_a_folder_and_the_same_zip_each_time(tiny: TinyCourse) -> None:
+    tiny.write("source/tiny/data/numbers.txt", "1 2 3")
+    tiny.write("release/tiny/old.txt", "of last year")
+    told: list[str] = []
+    released = release(load_course(tiny.root), "tiny", lambda what, *_: told.append(what))
+    assert "judged the reference, tiny" in told
+    assert sorted(files(released.folder)) == ["data/numbers.txt", "tiny.ipynb"]
+    content = released.archive.read_bytes()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.namelist() == ["tiny/data/numbers.txt", "tiny/tiny.ipynb"]
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    os.utime(released.folder / "tiny.ipynb", (0, 0))
+    assert zipped(released.folder, "tiny") == content
+
+    # What the gate has not seen is not released, even if it comes while it looks.
+    def edit(what: str, *_: int) -> None:
+        if what.startswith("judged"):
+            tiny.write("source/tiny/data/numbers.txt", "4 5 6")
+
+    with pytest.raises(KitError, match="has changed while the gate was looking"):
+        release(load_course(tiny.root), "tiny", edit)
+    assert released.archive.read_bytes() == content == zipped(released.folder, "tiny")
+
+
+def test_an_assignment_that_is_not_there_is_named(tiny: TinyCourse) -> None:
+    with pytest.raises(KitError, match=r"no assignment `huge`.*there: tiny"):
+        release(load_course(tiny.root), "huge")
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return dict(_files(folder))
+
+
+def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield str(path.relative_to(folder)), path.read_bytes()

@@ -1,0 +1,68 @@
+"""A new assignment is whole from the start: the gate lets it pass, and it tells right from wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from autograder.cli import main
+from autograder.course import load_course
+from autograder.release.cases import submission_of, read_cases
+from autograder.release.new import new_assignment
+from autograder.autograde.score import score_path
+from autograder.errors import KitError
+from tests.tiny_course import CONFIG, TinyCourse
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> TinyCourse:
+    return TinyCourse(tmp_path)
+
+
+def autograder(tiny: TinyCourse, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["--course", str(tiny.root), *arguments])
+
+
+def test_a_new_assignment_passes_the_gate_and_grades(tiny: TinyCourse) -> None:
+    made = autograder(tiny, "new", "lenses")
+    assert made.exit_code == 0, made.output
+    assert "autograder release lenses" in made.output
+    released = autograder(tiny, "release", "lenses")
+    assert released.exit_code == 0, released.output
+    assert "release/lenses.zip" in released.output
+
+    course = load_course(tiny.root)
+    (source,) = course.notebooks("lenses").values()
+    for case in read_cases(course.cases("lenses")).values():
+        path = f"submitted/{case.name}/lenses/{source.name}.ipynb"
+        file = tiny.write(path, json.dumps(submission_of(source, [case])))
+        card = score_path(course, "lenses", file.parent, case.name)
+        assert card.score == (5 if case.right else 1), card.dumps()
+        assert case.right or "Over which dimensions" in card.items[0].hint
+
+
+@pytest.mark.parametrize(
+    "path", ["source/lenses", "graders/lenses", "tests/cases/lenses", "release/lenses"]
+)
+def test_nothing_is_overwritten(tiny: TinyCourse, path: str) -> None:
+    mine = tiny.write(f"{path}/notes.txt", "mine")
+    with pytest.raises(KitError, match=r"is there already\. Take another name"):
+        new_assignment(load_course(tiny.root), "lenses")
+    assert mine.read_text() == "mine"
+    assert [str(p.relative_to(tiny.root)) for p in tiny.root.rglob("lenses")] == [path]
+
+
+@pytest.mark.parametrize("name", ["", ".", "../up", "two words", "-x", "übung", "a" * 62, "a\n"])
+def test_a_bad_name_is_refused_with_what_a_good_one_is(tiny: TinyCourse, name: str) -> None:
+    with pytest.raises(KitError, match=r"no good name.*Take letters, digits"):
+        new_assignment(load_course(tiny.root), name)
+
+
+def test_hidden_tests_do_not_go_into_the_installed_kit(tiny: TinyCourse) -> None:
+    tiny.write("course_config.py", CONFIG.replace('"graders"', '""'))
+    with pytest.raises(KitError, match="graders_directory"):
+        new_assignment(load_course(tiny.root), "lenses")
+    assert not (tiny.root / "source/lenses").exists()
