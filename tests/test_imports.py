@@ -18,6 +18,7 @@ COMMANDS = {"autograde", "release", "calibration", "cluster", "runners"}
 MAY_IMPORT = {
     **dict.fromkeys(LEAVES, LEAVES),
     **dict.fromkeys(SIBLINGS, LEAVES),
+    "guest": {"plain_data"},
     "graders": {"grading", "data", "plain_data"},
     "judge": BELOW_JUDGE,
     "runners": LEAVES,

@@ -33,6 +33,7 @@ _FORM = "2"  # of what is kept in the ledger
 # The rooms of the kit that take part in a judgement; the others only show it.
 _ROOMS = (
     "sandbox",
+    "guest",
     "grading",
     "data",
     "course",

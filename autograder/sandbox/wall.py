@@ -32,7 +32,7 @@ from autograder.errors import BoxUnavailable
 from autograder.sandbox.gpu import find_gpu
 from autograder.sandbox.settings import BoxSettings
 
-GUEST = Path(__file__).parent / "guest"
+GUEST = Path(__file__).parent.parent / "guest"
 ENVIRONMENT = "/opt/python"  # where the Python environment appears in the box
 WORK = "/work"
 DATA = "/data"

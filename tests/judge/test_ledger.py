@@ -163,7 +163,7 @@ def test_the_parts_of_the_kit_that_a_judgement_goes_through_are_in_its_key() -> 
     rooms = {room.removesuffix(".py").replace("/", ".") for room in inputs._ROOMS}
     for name in done.stdout.split():
         module = name.removeprefix("autograder.")
-        assert module == "engine" or module in rooms or module.split(".")[0] in rooms, name
+        assert module == "judge" or module in rooms or module.split(".")[0] in rooms, name
 
 
 def judgement(verdict: Verdict) -> Judgement:
