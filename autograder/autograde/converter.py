@@ -18,40 +18,39 @@ from nbgrader.converters.base import BaseConverter
 from nbgrader.coursedir import CourseDirectory
 
 from autograder.autograde import gradebook
-from autograder.course import Course
-from autograder.judge.submission import ReadNotebook
+from autograder.autograde.judged import JudgedSubmission
 
 
-def convert(course: Course, assignment: str, student: str, taken: dict[str, ReadNotebook]) -> None:
+def convert(judged: JudgedSubmission) -> None:
     """Write a submission's marks, scorecards and autograded notebooks.
-
-    Args:
-        taken: the notebooks as they were taken in, by name; they are not read again.
 
     Raises:
         Exception: whatever went wrong. Nothing of the submission is in the gradebook or in
             `autograded/` then.
     """
+    course = judged.submission.course
     log = logging.getLogger("autograder.nbgrader")
     directory = CourseDirectory(config=course.config)
-    directory.student_id = student
-    directory.assignment_id = assignment
+    directory.student_id = judged.submission.student
+    directory.assignment_id = judged.submission.assignment
     directory.log = log
-    converter = _OneHandIn(coursedir=directory, config=course.config)
+    converter = SubmissionConverter(coursedir=directory, config=course.config)
     converter.log = log
-    converter.course = course
-    converter.taken = taken
+    converter.judged = judged
     with gradebook.entry(course):
         converter.start()
 
 
-class _OneHandIn(Autograde):  # type: ignore[misc]
-    course: Course
-    taken: dict[str, ReadNotebook]  # the exporter takes them from here
+class SubmissionConverter(Autograde):  # type: ignore[misc]
+    """nbgrader's converter for one submission that was read and judged before."""
+
+    judged: JudgedSubmission  # the exporter and the preprocessors take it from here
 
     def init_notebooks(self) -> None:
         folder = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
-        self.assignments = {folder: [f"{folder}/{name}.ipynb" for name in self.taken]}
+        self.assignments = {
+            folder: [f"{folder}/{name}.ipynb" for name in self.judged.submission.notebooks]
+        }
 
     def convert_notebooks(self) -> None:
         where = (self.coursedir.assignment_id, self.coursedir.student_id)
@@ -78,7 +77,7 @@ class _OneHandIn(Autograde):  # type: ignore[misc]
         timestamp = self.coursedir.get_existing_timestamp(
             self._format_source(assignment_id, student_id)
         )
-        with gradebook.entry(self.course) as writing:
+        with gradebook.entry(self.judged.submission.course) as writing:
             if self.create_student:
                 writing.book.update_or_create_student(student_id)
             when = {"timestamp": timestamp} if timestamp else {}

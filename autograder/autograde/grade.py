@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from autograder import __version__, files
 from autograder.autograde import gradebook, writing
 from autograder.autograde.class_run import ClassRun, Origin
+from autograder.autograde.judged import JudgedSubmission
 from autograder.autograde.lock import only_run
 from autograder.autograde.records import (
     begin_regrade,
@@ -27,14 +28,13 @@ from autograder.digest import digest
 from autograder.errors import KitError
 from autograder.judge.forked import run_in_worker
 from autograder.judge.job import Judgement
-from autograder.judge.judge import course_of
-from autograder.judge.keys import judgement_key, policy_key, writing_key
+from autograder.judge.keys import policy_key, writing_key
 from autograder.judge.pool import CourseChanged
 from autograder.judge.service import judge_service
 from autograder.judge.slots import gpus_of
-from autograder.judge.submission import Submission, read_submission
+from autograder.judge.submission import read_submission
 from autograder.judge.training_data import box_data
-from autograder.scorecard import Verdict
+from autograder.scorecard import Scorecard, Verdict
 
 log = logging.getLogger("autograder")
 
@@ -59,27 +59,21 @@ class Stopped(Exception):
 class _UnderWay:
     """A submission that is being judged."""
 
-    intake: Submission
-    keys: dict[str, str]  # what the judgement of each notebook depends on
+    judged: JudgedSubmission
     inputs: str  # a digest of all that the marks depend on
-    jobs: list[Future[Judgement]] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
     since_s: float = field(default_factory=time.monotonic)
 
-    def is_judged(self) -> bool:
-        return all(job.done() for job in self.jobs)
+    @property
+    def futures(self) -> list[Future[Judgement]]:
+        return list(self.judged.under_way.values())
 
     def was_overtaken(self) -> bool:
-        """Whether the course has changed since it was taken in."""
-        ended = (job for job in self.jobs if not job.cancelled())
-        if any(isinstance(job.exception(), CourseChanged) for job in ended):
+        """Whether the course has changed since it was read."""
+        ended = (future for future in self.futures if not future.cancelled())
+        if any(isinstance(future.exception(), CourseChanged) for future in ended):
             return True
-        return keys_of(self.intake) != self.keys
-
-
-def keys_of(intake: Submission) -> dict[str, str]:
-    """What the judgements of a submission's notebooks depend on, as the course is now."""
-    return {name: judgement_key(course_of(job), job) for name, job in intake.jobs.items()}
+        return self.judged.submission.keys_now() != self.judged.submission.keys
 
 
 @dataclass(frozen=True)
@@ -158,7 +152,7 @@ def grade_class(
             box_data(course)
             due = gradebook.submissions(course, assignment)
             order = _Order(course, assignment, students, *due, policy_key(course), name)
-            _grade_all(order, run, progress, stopping)
+            written = _grade_all(order, run, progress, stopping)
             if regrade:
                 end_regrade(course, assignment, pattern)
     except Stopped as stopped:
@@ -173,7 +167,7 @@ def grade_class(
         except KitError as error:
             run.notes.append(f"the thresholds of `{assignment}` were not checked: {error}")
     run.notes += judge_service().troubles()
-    cards = (load_card(course, assignment, student) for student in students)
+    cards = (written.get(student) or load_card(course, assignment, student) for student in students)
     run.cards += [card for card in cards if card is not None]
     run.notes += dict.fromkeys(text for card in run.cards for text in card.staff_notes)
     log.info("done: %s", {name: count for name, (count, _) in run.counts().items()})
@@ -189,8 +183,13 @@ def _misfits(course: Course, assignment: str) -> list[str]:
 
 def _grade_all(
     order: _Order, run: ClassRun, progress: Progress, stopping: Callable[[], bool]
-) -> None:
-    """Judge and keep what needs it, some submissions ahead of the gradebook."""
+) -> dict[str, Scorecard]:
+    """Judge and keep what needs it, some submissions ahead of the gradebook.
+
+    Returns:
+        the cards that were written, by student.
+    """
+    cards: dict[str, Scorecard] = {}
     service = judge_service()
     waiting = deque(order.students)
     under_way: dict[str, _UnderWay] = {}
@@ -209,43 +208,45 @@ def _grade_all(
         while waiting or under_way:
             while waiting and len(under_way) < _AHEAD * service.workers:
                 student = waiting.popleft()
-                taken = _take_in(order, student, run)
-                if taken is not None:
-                    _submit(taken, bool(order.regrade), judged_keys)
-                    under_way[student] = taken
+                work = _read(order, student, run)
+                if work is not None:
+                    _submit(work, bool(order.regrade), judged_keys)
+                    under_way[student] = work
                 look_up()
-            judged = [name for name, one in under_way.items() if one.is_judged()]
+            judged = [name for name, work in under_way.items() if work.judged.is_judged()]
             for student in judged[:1]:  # one at a time: the workers want to be fed in between
-                one = under_way.pop(student)
-                service.raise_if_lost(one.jobs)
-                if one.was_overtaken() and overtaken[student] < _OVERTAKEN:
+                work = under_way.pop(student)
+                service.raise_if_lost(work.futures)
+                if overtaken[student] < _OVERTAKEN and work.was_overtaken():
                     # Its marks would be stale.
                     overtaken[student] += 1
-                    judged_keys -= {*one.keys.values()}
-                    _forget(one)
+                    judged_keys -= {*work.judged.submission.keys.values()}
                     waiting.append(student)
                     log.warning("%s: the course was changed meanwhile; once more", student)
                 else:
-                    _finish(order, student, one, run)
+                    cards[student] = _finish(order, work, run)
             look_up()
             if not judged:
-                open_jobs = [
-                    job for one in under_way.values() for job in one.jobs if not job.done()
+                open_futures = [
+                    future
+                    for work in under_way.values()
+                    for future in work.futures
+                    if not future.done()
                 ]  # for one that is done, `wait` would not wait
-                wait(open_jobs, timeout=0.5, return_when=FIRST_COMPLETED)
+                wait(open_futures, timeout=0.5, return_when=FIRST_COMPLETED)
     except BaseException:
         service.stop()
         raise
+    return cards
 
 
-def _take_in(order: _Order, student: str, run: ClassRun) -> _UnderWay | None:
+def _read(order: _Order, student: str, run: ClassRun) -> _UnderWay | None:
     """A submission that is to be graded; None for one that need not or cannot be."""
     course, assignment = order.course, order.assignment
     folder = course.submitted(student, assignment)
     try:
-        intake = read_submission(course, assignment, student, folder)
-        keys = keys_of(intake)
-        written = writing_key(course, assignment, folder, intake.taken)
+        submission = read_submission(course, assignment, student, folder)
+        written = writing_key(course, submission)
     except KitError:
         raise  # the course's fault, for nothing in a submission raises it: nobody's marks are touched
     except Exception as error:
@@ -255,21 +256,22 @@ def _take_in(order: _Order, student: str, run: ClassRun) -> _UnderWay | None:
         run.needs_staff(student, card.reasons)
         return None
     due = f"{order.due} {order.extensions.get(student)}"
-    inputs = digest(*keys.values(), *intake.missing, written, due, order.policy)
+    keys = submission.keys.values()
+    inputs = digest(*keys, *submission.missing, written, due, order.policy)
     notebooks = course.notebooks(assignment)
     if student in order.extensions and is_done(
         course, assignment, student, inputs, notebooks, order.regrade
     ):
         run.left_alone(student)
         return None
-    return _UnderWay(intake, keys, inputs)
+    return _UnderWay(JudgedSubmission(submission), inputs)
 
 
-def _submit(taken: _UnderWay, anew: bool, judged_keys: set[str]) -> None:
+def _submit(work: _UnderWay, anew: bool, judged_keys: set[str]) -> None:
     """Have the notebooks of a submission judged, and see where each judgement comes from."""
-    for name, job in taken.intake.jobs.items():
-        future = judge_service().submit(job, anew)
-        key = taken.keys[name]
+    work.judged.begin(anew)
+    for name, future in work.judged.under_way.items():
+        key = work.judged.submission.keys[name]
         if key in judged_keys:
             origin = Origin.EQUAL
         elif future.done() and future.exception() is None:
@@ -277,19 +279,14 @@ def _submit(taken: _UnderWay, anew: bool, judged_keys: set[str]) -> None:
         else:
             origin = Origin.JUDGED
             judged_keys.add(key)
-        taken.jobs.append(future)
-        taken.origins.append(origin)
+        work.origins.append(origin)
 
 
-def _finish(order: _Order, student: str, judged: _UnderWay, run: ClassRun) -> None:
-    wall_s = time.monotonic() - judged.since_s
-    course, assignment = order.course, order.assignment
-    try:
-        card = writing.write(
-            course, assignment, student, judged.intake, judged.inputs, order.regrade
-        )
-    finally:
-        _forget(judged)
+def _finish(order: _Order, work: _UnderWay, run: ClassRun) -> Scorecard:
+    """Write what was judged of a submission."""
+    wall_s = time.monotonic() - work.since_s
+    card = writing.write(work.judged, work.inputs, order.regrade)
+    student = card.student
     if card.reasons:
         run.needs_staff(student, card.reasons)
         checks = [check for item in card.items for check in item.checks]
@@ -297,9 +294,5 @@ def _finish(order: _Order, student: str, judged: _UnderWay, run: ClassRun) -> No
         for text in dict.fromkeys(check.staff_detail for check in ungraded):
             log.warning("%s: %s", student, text)
     else:
-        run.written(card, judged.origins, wall_s)
-
-
-def _forget(judged: _UnderWay) -> None:
-    for job in judged.intake.jobs.values():
-        judge_service().forget(job)
+        run.written(card, work.origins, wall_s)
+    return card

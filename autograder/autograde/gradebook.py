@@ -8,14 +8,13 @@ all its entries; nbgrader's own tools make an entry with a gradebook of its own 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from autograder.course import Course, SourceNotebook
 from autograder.errors import KitError
 from autograder.files import StagedFile
-from autograder.scorecard import Item, Scorecard
 
 
 def open_gradebook(course: Course) -> Any:
@@ -170,92 +169,11 @@ def submissions(course: Course, assignment: str) -> tuple[str, dict[str, str]]:
         return str(book.find_assignment(assignment).duedate), extensions
 
 
-def rows_of(
-    book: Any, notebook: str, assignment: str, student: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The grades and the comments of a submitted notebook by their cells' names, in three queries."""
-    from nbgrader.api import Comment, Grade
-    from sqlalchemy.orm import joinedload, undefer
-
-    submitted = book.find_submission_notebook(notebook, assignment, student)
-    grades = book.db.query(Grade).options(joinedload(Grade.cell), undefer(Grade.max_score))
-    comments = book.db.query(Comment).options(joinedload(Comment.cell))
-    return (
-        {row.name: row for row in grades.filter(Grade.notebook_id == submitted.id)},
-        {row.name: row for row in comments.filter(Comment.notebook_id == submitted.id)},
-    )
-
-
 def create_submission(course: Course, assignment: str, student: str) -> None:
     """A row for a submission without any notebook."""
     with entry(course) as writing:
         writing.book.update_or_create_student(student)
         writing.book.update_or_create_submission(assignment, student)
-
-
-def save_card(course: Course, card: Scorecard, stale: Collection[str]) -> Scorecard:
-    """The marks of notebooks that nbgrader's converter has not seen; manual marks stay.
-
-    Args:
-        stale: the items whose manual marks were for an older submission; these go.
-
-    Returns:
-        the card, on which it is said which marks went.
-    """
-    said = []
-    with entry(course) as writing:
-        for notebook in card.notebooks:
-            grades, _ = rows_of(writing.book, notebook.name, card.assignment, card.student)
-            for item in notebook.items:
-                grade = grades[item.grade_id]
-                said += take_back(grade, stale)
-                grade.auto_score = item.score
-                grade.needs_manual_grade = item.score is None or grade.manual_score is not None
-            said += reset_bonus(grades, notebook.items, stale)
-            where = (notebook.name, card.assignment, card.student)
-            writing.book.find_submission_notebook(*where).late_submission_penalty = None
-    return card.with_repairs(said)
-
-
-def reset_bonus(
-    grades: Mapping[str, Any], items: Collection[Item], stale: Collection[str]
-) -> list[str]:
-    """Set the rows of bonus items that are not on the card to what they are without a file: 0 of 0.
-
-    Args:
-        stale: the items whose manual marks were for a file that is gone, or another one; these go.
-
-    Returns:
-        which marks went.
-    """
-    said = []
-    for name in sorted(grades.keys() - {item.grade_id for item in items}):
-        if grades[name].max_score == 0:
-            said += take_back(grades[name], stale)
-            grades[name].auto_score = 0.0
-            grades[name].needs_manual_grade = grades[name].manual_score is not None
-    return said
-
-
-def take_back(grade: Any, stale: Collection[str]) -> list[str]:
-    """Drop a mark that a person gave to an older submission, and say so."""
-    if grade.manual_score is None or grade.name not in stale:
-        return []
-    mark, grade.manual_score = grade.manual_score, None
-    return [
-        f"`{grade.name}` had {mark:g} points by hand, for an older submission; they were taken back"
-    ]
-
-
-def withdraw(course: Course, assignment: str, student: str) -> None:
-    """After a failure of ours: no automatic mark, and every item waits for a person."""
-    with entry(course) as writing:
-        writing.book.update_or_create_student(student)
-        submission = writing.book.update_or_create_submission(assignment, student)
-        for notebook in submission.notebooks:
-            for grade in notebook.grades:
-                grade.auto_score = None
-                grade.needs_manual_grade = True
 
 
 def marks(course: Course, assignment: str) -> dict[tuple[str, str, str], float | None]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from autograder.autograde.judged import JudgedSubmission
 from autograder.course import Course
 from autograder.course.bonus import check_bonus
-from autograder.errors import KitError
 from autograder.judge.judge import not_submitted
 from autograder.judge.service import judge_service
 from autograder.judge.slots import gpus_of
-from autograder.judge.submission import Submission, make_job, read_file, read_submission
+from autograder.judge.submission import read_one, read_submission
 from autograder.sandbox import check_wall
 from autograder.scorecard import Scorecard, merge
 
@@ -27,23 +27,11 @@ def score_path(course: Course, assignment: str, path: Path, student: str) -> Sco
     for gpu in gpus_of(course):
         check_wall(gpu)
     check_bonus(course)
-    service = judge_service()
-    service.prepare(course)
-    sources = course.notebooks(assignment)
-    if path.is_dir():
-        intake = read_submission(course, assignment, student, path)
-    else:
-        found = read_file(course, assignment, path) if path.is_file() else None
-        if found is None:
-            raise KitError(
-                f"{path} is no submission of `{assignment}`: name a folder, or one of the notebooks "
-                f"{', '.join(f'{name}.ipynb' for name in sources)}."
-            )
-        name, taken = found
-        job = make_job(course, assignment, student, sources[name], taken, path.parent)
-        intake = Submission({name: job}, ())
-    for job in intake.jobs.values():
-        service.submit(job)
-    cards = [service.result(job).card for job in intake.jobs.values()]
-    cards += [not_submitted(course, assignment, name, student) for name in intake.missing]
+    judge_service().prepare(course)
+    read = read_submission if path.is_dir() else read_one
+    submission = read(course, assignment, student, path)
+    judged = JudgedSubmission(submission)
+    judged.begin()
+    cards = [judged.judgement(name).card for name in submission.jobs]
+    cards += [not_submitted(course, assignment, name, student) for name in submission.missing]
     return merge(cards)

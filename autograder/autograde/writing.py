@@ -7,35 +7,23 @@ import shutil
 
 from autograder import files
 from autograder.autograde import gradebook
-from autograder.autograde.records import (
-    begin,
-    changed_answers,
-    load_card,
-    mark_done,
-    stage_answers,
-    stage_card,
-)
+from autograder.autograde.judged import JudgedSubmission
+from autograder.autograde.marks import write_marks
+from autograder.autograde.records import begin, mark_done
 from autograder.course import Course
 from autograder.course.bonus import ordinary_cells
 from autograder.errors import KitError
-from autograder.judge.submission import Submission
+from autograder.judge.judge import not_submitted, ungraded_items
 from autograder.scorecard import NotebookCard, Scorecard, merge
 
 log = logging.getLogger("autograder")
 
 
-def write(
-    course: Course,
-    assignment: str,
-    student: str,
-    intake: Submission,
-    inputs: str,
-    regrade: str = "",
-) -> Scorecard:
+def write(judged: JudgedSubmission, inputs: str, regrade: str = "") -> Scorecard:
     """Keep a judged submission: all of it or, after a failure, nothing but the reason.
 
-    Marks and scorecards are kept in one step; that the submission is done is noted after it. So whatever
-    stops this, at worst the submission is written again.
+    Marks and scorecards are kept in one step; that the submission is done is noted after it. So
+    whatever stops this, at worst the submission is written again.
 
     Args:
         inputs: a digest of all that the marks were made from.
@@ -47,23 +35,26 @@ def write(
     Raises:
         Exception: where the disk is full, for then it would be for the next one, too.
     """
+    submission = judged.submission
+    course, assignment, student = submission.course, submission.assignment, submission.student
     begin(course, assignment, student, course.notebooks(assignment))
     try:
         with gradebook.entry(course):
-            if intake.jobs:
+            if submission.jobs:
                 from autograder.autograde.converter import convert  # loads nbgrader
 
-                convert(course, assignment, student, intake.taken)
+                convert(judged)
             else:
                 shutil.rmtree(course.autograded(student, assignment), ignore_errors=True)
                 gradebook.create_submission(course, assignment, student)
-            for name in intake.missing:
-                _write_missing(course, assignment, student, name)
-        card = load_card(course, assignment, student)
-        if card is None:
+            for name in submission.missing:
+                card = not_submitted(course, assignment, name, student)
+                judged.cards[name] = write_marks(course, card, answers={})
+        if len(judged.cards) < len(course.notebooks(assignment)):
             raise KitError(
-                "no scorecard was written; is SaveAutoGrades among nbgrader's preprocessors?"
+                "no marks were written; is SaveAutoGrades among nbgrader's preprocessors?"
             )
+        card = merge([card for _, card in sorted(judged.cards.items())])
         if not card.reasons:  # else the next run tries again
             mark_done(course, assignment, student, inputs, regrade)
         return card
@@ -78,42 +69,20 @@ def write(
 
 def withdraw(course: Course, assignment: str, student: str, reason: str) -> Scorecard:
     """After a failure of ours: nothing is graded, and staff read why, on the card."""
-    from autograder.judge.judge import ungraded_items
-
     sources = course.notebooks(assignment)
     begin(course, assignment, student, sources)
-    cards = [
-        Scorecard(
-            assignment,
-            student,
-            (
-                NotebookCard(
-                    name, ungraded_items(ordinary_cells(course, assignment, source), reason), reason
-                ),
-            ),
-        )
-        for name, source in sources.items()
-    ]
+    cards = []
+    for name, source in sources.items():
+        items = ungraded_items(ordinary_cells(course, assignment, source), reason)
+        cards.append(Scorecard(assignment, student, (NotebookCard(name, items, reason),)))
     try:
-        with gradebook.entry(course) as writing:
-            gradebook.withdraw(course, assignment, student)
+        with gradebook.entry(course):
+            gradebook.create_submission(course, assignment, student)
             for card in cards:
-                writing.keep(stage_card(course, card))
+                write_marks(course, card, answers=None)
     except Exception as error:
         if files.no_room(error) is not None:
             raise
         # As while somebody else keeps the gradebook locked: what is in it stays; the next run tries again.
         log.exception("%s: not even that could be written", student)
     return merge(cards)
-
-
-def _write_missing(course: Course, assignment: str, student: str, name: str) -> None:
-    """The card and the marks of a notebook that is not there; also marks by hand of an older one go."""
-    from autograder.judge.judge import not_submitted
-
-    card = not_submitted(course, assignment, name, student)
-    stale = changed_answers(course, assignment, student, name, {})
-    with gradebook.entry(course) as writing:
-        card = gradebook.save_card(course, card, stale)
-        writing.keep(stage_card(course, card))
-        writing.keep(stage_answers(course, assignment, student, name, {}))

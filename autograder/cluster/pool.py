@@ -28,8 +28,7 @@ from autograder.cluster.bundle import pack
 from autograder.course import Course
 from autograder.digest import digest
 from autograder.errors import KitError
-from autograder.judge.job import Job, Judgement
-from autograder.judge.judge import course_of
+from autograder.judge.job import Job, Judgement, course_of
 from autograder.judge.pool import LocalPool, PoolLost
 from autograder.judge.service import judge_service
 from autograder.judge.slots import gpus_of, has_gpu
@@ -131,9 +130,6 @@ class ClusterPool:
         found: Future[Judgement] = Future()
         found.set_running_or_notify_cancel()
         try:
-            if not key:  # it could not be computed: this says why
-                course_of(job).notebooks(job.assignment)
-                pack(course_of(job), job.assignment)
             with self._lock:
                 task = _Task(job, key, self._bundle(job), found)
                 self._ask(task)

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from autograder.course import Course, course_at
 from autograder.course.bonus import SubmittedFile
 from autograder.digest import digest
 from autograder.scorecard import Scorecard
@@ -30,14 +31,9 @@ class Job:
 
     @cached_property
     def content(self) -> str:
-        """A digest of the content: the same for the same work, whoever hands it in and when."""
+        """A digest of what is judged: the same for the same work, whoever hands it in and when."""
         files = [part for name, content in self.files for part in (name, content)]
         return digest(self.assignment, self.notebook, self.unreadable, *self.cells, *files)
-
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        content = digest(self.content, *(one.key for one in self.bonus_files))
-        return (str(self.course), self.student, self.notebook, content)
 
 
 @dataclass(frozen=True)
@@ -46,3 +42,12 @@ class Judgement:
 
     card: Scorecard
     outputs: tuple[list[dict[str, Any]], ...]
+
+
+def course_of(job: Job) -> Course:
+    """The course of a job, read again only when its configuration has changed.
+
+    Raises:
+        KitError: when it cannot be read.
+    """
+    return course_at(job.course)

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.course import Course, GradeCell, course_at
+from autograder.course import Course, GradeCell
 from autograder.course.bonus import SubmittedFile, ordinary_cells
 from autograder.errors import LimitHit
-from autograder.judge.job import Job, Judgement
+from autograder.judge.job import Job, Judgement, course_of
 from autograder.judge.slots import GpuWatch, with_gpu
 from autograder.judge.training_data import box_data, judge_images
 from autograder.sandbox import BoxSettings, CellRun, open_box, warm
@@ -97,15 +97,6 @@ def not_submitted(course: Course, assignment: str, notebook: str, student: str) 
     cells = ordinary_cells(course, assignment, source)
     items = tuple(Item(cell.grade_id, cell.max_score, False, (check,)) for cell in cells)
     return Scorecard(assignment, student, (NotebookCard(notebook, items),))
-
-
-def course_of(job: Job) -> Course:
-    """The course of a job, read again only when its configuration has changed.
-
-    Raises:
-        KitError: when it cannot be read.
-    """
-    return course_at(job.course)
 
 
 def _bonus_item(file: SubmittedFile, checks: tuple[Check, ...]) -> Item:

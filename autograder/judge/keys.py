@@ -8,7 +8,6 @@ import json
 import platform
 import re
 import sys
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ from autograder.judge.training_data import data_digest
 from autograder.sandbox import BoxSettings
 
 if TYPE_CHECKING:
-    from autograder.judge.submission import ReadNotebook
+    from autograder.judge.submission import Submission
 
 _OWN = ("BoxSettings", "CourseSettings")
 _FORM = "2"  # of what is kept in the ledger
@@ -78,26 +77,25 @@ def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
     )
 
 
-def writing_key(
-    course: Course, assignment: str, folder: Path, taken: Mapping[str, ReadNotebook]
-) -> str:
+def writing_key(course: Course, submission: Submission) -> str:
     """The digest of what the gradebook gets besides judgements, of a submission and its assignment.
 
-    That is the notebooks' texts, written answers among them, the points of all notebooks, also of those that
-    are missing, and the time of the submission.
+    That is the notebooks' texts, written answers among them, the points of all notebooks, also of those
+    that are missing, and the time of the submission.
     """
     try:
-        handed_in = read_regular(folder / "timestamp.txt", 1000)
+        timestamp = read_regular(submission.folder / "timestamp.txt", 1000)
     except (Unreadable, OSError):
-        handed_in = b""
+        timestamp = b""
+    notebooks = submission.notebooks.items()
     cells = [
         (name, cell.cell_type, grade_id_of(cell), cell.source)
-        for name, one in taken.items()
-        for cell in one.notebook.cells
+        for name, notebook in notebooks
+        for cell in notebook.notebook.cells
     ]
-    said = [(name, one.repairs, one.unreadable) for name, one in taken.items()]
-    points = (_points(source) for source in course.notebooks(assignment).values())
-    return digest(json.dumps([cells, said]), *points, handed_in)
+    repairs = [(name, notebook.repairs, notebook.unreadable) for name, notebook in notebooks]
+    points = (_points(source) for source in course.notebooks(submission.assignment).values())
+    return digest(json.dumps([cells, repairs]), *points, timestamp)
 
 
 def policy_key(course: Course) -> str:

@@ -21,8 +21,8 @@ from autograder.judge.forked import (
     start_importing,
     worker_context,
 )
-from autograder.judge.job import Job, Judgement
-from autograder.judge.judge import course_of, judge_job
+from autograder.judge.job import Job, Judgement, course_of
+from autograder.judge.judge import judge_job
 from autograder.judge.keys import judgement_key
 from autograder.judge.slots import slots_of, uses_gpu
 from autograder.judge.training_data import box_data
@@ -59,7 +59,7 @@ class Pool(Protocol):
         """Have a job judged.
 
         Args:
-            key: the job's judgement key; empty where it could not be computed.
+            key: the job's judgement key.
 
         The future's exception is a `PoolLost` when the place itself is lost, a `BrokenProcessPool`
         when a job may be tried again, `CourseChanged` when its key is not true any more, and another
@@ -181,7 +181,7 @@ def judge_by(key: str, job: Job, forks: Path | None) -> Judgement:
     """
 
     def see() -> None:
-        if key and judgement_key(course_of(job), job) != key:
+        if judgement_key(course_of(job), job) != key:
             raise CourseChanged(job.notebook)
 
     see()

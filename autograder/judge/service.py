@@ -1,9 +1,9 @@
 """The judge's workers, shared by every door to grading in this process.
 
-`autograder grade` hands in all jobs of a class at once; nbgrader's converter then asks for one
-notebook after the other and finds it judged or under way. Stock nbgrader and the formgrader's button
-ask without handing in first. Either way a job is judged once, in a worker process, so that pytest,
-torch and the graders never load into a notebook server.
+`autograder grade` submits the jobs of a class side by side and asks for each judgement when it writes
+the marks; stock nbgrader and the formgrader's button ask for one notebook after the other. Either way
+a job is judged once, in a worker process, so that pytest, torch and the graders never load into a
+notebook server.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from pathlib import Path
 
 from autograder.course import Course
 from autograder.errors import KitError
-from autograder.judge.job import Job, Judgement
-from autograder.judge.judge import course_of
+from autograder.judge.job import Job, Judgement, course_of
 from autograder.judge.keys import judgement_key
 from autograder.judge.ledger import Ledger, as_of, ledger_path
 from autograder.judge.pool import CourseChanged, LocalPool, Pool, PoolLost
@@ -32,8 +31,7 @@ class JudgeService:
 
     def __init__(self, workers: int | None = None) -> None:
         self._pool: Pool = LocalPool(workers)
-        self._futures: dict[tuple[str, str, str, str], Future[Judgement]] = {}  # by job
-        self._running: dict[str, Future[Judgement]] = {}  # by content
+        self._running: dict[str, Future[Judgement]] = {}  # by key
         self._ledgers: dict[Path, Ledger] = {}
         self._lock = threading.RLock()
 
@@ -69,52 +67,58 @@ class JudgeService:
             pool.close()
             self._pool = before
 
-    def submit(self, job: Job, anew: bool = False) -> Future[Judgement]:
-        """Have a job judged, unless it was handed in before.
+    def submit(self, job: Job, key: str, anew: bool = False) -> Future[Judgement]:
+        """Have a job judged, unless the ledger has its judgement or an equal one is under way.
 
         Args:
+            key: the job's judgement key.
             anew: whatever the ledger has.
         """
+        course = course_of(job)
+        answer: Future[Judgement] = Future()
         with self._lock:
-            if job.key not in self._futures:
-                self._futures[job.key] = self._find_or_start(job, anew)
-            return self._futures[job.key]
+            ledger = self._ledgers.setdefault(course.root, Ledger(ledger_path(course)))
+            kept = None if anew else ledger.find(key, job)
+            if kept is not None:
+                answer.set_result(kept)
+                return answer
+            running = self._running.get(key)
+            if running is None:
+                running = self._running[key] = self._start(job, key)
+                running.add_done_callback(lambda done: self._end(key, ledger, done))
+        running.add_done_callback(lambda done: _pass_on(done, job, answer))
+        return answer
 
-    def result(self, job: Job) -> Judgement:
-        """The judgement of a job, once it is there. A result is handed out once, then forgotten.
+    def result(self, job: Job, key: str, under_way: Future[Judgement] | None = None) -> Judgement:
+        """The judgement of a job, once it is there.
+
+        Args:
+            under_way: what `submit` gave, if the job was submitted before.
 
         Raises:
             KitError: when a worker died twice over this job, or the course changes all the time; that is
                 no fault of the student's.
         """
         lost = 0
-        try:
-            for _ in range(_TRIES):
-                try:
-                    return self.submit(job, anew=lost > 0).result()
-                except CourseChanged:
-                    self.forget(job)
-                except BrokenProcessPool:
-                    # Others whose worker was the same one find it broken, too, and come here in their turn.
-                    self._pool.mend()
-                    self.forget(job)
-                    lost += 1
-                    if lost == 2:
-                        raise KitError(
-                            f"The worker that judged {job.notebook} of {job.student} died twice. Is there "
-                            "enough memory? Grade again, or look into the log."
-                        ) from None
-        finally:
-            self.forget(job)
+        for _ in range(_TRIES):
+            try:
+                return (under_way or self.submit(job, key, anew=lost > 0)).result()
+            except CourseChanged:
+                key = judgement_key(course_of(job), job)
+            except BrokenProcessPool:
+                # Others whose worker was the same one find it broken, too, and come here in their turn.
+                self._pool.mend()
+                lost += 1
+                if lost == 2:
+                    raise KitError(
+                        f"The worker that judged {job.notebook} of {job.student} died twice. Is there "
+                        "enough memory? Grade again, or look into the log."
+                    ) from None
+            under_way = None
         raise KitError(
             f"The course was changed again and again while {job.notebook} of {job.student} was judged. "
             "Grade again when it is as it should be."
         )
-
-    def forget(self, job: Job) -> None:
-        """Drop what was judged and not asked for, so that it cannot stand in for a later judgement."""
-        with self._lock:
-            self._futures.pop(job.key, None)
 
     def troubles(self) -> list[str]:
         """What went wrong with ledgers since this was asked last, for staff."""
@@ -128,7 +132,6 @@ class JudgeService:
         """Stop the workers; what is not judged yet is dropped."""
         self._pool.close()  # not under the lock, which the end of a job takes
         with self._lock:
-            self._futures.clear()
             self._running.clear()
             for ledger in self._ledgers.values():
                 ledger.close()
@@ -137,7 +140,6 @@ class JudgeService:
     def stop(self) -> None:
         """Drop what is being judged, at once; the service can be used again."""
         with self._lock:
-            self._futures.clear()
             self._running.clear()
         self._pool.stop()
 
@@ -150,25 +152,6 @@ class JudgeService:
         for job in judged:
             if not job.cancelled() and isinstance(error := job.exception(), PoolLost):
                 raise error
-
-    def _find_or_start(self, job: Job, anew: bool) -> Future[Judgement]:
-        found: Future[Judgement] = Future()
-        try:
-            course = course_of(job)
-            key = judgement_key(course, job)
-            ledger = self._ledgers.setdefault(course.root, Ledger(ledger_path(course)))
-        except (KitError, OSError):  # the worker meets the same trouble, and says it on the card
-            return self._start(job, "")
-        kept = None if anew else ledger.find(key, job)
-        if kept is not None:
-            found.set_result(kept)
-            return found
-        running = self._running.get(key)
-        if running is None:
-            running = self._running[key] = self._start(job, key)
-            running.add_done_callback(lambda done: self._end(key, ledger, done))
-        running.add_done_callback(lambda done: _pass_on(done, job, found))
-        return found
 
     def _end(self, key: str, ledger: Ledger, done: Future[Judgement]) -> None:
         if not done.cancelled() and done.exception() is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from autograder.course import Course, SourceNotebook, Unreadable, read_notebook,
 from autograder.course.bonus import find_bonus_files, given
 from autograder.course.intake import Candidate, course_files, find_notebooks, name_of, own_files
 from autograder.course.repairing import empty_notebook
+from autograder.errors import KitError
 from autograder.judge.digest_cache import known_digest
-from autograder.judge.job import Job
+from autograder.judge.job import Job, course_of
+from autograder.judge.keys import judgement_key
 
 
 @dataclass(frozen=True)
@@ -29,22 +32,69 @@ class ReadNotebook:
 
 @dataclass(frozen=True)
 class Submission:
-    """What a folder holds for an assignment."""
+    """What a student gave for an assignment: read, made into jobs and keyed once."""
 
-    jobs: dict[str, Job]  # by notebook; also of one that staff must look at before it can be graded
+    course: Course
+    assignment: str
+    student: str
+    folder: Path
+    notebooks: dict[str, ReadNotebook]  # by name, in the assignment's order, as all below
+    jobs: dict[str, Job]  # also of a notebook that staff must look at before it can be graded
+    keys: dict[str, str]  # what the judgement of each job depends on
     missing: tuple[str, ...]  # notebooks of the assignment that are not there
-    taken: dict[str, ReadNotebook] = field(default_factory=dict)  # what the jobs were made from
+
+    def keys_now(self) -> dict[str, str]:
+        """The keys as the course is now; others than `keys` where it has changed since.
+
+        Raises:
+            KitError: where its configuration cannot be read any more.
+        """
+        return {name: judgement_key(course_of(job), job) for name, job in self.jobs.items()}
 
 
 def read_submission(course: Course, assignment: str, student: str, folder: Path) -> Submission:
-    """Read a submission's folder; nothing in it can make this raise."""
+    """Read a submission's folder; nothing in it can make this raise.
+
+    Raises:
+        KitError: when something is wrong with the course.
+    """
+    notebooks = read_notebooks(course, assignment, folder)
+    return _submission(course, assignment, student, folder, notebooks, course.notebooks(assignment))
+
+
+def read_one(course: Course, assignment: str, student: str, path: Path) -> Submission:
+    """Read one file, whatever its name, as a submission of this notebook alone.
+
+    Raises:
+        KitError: when it is none of the assignment's notebooks.
+    """
+    names = course.notebooks(assignment)
+    read = _read_file(course, assignment, path) if path.is_file() else None
+    if read is None:
+        raise KitError(
+            f"{path} is no submission of `{assignment}`: name a folder, or one of the notebooks "
+            f"{', '.join(f'{name}.ipynb' for name in names)}."
+        )
+    name, notebook = read
+    return _submission(course, assignment, student, path.parent, {name: notebook}, (name,))
+
+
+def _submission(
+    course: Course,
+    assignment: str,
+    student: str,
+    folder: Path,
+    notebooks: dict[str, ReadNotebook],
+    wanted: Iterable[str],
+) -> Submission:
     sources = course.notebooks(assignment)
-    taken = read_notebooks(course, assignment, folder)
     jobs = {
-        name: make_job(course, assignment, student, sources[name], one, folder)
-        for name, one in taken.items()
+        name: make_job(course, assignment, student, sources[name], notebook, folder)
+        for name, notebook in notebooks.items()
     }
-    return Submission(jobs, tuple(name for name in sources if name not in jobs), taken)
+    keys = {name: judgement_key(course, job) for name, job in jobs.items()}
+    missing = tuple(name for name in wanted if name not in jobs)
+    return Submission(course, assignment, student, folder, notebooks, jobs, keys, missing)
 
 
 def read_notebooks(course: Course, assignment: str, folder: Path) -> dict[str, ReadNotebook]:
@@ -66,7 +116,7 @@ def names_of_notebooks(course: Course, assignment: str, folder: Path) -> list[st
     return list(find_notebooks(folder, sources, course.settings.max_notebook_mib))
 
 
-def read_file(course: Course, assignment: str, path: Path) -> tuple[str, ReadNotebook] | None:
+def _read_file(course: Course, assignment: str, path: Path) -> tuple[str, ReadNotebook] | None:
     """One file, whatever its name, as the notebook of the assignment that it is; None if of none."""
     sources = course.notebooks(assignment)
     try:

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from nbconvert.exporters import NotebookExporter
-from nbformat import NotebookNode
 from nbgrader.converters import Autograde
+from nbgrader.preprocessors import NbGraderPreprocessor
 
+from autograder.autograde.converter import SubmissionConverter
+from autograder.autograde.judged import JudgedSubmission
 from autograder.course import course_at, find_course
 from autograder.course.bonus import announced
 from autograder.course.intake import odd_files
 from autograder.course.reading import read_regular
-from autograder.judge.submission import ReadNotebook, names_of_notebooks, read_notebooks
+from autograder.judge.submission import Submission, names_of_notebooks, read_submission
 from autograder.sandbox.wall import check_wall
-
-METADATA = "autograder"
 
 
 class SubmissionExporter(NotebookExporter):  # type: ignore[misc]
@@ -32,8 +32,10 @@ class SubmissionExporter(NotebookExporter):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         check_wall(None)  # remembered by its argument, which a grading run gave it before
         super().__init__(*args, **kwargs)
-        self._taken: tuple[Path, dict[str, ReadNotebook]] | None = None
+        self.judged: JudgedSubmission | None = None  # of which nbgrader wanted a notebook last
         converter = self.parent
+        if isinstance(converter, SubmissionConverter):  # `autograder grade` has read and judged it
+            self.judged = converter.judged
         if isinstance(converter, Autograde):
             course = course_at(Path(converter.coursedir.root))
             directory = converter.coursedir
@@ -44,11 +46,8 @@ class SubmissionExporter(NotebookExporter):  # type: ignore[misc]
                 for name in course.notebooks(directory.assignment_id)
                 for bonus in announced(course, directory.assignment_id, name).values()
             }
-            taken = getattr(converter, "taken", None)  # `autograder grade` has read the submission
             for folder in list(converter.assignments):
-                if taken is not None:
-                    self._taken = Path(folder), taken
-                else:
+                if self.judged is None:
                     names = names_of_notebooks(course, directory.assignment_id, Path(folder))
                     converter.assignments[folder] = [f"{folder}/{name}.ipynb" for name in names]
                 odd = {glob.escape(path.name) for path in odd_files(Path(folder))}
@@ -57,31 +56,45 @@ class SubmissionExporter(NotebookExporter):  # type: ignore[misc]
     def from_filename(
         self, filename: str, resources: dict[str, Any] | None = None, **kwargs: Any
     ) -> tuple[str, dict[str, Any]]:
-        """Read and convert one notebook; a damaged one becomes an empty one with a reason on it."""
+        """Read and convert one notebook; a damaged one becomes an empty one with a reason on it.
+
+        nbgrader comes here twice for a notebook: for the submitted file, and for what its first pass
+        has written of it.
+        """
         about = (resources or {}).get("nbgrader", {})
-        path = Path(filename)
-        course = course_at(find_course(Path.cwd()))
-        submitted = course.submitted(about["student"], about["assignment"])
-        if path.parent.resolve() != submitted.resolve():  # the second pass, over our own output
-            found: tuple[str, dict[str, Any]] = super().from_filename(filename, resources, **kwargs)
-            return found
-        for odd in odd_files(submitted):
+        submission = self._submission(about["assignment"], about["student"])
+        if Path(filename).parent.resolve() != submission.folder.resolve():
+            second: tuple[str, dict[str, Any]] = super().from_filename(
+                filename, resources, **kwargs
+            )
+            return second
+        for odd in odd_files(submission.folder):
             # What a link points to, which may be anybody's, if nbgrader has copied it in spite of all.
-            copied = course.autograded(about["student"], about["assignment"])
-            (copied / odd.relative_to(submitted)).unlink(missing_ok=True)
-        if self._taken is None or self._taken[0] != submitted:
-            self._taken = submitted, read_notebooks(course, about["assignment"], submitted)
-        taken = self._taken[1][about["notebook"]]
-        for repaired in taken.repairs:
+            copied = submission.course.autograded(about["student"], about["assignment"])
+            (copied / odd.relative_to(submission.folder)).unlink(missing_ok=True)
+        read = submission.notebooks[about["notebook"]]
+        for repaired in read.repairs:
             self.log.warning("%s, %s: %s", about["student"], about["notebook"], repaired)
-        if taken.unreadable:
-            self.log.error("%s: not graded, %s", about["student"], taken.unreadable)
-        notebook = taken.notebook
-        notebook.metadata[METADATA] = NotebookNode(
-            repairs=taken.repairs, unreadable=taken.unreadable, beside=taken.beside
+        if read.unreadable:
+            self.log.error("%s: not graded, %s", about["student"], read.unreadable)
+        result: tuple[str, dict[str, Any]] = self.from_notebook_node(
+            read.notebook, resources, **kwargs
         )
-        result: tuple[str, dict[str, Any]] = self.from_notebook_node(notebook, resources, **kwargs)
         return result
+
+    def _submission(self, assignment: str, student: str) -> Submission:
+        """The submission of which nbgrader wants a notebook: read once, before its first one."""
+        judged = self.judged
+        if judged is None or (judged.submission.assignment, judged.submission.student) != (
+            assignment,
+            student,
+        ):
+            course = course_at(find_course(Path.cwd()))
+            folder = course.submitted(student, assignment)
+            self.judged = judged = JudgedSubmission(
+                read_submission(course, assignment, student, folder)
+            )
+        return judged.submission
 
 
 def _careful(read: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -98,3 +111,11 @@ def _careful(read: Callable[[str], Any]) -> Callable[[str], Any]:
             return None
 
     return careful
+
+
+def judged_by(preprocessor: NbGraderPreprocessor) -> JudgedSubmission:
+    """The submission that a preprocessor of the exporter is at; nbconvert copies all that it hands on."""
+    exporter = preprocessor.parent
+    assert isinstance(exporter, SubmissionExporter)
+    assert exporter.judged is not None
+    return exporter.judged

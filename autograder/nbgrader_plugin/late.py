@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 from nbgrader.preprocessors import AssignLatePenalties
 
 from autograder.autograde import gradebook
-from autograder.course import course_at, find_course
+from autograder.nbgrader_plugin.exporter import judged_by
 
 
 class LatePenalties(AssignLatePenalties):  # type: ignore[misc]
@@ -21,7 +20,7 @@ class LatePenalties(AssignLatePenalties):  # type: ignore[misc]
         about = resources["nbgrader"]
         assignment, student = about["assignment"], about["student"]
         self.init_plugin()
-        with gradebook.entry(course_at(find_course(Path.cwd()))) as writing:
+        with gradebook.entry(judged_by(self).submission.course) as writing:
             submission = writing.book.find_submission(assignment, student)
             notebook = writing.book.find_submission_notebook(about["notebook"], assignment, student)
             late_s = submission.total_seconds_late

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
@@ -10,7 +9,7 @@ from nbgrader.api import MissingEntry
 from nbgrader.preprocessors import OverwriteCells as NbgraderOverwriteCells
 
 from autograder.autograde import gradebook
-from autograder.course import course_at, find_course
+from autograder.nbgrader_plugin.exporter import judged_by
 
 
 class OverwriteCells(NbgraderOverwriteCells):  # type: ignore[misc]
@@ -24,7 +23,7 @@ class OverwriteCells(NbgraderOverwriteCells):  # type: ignore[misc]
     ) -> tuple[NotebookNode, dict[str, Any]]:
         self.notebook_id = resources["nbgrader"]["notebook"]
         self.assignment_id = resources["nbgrader"]["assignment"]
-        with gradebook.entry(course_at(find_course(Path.cwd()))) as writing:
+        with gradebook.entry(judged_by(self).submission.course) as writing:
             self.gradebook = _Released(writing.book, self.notebook_id, self.assignment_id)
             for index, cell in enumerate(nb.cells):
                 self.preprocess_cell(cell, resources, index)

@@ -1,7 +1,7 @@
 """The machine's warm process, from the trusted side: starts it once, has kernels forked from it.
 
-`autograder/guest/box_warm.py` tells how it works on the other side. A grader starts one for all of its workers:
-the process that owns it tells them its address, and they connect (`join`). Where such a process
+`autograder/guest/box_warm.py` tells how it works on the other side. A grader starts one for all of
+its workers: the process that owns it tells them its address, and they connect (`join`). Where such a process
 cannot be had (a system that takes the rights away which it needs inside bubblewrap), every kernel
 gets a bubblewrap of its own and pays for its imports: slower, and walled no worse.
 """

@@ -107,7 +107,7 @@ def test_a_course_that_never_rests_is_named_and_nothing_is_kept(
 
     monkeypatch.setattr(LocalPool, "submit", submit)
     with pytest.raises(KitError, match="changed again and again"):
-        judge_service().result(job_of(tiny))
+        judge_service().result(job_of(tiny), "")
     run = grade_class(load_course(tiny.root), "tiny")
     assert "changed again and again" in run.reasons["ada"][0]
 

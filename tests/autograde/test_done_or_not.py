@@ -148,10 +148,11 @@ def test_what_another_door_has_written_is_looked_at_again(
     course = course_of(tiny)
     monkeypatch.chdir(tiny.root)
     from autograder.autograde.converter import convert
-    from autograder.judge.submission import read_notebooks
+    from autograder.autograde.judged import JudgedSubmission
+    from autograder.judge.submission import read_submission
 
-    taken = read_notebooks(course, "tiny", course.submitted("ada", "tiny"))
-    convert(course, "tiny", "ada", taken)  # as nbgrader's own command does
+    submission = read_submission(course, "tiny", "ada", course.submitted("ada", "tiny"))
+    convert(JudgedSubmission(submission))  # as nbgrader's own command does
     run = grade_class(course, "tiny")
     assert run.kept == ["bob"]
     assert run.from_ledger == ["ada"]

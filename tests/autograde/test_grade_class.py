@@ -15,13 +15,14 @@ import pytest
 from autograder.autograde import converter, grade, gradebook
 from autograder.autograde.class_run import ClassRun
 from autograder.autograde.grade import grade_class
+from autograder.autograde.judged import JudgedSubmission
 from autograder.autograde.records import load_card
 from autograder.autograde.score import score_path
 from autograder.course import Course, load_course
 from autograder.errors import KitError
 from autograder.judge.job import Judgement
 from autograder.judge.service import judge_service
-from autograder.judge.submission import ReadNotebook, Submission
+from autograder.judge.submission import Submission
 from autograder.scorecard import Verdict
 from tests.tiny_course import GRADERS, RIGHT, TinyCourse
 
@@ -179,8 +180,8 @@ def test_a_link_in_a_submission_brings_nothing_of_the_courses_out(course: Course
 
 
 @pytest.mark.usefixtures("run")
-def test_every_judgement_was_used_once_and_forgotten() -> None:
-    assert judge_service()._futures == {}
+def test_no_judgement_is_held_once_it_was_used() -> None:
+    assert judge_service()._running == {}
 
 
 @pytest.mark.usefixtures("run")
@@ -250,7 +251,7 @@ def test_one_submission_is_scored_without_a_gradebook(course: Course, tiny: Tiny
     assert first.score == 3.0
     assert score_path(course, "tiny", folder / "tiny.ipynb", "someone").score == 3.0
     assert rows(course, "cem") == before
-    assert judge_service()._futures == {}
+    assert judge_service()._running == {}
     with pytest.raises(KitError, match=r"no submission of `tiny`.*tiny\.ipynb"):
         score_path(course, "tiny", tiny.root / "nothing", "someone")
 
@@ -334,12 +335,10 @@ def test_a_failure_of_the_gradebook_is_one_students_only(
     fresh.submission("bob")
     real = converter.convert
 
-    def fails_for_ada(
-        course: Course, assignment: str, student: str, taken: dict[str, ReadNotebook]
-    ) -> None:
-        if student == "ada":
+    def fails_for_ada(judged: JudgedSubmission) -> None:
+        if judged.submission.student == "ada":
             raise OSError("no space left on device")
-        real(course, assignment, student, taken)
+        real(judged)
 
     monkeypatch.setattr(converter, "convert", fails_for_ada)
     course = load_course(fresh.root)
@@ -350,7 +349,7 @@ def test_a_failure_of_the_gradebook_is_one_students_only(
     def locked(*_: object) -> None:
         raise OSError("database is locked")
 
-    monkeypatch.setattr(gradebook, "withdraw", locked)
+    monkeypatch.setattr(gradebook, "create_submission", locked)
     run = grade_class(course, "tiny")
     assert list(run.reasons) == ["ada"]
     assert run.kept == ["bob"]
@@ -365,12 +364,10 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(
     fresh.submission("bob")
     real = converter.convert
 
-    def killed_at_bob(
-        course: Course, assignment: str, student: str, taken: dict[str, ReadNotebook]
-    ) -> None:
-        if student == "bob":
+    def killed_at_bob(judged: JudgedSubmission) -> None:
+        if judged.submission.student == "bob":
             raise KeyboardInterrupt
-        real(course, assignment, student, taken)
+        real(judged)
 
     monkeypatch.setattr(converter, "convert", killed_at_bob)
     course = load_course(fresh.root)
@@ -429,11 +426,14 @@ def test_the_grader_waits_only_for_what_is_not_judged_yet(
 
     service = SimpleNamespace(workers=1, raise_if_lost=lambda _: None)
     monkeypatch.setattr(grade, "judge_service", lambda: service)
-    under_way = grade._UnderWay(Submission({}, ()), {}, "", [judged, open_job])
-    monkeypatch.setattr(grade, "_take_in", lambda *_: under_way)
+    course = load_course(tiny.root)
+    submission = Submission(course, "tiny", "ada", tiny.root, {}, {}, {}, ())
+    futures = {"first": judged, "second": open_job}
+    under_way = grade._UnderWay(JudgedSubmission(submission, futures), "")
+    monkeypatch.setattr(grade, "_read", lambda *_: under_way)
     monkeypatch.setattr(grade, "_submit", lambda *_: None)
     monkeypatch.setattr(grade, "_finish", lambda *_: None)
     monkeypatch.setattr(grade, "wait", wait)
-    order = grade._Order(load_course(tiny.root), "tiny", ["ada"], "", {}, "", "")
+    order = grade._Order(course, "tiny", ["ada"], "", {}, "", "")
     grade._grade_all(order, ClassRun(), lambda *_: None, lambda: len(waited_for) > 1)
     assert waited_for == [[open_job]]

@@ -13,7 +13,8 @@ from autograder.autograde.grade import grade_class
 from autograder.course import Course, load_course
 from autograder.errors import KitError
 from autograder.judge import pool as pool_module
-from autograder.judge.job import Job, Judgement
+from autograder.judge.job import Job, Judgement, course_of
+from autograder.judge.keys import judgement_key
 from autograder.judge.pool import LocalPool, PoolLost
 from autograder.judge.service import JudgeService, judge_service
 from autograder.judge.submission import read_submission
@@ -48,8 +49,12 @@ def job_of(course: Course, student: str = "ada") -> Job:
     return read_submission(course, "tiny", student, course.submitted(student, "tiny")).jobs["tiny"]
 
 
+def keyed(job: Job) -> tuple[Job, str]:
+    return job, judgement_key(course_of(job), job)
+
+
 def verdicts(service: JudgeService, job: Job) -> list[Verdict | None]:
-    return [item.verdict for item in service.result(job).card.items]
+    return [item.verdict for item in service.result(*keyed(job)).card.items]
 
 
 RIGHT = [Verdict.PASSED, Verdict.PASSED, None]
@@ -66,7 +71,7 @@ def test_a_job_that_always_kills_its_worker_is_ours_and_the_next_is_judged(
     tiny.write("graders/tiny/test_tiny.py", KILLS_ITS_WORKER.replace("ALWAYS", "True"))
     course = load_course(tiny.root)
     with pytest.raises(KitError, match="tiny of ada died twice"):
-        judge_service().result(job_of(course))
+        judge_service().result(*keyed(job_of(course)))
     tiny.write("graders/tiny/test_tiny.py", GRADERS)
     assert verdicts(judge_service(), job_of(course)) == RIGHT
 
@@ -79,18 +84,20 @@ def test_workers_killed_while_idle_do_not_stop_the_next_class(tiny: TinyCourse) 
         process.kill()
         process.join()
     tiny.submission("ada", extra="x = 1")
-    service.submit(job_of(course))
+    service.submit(*keyed(job_of(course)))
     assert verdicts(service, job_of(course)) == RIGHT
 
 
-def test_a_job_is_judged_once_however_often_it_is_handed_in(tiny: TinyCourse) -> None:
-    job = job_of(load_course(tiny.root))
+def test_a_job_is_judged_once_however_often_it_is_submitted(
+    tiny: TinyCourse, started: list[str]
+) -> None:
+    job, key = keyed(job_of(load_course(tiny.root)))
     service = judge_service()
-    first = service.submit(job)
-    assert service.submit(job) is first
-    assert service.result(job) is first.result()
-    assert service.submit(job) is not first
-    service.result(job)
+    first = service.submit(job, key)
+    again = service.submit(job, key)
+    assert service.result(job, key, first) == service.result(job, key, again)
+    assert service.result(job, key) == first.result()
+    assert started == ["ada"]
 
 
 def test_the_name_of_the_student_changes_no_challenge(tiny: TinyCourse) -> None:
@@ -129,7 +136,7 @@ def test_a_worker_that_dies_takes_nothing_of_others_with_it(tiny: TinyCourse) ->
     pool = BreaksFirst()
     service = JudgeService()
     service._pool = pool
-    assert service.result(job_of(load_course(tiny.root))).card.student == "ada"
+    assert service.result(*keyed(job_of(load_course(tiny.root)))).card.student == "ada"
     assert pool.asked == ["submit", "mend", "submit"], (
         "and no `stop`, which drops all that is judged"
     )
@@ -155,7 +162,7 @@ def test_what_cannot_be_forked_from_is_started_again_once_and_then_named(
         assert verdicts(service, job) == RIGHT
     else:
         with pytest.raises(PoolLost, match=r"cannot be started .*import torch"):
-            service.result(job)
+            service.result(*keyed(job))
     service.close()
 
 

@@ -10,6 +10,8 @@ from autograder.course import Course, SourceNotebook
 from autograder.release.gate.contract import FILE, bonuses_of
 from autograder.release.gate.refusal import Refusal
 from autograder.release.gate.trials import Trial
+from autograder.judge.job import course_of
+from autograder.judge.keys import judgement_key
 from autograder.judge.service import judge_service
 from autograder.sandbox import check_wall
 from autograder.scorecard import Item, Scorecard, Verdict
@@ -84,15 +86,17 @@ def run_trials(trials: Sequence[Trial], progress: Progress) -> Iterator[Refusal]
     """
     check_wall()
     service = judge_service()
-    futures = {service.submit(trial.job): trial for trial in trials}
-    try:
-        for number, future in enumerate(as_completed(futures), 1):
-            trial = futures[future]
-            progress(f"judged {trial.who}, {trial.source.name}", number, len(futures))
-        cards = [(trial, service.result(trial.job).card) for trial in trials]
-    finally:
-        for trial in trials:
-            service.forget(trial.job)
+    keys = [judgement_key(course_of(trial.job), trial.job) for trial in trials]
+    futures = {
+        service.submit(trial.job, key): trial for trial, key in zip(trials, keys, strict=True)
+    }
+    for number, future in enumerate(as_completed(futures), 1):
+        trial = futures[future]
+        progress(f"judged {trial.who}, {trial.source.name}", number, len(futures))
+    cards = [
+        (trial, service.result(trial.job, key, future).card)
+        for trial, key, future in zip(trials, keys, futures, strict=True)
+    ]
     seen: set[tuple[str, str, str]] = set()
     for trial, card in cards:
         for refusal in check_card(trial, card):
