@@ -76,7 +76,8 @@ def read_one(course: Course, assignment: str, student: str, path: Path) -> Submi
             f"{', '.join(f'{name}.ipynb' for name in names)}."
         )
     name, notebook = read
-    return _submission(course, assignment, student, path.parent, {name: notebook}, (name,))
+    nothing = course.records / "none"  # whatever lies beside it may be anybody's
+    return _submission(course, assignment, student, nothing, {name: notebook}, (name,))
 
 
 def _submission(

@@ -1,0 +1,11 @@
+"""The command line: parses, calls one function, prints, and chooses the exit code.
+
+Exit codes: 0 every submission has its marks; 1 a check found failures; 2 usage, or something of ours or
+the course's is broken; 3 finished, but some submissions are ungraded and need staff.
+"""
+
+from autograder.cli import assignments, classes, machines
+from autograder.cli.classes import NEEDS_STAFF
+from autograder.cli.group import main
+
+__all__ = ["NEEDS_STAFF", "assignments", "classes", "machines", "main"]

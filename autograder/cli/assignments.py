@@ -1,0 +1,162 @@
+"""Commands for an assignment on its way to students."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from autograder.cli.group import main, open_course, short
+from autograder.terminal import Bar
+
+
+@main.command()
+@click.argument("name")
+@click.pass_context
+def new(ctx: click.Context, name: str) -> None:
+    """Make the start of an assignment NAME: notebook, hidden tests, contract, cases.
+
+    It passes the release gate as it is. Change it part by part, and release it after each.
+    """
+    from autograder.release.new import new_assignment
+
+    for what, folder in new_assignment(open_course(ctx), name).items():
+        click.echo(f"{what:<12} {short(folder)}")
+    click.echo(f"Change them, and see whether it holds: autograder release {name}")
+
+
+@main.command()
+@click.argument("assignment")
+@click.option(
+    "--runs", type=click.IntRange(1), default=3000, show_default=True, help="Of the reference."
+)
+@click.option(
+    "--wrong-runs",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    help="Of each known mistake.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Worker processes; by default one for each core, and one on a GPU.",
+)
+@click.option(
+    "--cifar10",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Use the images of this folder in CIFAR-10's format, not those that grading uses.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="cuda: the runs that decide on a GPU, with this machine's and this course's own images.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the thresholds, and change nothing.")
+@click.pass_context
+def calibrate(
+    ctx: click.Context,
+    assignment: str,
+    runs: int,
+    wrong_runs: int,
+    jobs: int | None,
+    cifar10: Path | None,
+    device: str,
+    dry_run: bool,
+) -> None:
+    """Set the thresholds of ASSIGNMENT's hidden tests that depend on chance.
+
+    The reference is run with many seeds. Each threshold is set so that, with a confidence of 95 %, at
+    most one right run in 1,000 fails it; then known mistakes are run, to see how many still pass.
+    What has run is kept in records/: stop it whenever you like, and start again to go on.
+    """
+    from rich.console import Console
+
+    from autograder.calibration import runs as engine
+    from autograder.calibration import thresholds
+    from autograder.report.calibration import power_table, threshold_table
+
+    course = open_course(ctx)
+    images = cifar10.resolve() if cifar10 else None
+    cores = len(os.sched_getaffinity(0))
+    if device == "cuda":
+        images, cores = engine.images_on_a_gpu(course, cifar10), 1
+    calibration = engine.load_calibration(course, assignment, images, device)
+    with Bar() as bar:
+        results = engine.run_all(
+            course, assignment, images, runs, wrong_runs, jobs or cores, bar.show, device
+        )
+    entry = thresholds.summary(calibration, results)
+    console = Console()
+    console.print(threshold_table(entry))
+    console.print(power_table(entry))
+    if not dry_run:
+        path = thresholds.write(course, assignment, calibration, entry)
+        click.echo(f"The thresholds for {calibration.images} images are in {short(path)}.")
+
+
+@main.command()
+@click.argument("assignment")
+@click.option("--solutions", is_flag=True, help="Also run the solutions into solutions/ASSIGNMENT.")
+@click.option(
+    "--unsafe-no-box",
+    is_flag=True,
+    help="With --solutions, on a machine without a box: run your own notebooks in an ordinary kernel, "
+    "with all of your rights, and release nothing.",
+)
+@click.option(
+    "--full-size",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Release nothing; run the solutions on this machine's GPU, in an ordinary kernel, with the "
+    "real CIFAR-10 in FOLDER.",
+)
+@click.pass_context
+def release(
+    ctx: click.Context,
+    assignment: str,
+    solutions: bool,
+    unsafe_no_box: bool,
+    full_size: Path | None,
+) -> None:
+    """Make the students' version of ASSIGNMENT in release/, if the gate lets it pass.
+
+    The gate looks for solutions, hidden tests and outputs in what students would get, holds points and
+    ids against the contract, and has the reference, the release, and right and wrong cases
+    judged in the box. Exit code 1 if it refuses; then nothing is written.
+    """
+    from autograder.release import release as engine
+    from autograder.release.answer_key import make_answer_key
+    from autograder.release.gate import Refused
+
+    if unsafe_no_box and not solutions:
+        raise click.UsageError(
+            "--unsafe-no-box goes with --solutions: only they run without a box."
+        )
+    course = open_course(ctx)
+    if unsafe_no_box:
+        text = "No box: the notebooks in source/ run with all of your rights. Never do so with a submission."
+        click.secho(text, fg="red", bold=True, err=True)
+        written = make_answer_key(course, assignment, unsafe_no_box)
+        click.echo(f"The answer key, executed: {short(written)}")
+        click.echo("Nothing was released: the gate needs a box.")
+        return
+    if full_size is not None:
+        written = make_answer_key(course, assignment, full_size=full_size)
+        click.echo(f"The answer key, executed at full size: {short(written)}")
+        return
+    try:
+        with Bar() as bar:
+            released = engine.release(course, assignment, bar.show)
+    except Refused as refused:
+        click.secho(f"autograder: {refused}", fg="red", err=True)
+        ctx.exit(1)
+    click.echo(f"Hand out this folder: {short(released.folder)}")
+    click.echo(f"or the same as a file: {short(released.archive)}")
+    if solutions:
+        written = make_answer_key(course, assignment)
+        click.echo(f"The answer key, executed: {short(written)}")

@@ -1,0 +1,186 @@
+"""Commands for a class that has submitted."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from autograder.cli.group import main, open_course, short
+from autograder.errors import KitError
+from autograder.terminal import Bar, Interrupt, print_items, print_summary, print_table
+
+if TYPE_CHECKING:
+    from autograder.course import Course
+
+NEEDS_STAFF = 3
+_STOPPED = 130  # as a shell says of a program that Ctrl-C ended
+
+
+@main.command()
+@click.argument("assignment")
+@click.option("--student", default="*", metavar="GLOB", help="Only these students, as in 'a*'.")
+@click.option("--regrade", is_flag=True, help="Also grade again what has not changed.")
+@click.option("--quiet", is_flag=True, help="No progress bar and no table: for logs.")
+@click.option(
+    "--cluster", metavar="ADDRESS", help="Judge on a Dask cluster's workers, as in tls://HOST:8786."
+)
+@click.pass_context
+def grade(
+    ctx: click.Context,
+    assignment: str,
+    student: str,
+    regrade: bool,
+    quiet: bool,
+    cluster: str | None,
+) -> None:
+    """Grade the submissions of ASSIGNMENT in submitted/, each in a box of its own.
+
+    What was graded before and has not changed is left alone. Marks go into the gradebook; written
+    answers wait for a person in nbgrader's formgrader.
+    """
+    from autograder.autograde.grade import Stopped, grade_class
+    from autograder.autograde.gradebook import marks
+
+    course = open_course(ctx, f"grade-{assignment}")
+    try:
+        with Bar(quiet) as bar, Interrupt() as interrupt, _judges(course, cluster):
+            run = grade_class(course, assignment, student, regrade, bar.show, interrupt)
+    except Stopped as stopped:
+        click.echo(
+            f"Stopped: {stopped.done} of {stopped.students} submissions have their marks, and what else was "
+            "judged is kept. Give the same command again to go on.",
+            err=True,
+        )
+        ctx.exit(_STOPPED)
+    if not quiet:
+        print_table(run.cards, marks(course, assignment))
+    print_summary(run.counts(), quiet)
+    for text in run.notes:
+        click.secho(f"Note for staff: {text}", fg="yellow", err=True)
+    _stop_for_staff(ctx, run.reasons)
+
+
+@main.command()
+@click.argument("assignment")
+@click.option("--student", default="*", metavar="GLOB", help="Only these students.")
+@click.pass_context
+def feedback(ctx: click.Context, assignment: str, student: str) -> None:
+    """Write a page for each graded notebook into feedback/STUDENT/ASSIGNMENT."""
+    from autograder.autograde.feedback import write_feedback
+
+    click.echo(
+        f"Feedback: {short(write_feedback(open_course(ctx), assignment, student))}/<student>/{assignment}"
+    )
+
+
+@main.command()
+@click.argument("assignment")
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file, not the terminal."
+)
+@click.pass_context
+def export(ctx: click.Context, assignment: str, form: str, output: Path | None) -> None:
+    """Print the marks of ASSIGNMENT: for every submission and item verdict, score, maximum and hint."""
+    from autograder.autograde.gradebook import marks
+    from autograder.autograde.records import load_card
+    from autograder.report.table import to_csv, to_json
+
+    course = open_course(ctx)
+    cards = [load_card(course, assignment, name) for name in course.students(assignment)]
+    graded = [card for card in cards if card is not None]
+    if not graded:
+        raise KitError(
+            f"Nothing of `{assignment}` has been graded. Run `autograder grade {assignment}`."
+        )
+    text = (to_csv if form == "csv" else to_json)(graded, marks(course, assignment))
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text)
+
+
+@main.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--assignment", help="Which assignment it is; needed only if the course has several.")
+@click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="The scorecard."
+)
+@click.option(
+    "--gradescope",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Gradescope's results.json; not written if something is ungraded.",
+)
+@click.pass_context
+def score(
+    ctx: click.Context,
+    path: Path,
+    assignment: str | None,
+    json_file: Path | None,
+    gradescope: Path | None,
+) -> None:
+    """Judge one submission, a folder or a notebook, without a gradebook.
+
+    For a CI job or a student's appeal. Exit code 1 if an autograded item lost points. Files that an
+    earlier run wrote are removed first, so that none can stand for this one.
+    """
+    from autograder.autograde.score import score_path
+    from autograder.course import find_course
+    from autograder.report.gradescope import to_gradescope
+
+    for stale in (json_file, gradescope):
+        if stale is not None:
+            stale.unlink(missing_ok=True)
+            stale.touch()  # where it cannot be written, this is said before anything is judged
+            stale.unlink()
+    root = find_course(ctx.obj or Path.cwd())
+    submitted = path.resolve() if path.is_dir() else path.resolve().parent
+    if ctx.obj is None and root.is_relative_to(submitted):  # its configuration would be run
+        raise KitError(
+            f"{root / 'course_config.py'} lies in what is to be judged, so it is not read. Go into your "
+            "course, or name it: autograder --course DIR score PATH."
+        )
+    course = open_course(ctx)
+    began_s = time.monotonic()
+    card = score_path(course, _only_assignment(course, assignment), path, path.resolve().stem)
+    if json_file is not None:
+        json_file.write_text(card.for_student().dumps())
+    if gradescope is not None and not card.reasons:
+        gradescope.write_text(to_gradescope(card, time.monotonic() - began_s))
+    print_items(card)
+    _stop_for_staff(ctx, {card.student: card.reasons} if card.reasons else {})
+    ctx.exit(1 if card.lost_points else 0)
+
+
+def _judges(course: Course, cluster: str | None) -> contextlib.AbstractContextManager[None]:
+    """Where submissions are judged: on this machine, or on a cluster."""
+    if cluster is None:
+        return contextlib.nullcontext()
+    from autograder.cluster.pool import on_cluster  # only here: it needs Dask
+
+    return on_cluster(
+        course, cluster, lambda said: click.secho(f"autograder: {said}", fg="yellow", err=True)
+    )
+
+
+def _only_assignment(course: Course, named: str | None) -> str:
+    known = course.assignments()
+    if named is None and len(known) == 1:
+        return known[0]
+    if named is None:
+        raise KitError(
+            f"Which assignment is it? Name it with --assignment: {', '.join(known) or 'none'}."
+        )
+    return named
+
+
+def _stop_for_staff(ctx: click.Context, reasons: dict[str, list[str]]) -> None:
+    for student, why in reasons.items():
+        for reason in why:
+            click.secho(f"{student} needs staff: {reason}", fg="yellow", err=True)
+    if reasons:
+        ctx.exit(NEEDS_STAFF)
