@@ -79,13 +79,13 @@ def _unexpected(
 ) -> dict[str, str]:
     """Where the class did not get the marks that its cases say."""
     seen = {card.student: {item.grade_id: item.score for item in card.items} for card in run.cards}
-    found = {}
+    unexpected = {}
     for student, items in expected.items():
         marks = seen.get(student, {})
         wrong = [name for name, score in items.items() if marks.get(name) != score]
         if wrong:
-            found[student] = ", ".join(f"{name}: {marks.get(name)}" for name in wrong)
-    return found
+            unexpected[student] = ", ".join(f"{name}: {marks.get(name)}" for name in wrong)
+    return unexpected
 
 
 def plans() -> tuple[SubmissionPlan, ...]:

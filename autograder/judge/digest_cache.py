@@ -26,10 +26,10 @@ def known_digest(course: Course, path: Path, most: int) -> str:
     mark = f"{most} {status.st_size} {status.st_mtime_ns} {status.st_ino}"
     note = course.make_records() / "known_files" / digest(str(path))[:32]
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        noted, _, found = note.read_text().partition("\n")
-        if noted == mark and found:
-            return found
-    found = digest_of(path, most)
+        noted, _, digest_then = note.read_text().partition("\n")
+        if noted == mark and digest_then:
+            return digest_then
+    content = digest_of(path, most)
     with contextlib.suppress(OSError):  # a full disk: it is read again next time
-        StagedFile(note, f"{mark}\n{found}").put()
-    return found
+        StagedFile(note, f"{mark}\n{content}").put()
+    return content

@@ -71,14 +71,14 @@ def run_in_worker(function: Callable[..., T], *arguments: object) -> T:
         process.start()
     sender.close()
     try:
-        found: T = receiver.recv()
+        result: T = receiver.recv()
     except EOFError:
         text = f"the process for `{function.__name__}` died. Is there enough memory?"
         raise KitError(text) from None
     finally:
         process.join()
         receiver.close()
-    return found
+    return result
 
 
 def _send_result(sender: Connection, function: Callable[..., Any], arguments: tuple[Any]) -> None:

@@ -73,7 +73,7 @@ def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
         course.secret(),
         _kit(),
         "in a GPU's slot" if uses_gpu(course, job.notebook) else "",
-        *(one.key for one in job.bonus_files),
+        *(file.key for file in job.bonus_files),
     )
 
 
@@ -108,8 +108,8 @@ def policy_key(course: Course) -> str:
     plugin = course.config.get("AssignLatePenalties", {}).get("plugin_class", "")
     source = b""
     with contextlib.suppress(Exception):  # one that cannot be imported is named when it is used
-        found = import_item(plugin) if isinstance(plugin, str) else plugin
-        source = Path(inspect.getfile(found)).read_bytes()
+        policy = import_item(plugin) if isinstance(plugin, str) else plugin
+        source = Path(inspect.getfile(policy)).read_bytes()
     return digest(re.sub(r" at 0x[0-9a-f]+", "", repr(sections)), source)
 
 
@@ -149,15 +149,15 @@ def environment() -> dict[str, str]:
 
 def packages() -> dict[str, str]:
     """The installed packages and their versions, by the names of their folders of metadata."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for place in _package_folders():
         for path in sorted(place.iterdir()):
             if path.suffix in (".dist-info", ".egg-info"):
                 name, _, version = path.stem.partition("-")
                 name = re.sub(r"[-_.]+", "-", name).lower()
-                found.setdefault(name, version.partition("-py")[0])
-    found.pop("autograder-kit", None)  # known by its content
-    return found
+                versions.setdefault(name, version.partition("-py")[0])
+    versions.pop("autograder-kit", None)  # known by its content
+    return versions
 
 
 def _package_folders() -> list[Path]:

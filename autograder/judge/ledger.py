@@ -80,13 +80,13 @@ class Ledger:
         return self._database
 
     def _trouble(self, what: str, error: Exception) -> None:
-        said = (
+        trouble = (
             f"{self._path} cannot be {what} ({error}). Grading goes on without it, and judges again "
             "next time what is not in it. Make room, or delete it if it is damaged."
         )
-        if said != self.trouble:
-            log.warning("%s", said)
-        self.trouble = said
+        if trouble != self.trouble:
+            log.warning("%s", trouble)
+        self.trouble = trouble
 
 
 def as_of(judgement: Judgement, job: Job) -> Judgement:

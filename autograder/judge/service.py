@@ -123,10 +123,10 @@ class JudgeService:
     def troubles(self) -> list[str]:
         """What went wrong with ledgers since this was asked last, for staff."""
         with self._lock:
-            found = [ledger.trouble for ledger in self._ledgers.values() if ledger.trouble]
+            troubles = [ledger.trouble for ledger in self._ledgers.values() if ledger.trouble]
             for ledger in self._ledgers.values():
                 ledger.trouble = ""
-            return found
+            return troubles
 
     def close(self) -> None:
         """Stop the workers; what is not judged yet is dropped."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Submission:
         Raises:
             KitError: where its configuration cannot be read any more.
         """
-        return {name: judgement_key(course_of(job), job) for name, job in self.jobs.items()}
+        return _keys(self.jobs)
 
 
 def read_submission(course: Course, assignment: str, student: str, folder: Path) -> Submission:
@@ -93,9 +93,13 @@ def _submission(
         name: make_job(course, assignment, student, sources[name], notebook, folder)
         for name, notebook in notebooks.items()
     }
-    keys = {name: judgement_key(course, job) for name, job in jobs.items()}
     missing = tuple(name for name in wanted if name not in jobs)
-    return Submission(course, assignment, student, folder, notebooks, jobs, keys, missing)
+    return Submission(course, assignment, student, folder, notebooks, jobs, _keys(jobs), missing)
+
+
+def _keys(jobs: Mapping[str, Job]) -> dict[str, str]:
+    """What judgements depend on, by the course as it is at this moment, as the worker will see it."""
+    return {name: judgement_key(course_of(job), job) for name, job in jobs.items()}
 
 
 def read_notebooks(course: Course, assignment: str, folder: Path) -> dict[str, ReadNotebook]:

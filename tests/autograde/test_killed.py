@@ -74,8 +74,8 @@ main(["--course", sys.argv[1], "grade", "tiny", "--quiet", "--student", "[ab]*"]
 @pytest.mark.parametrize(
     ("point", "kept_before"),
     [
-        ("autograder.nbgrader_plugin.judge.comment_text", []),  # marks half written
-        ("autograder.nbgrader_plugin.judge.stage_answers", ["ada"]),  # all written, none committed
+        ("autograder.autograde.marks.comment_text", []),  # marks half written
+        ("autograder.autograde.marks.stage_answers", ["ada"]),  # all written, none committed
         ("autograder.autograde.gradebook.Entry.put_files", ["ada"]),  # committed, but for the files
         ("autograder.autograde.writing.mark_done", ["ada"]),  # all done, but for the note
     ],
