@@ -8,10 +8,13 @@ from autograder.errors import StudentRaised
 from autograder.grading.bonus_file import BonusFile
 from autograder.grading.compare import (
     Mismatch,
+    as_array,
+    describe,
     expect,
     expect_close,
     expect_differs,
     expect_equal,
+    expect_finite,
     expect_shape,
     expect_type,
     relative_difference,
@@ -19,24 +22,47 @@ from autograder.grading.compare import (
 from autograder.grading.device import Device
 from autograder.grading.graded import bonus, graded
 from autograder.grading.probe import Probe, probe
+from autograder.grading.replies import (
+    Floats,
+    fields,
+    flag,
+    likely_mistake,
+    real,
+    sequence,
+    updates,
+    vector,
+    whole,
+)
 from autograder.grading.student import Challenge, Student
 
 __all__ = [
     "BonusFile",
     "Challenge",
     "Device",
+    "Floats",
     "Mismatch",
     "Probe",
     "Student",
     "StudentRaised",
+    "as_array",
     "bonus",
+    "describe",
     "expect",
     "expect_close",
     "expect_differs",
     "expect_equal",
+    "expect_finite",
     "expect_shape",
     "expect_type",
+    "fields",
+    "flag",
     "graded",
+    "likely_mistake",
     "probe",
+    "real",
     "relative_difference",
+    "sequence",
+    "updates",
+    "vector",
+    "whole",
 ]

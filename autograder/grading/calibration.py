@@ -26,6 +26,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+__all__ = ["Calibration", "Criterion", "misfits", "short_digest", "source_digest"]
+
 Floats = npt.NDArray[np.float64]
 Run = Callable[[int], dict[str, float] | None]
 
@@ -89,27 +91,34 @@ class Calibration:
     @property
     def key(self) -> str:
         """Twelve hexadecimal digits that change with `made_from`."""
-        text = json.dumps(self.made_from, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return short_digest(json.dumps(self.made_from, sort_keys=True).encode())
 
 
-def misfits(found: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def short_digest(*parts: bytes | memoryview) -> str:
+    """Twelve hexadecimal digits of what thresholds depend on."""
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(part)
+    return whole.hexdigest()[:12]
+
+
+def misfits(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """How what thresholds were made from differs from what is used now, in words; [] if they fit.
 
     Of a library's version only major and minor number count, and only where they may move results.
     """
-    then, here = found.get("versions", {}), now.get("versions", {})
-    said = [
-        f"{name} was {then.get(name, 'unknown')}, here it is {here.get(name, 'not there')}"
+    old, new = then.get("versions", {}), now.get("versions", {})
+    versions = [
+        f"{name} was {old.get(name, 'unknown')}, here it is {new.get(name, 'not there')}"
         for name in _FELT
-        if _minor(then.get(name)) != _minor(here.get(name))
+        if _minor(old.get(name)) != _minor(new.get(name))
     ]
-    names = sorted((set(found) | set(now)) - {"versions"})
-    return said + [
-        f"the {name.replace('_', ' ')} is another one: {_short(found.get(name))}, now "
+    names = sorted((set(then) | set(now)) - {"versions"})
+    return versions + [
+        f"the {name.replace('_', ' ')} is another one: {_short(then.get(name))}, now "
         f"{_short(now.get(name))}"
         for name in names
-        if found.get(name) != now.get(name)
+        if then.get(name) != now.get(name)
     ]
 
 
@@ -129,7 +138,7 @@ def source_digest(*parts: Callable[..., Any]) -> str:
     Comments, docstrings and line breaks do not count; and it is the same under every Python version.
     """
     text = "\n".join(" ".join(_tokens(inspect.getsource(part))) for part in parts)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return short_digest(text.encode())
 
 
 def _tokens(source: str) -> Iterable[str]:

@@ -25,7 +25,7 @@ import torch
 from autograder.course import course_at
 from autograder.errors import KitError
 from autograder.graders.vgg16 import full_run
-from autograder.graders.vgg16.short_run import Result
+from autograder.graders.vgg16.runs import Result
 from autograder.grading import Device, Student
 from autograder.judge.device import current, device_for
 from autograder.judge.forked import worker_context
@@ -63,7 +63,7 @@ def graded(root: Path, number: int, smoke: bool) -> Result:
                 raise KitError(device.why)
             budget = full_run.SMOKE if smoke else full_run.FULL
             with current(device):
-                drawn = full_run.FullRun(number, full_run.source_of(images), device.name, budget)
+                drawn = full_run.drawn_run(number, full_run.source_of(images), device.name, budget)
                 return drawn.judge(Student(watched).run(full_run.full_run, **drawn.data))
 
     return with_gpu(course, NOTEBOOK, run)

@@ -21,7 +21,7 @@ import matplotlib
 
 from autograder import plain_data
 from autograder.errors import StudentFault
-from autograder.graders.vgg16 import short_run
+from autograder.graders.vgg16 import runs, short_run
 from autograder.grading import Device, Probe
 from autograder.grading.plugin import judge
 from autograder.grading.student import BoxLike
@@ -118,7 +118,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._answers: dict[Any, Any] = {}
-        self._runs: dict[int, short_run.ShortRun] = {}
+        self._runs: dict[int, runs.Run] = {}
 
     def open_box(self, cells: dict[str, str]) -> BoxLike:
         """A box that runs only what no box of the same cells was asked before."""
@@ -140,13 +140,13 @@ class Memory:
 
         with (
             mock.patch.object(Probe, "__call__", call),
-            mock.patch.object(short_run, "ShortRun", self._run),
+            mock.patch.object(short_run, "drawn_run", self._run),
         ):
             yield
 
-    def _run(self, seed: int) -> short_run.ShortRun:
+    def _run(self, seed: int) -> runs.Run:
         if seed not in self._runs:
-            self._runs[seed] = _ShortRun(seed)
+            self._runs[seed] = _drawn_run(seed)
             self._runs[seed].judge = functools.partial(self._judge, self._runs[seed].judge)  # type: ignore[method-assign]
         return self._runs[seed]
 
@@ -157,7 +157,7 @@ class Memory:
         return self._answers[key]
 
 
-_ShortRun = short_run.ShortRun
+_drawn_run = short_run.drawn_run
 
 
 class _Remembering:

@@ -191,7 +191,7 @@ def test_the_real_vgg16_decides_on_a_gpu_whose_thresholds_were_found(
     thresholds: Callable[[Any], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thresholds({"drawn": entry()})
-    monkeypatch.setattr(full_run.FullRun.__init__, "__defaults__", (None, "cpu", full_run.SMOKE))
+    monkeypatch.setattr(full_run.drawn_run, "__defaults__", (None, "cpu", full_run.SMOKE))
     box, notes = Asked(), list[tuple[str, str]]()
     test_3.test_a_short_run_learns(
         Student(box), CHALLENGE, STAND_IN, None, lambda *said, **_size: notes.append(said)

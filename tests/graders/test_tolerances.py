@@ -16,11 +16,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
 from autograder.graders.vgg16 import fitting, optimizer, reference, training, validation
-from autograder.graders.vgg16.replies import updates
 from autograder.graders.vgg16.steady import held, steady
 from autograder.graders.vgg16.training import TOLERANCE, training_challenge
 from autograder.graders.vgg16.wrong_loops import WRONG_LOOPS
-from autograder.grading import Challenge, relative_difference
+from autograder.grading import Challenge, relative_difference, updates
 
 KINDS: tuple[dict[str, Any], ...] = (
     {"norm": False, "learning_rate": 0.3},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def test_the_thresholds_fit_the_short_run() -> None:
 
 
 def test_a_changed_budget_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(short_run, "EPOCHS", 9)
+    monkeypatch.setattr(short_run, "SHORT", replace(short_run.SHORT, epochs=9))
     (text,) = thresholds.fit(load_course(ROOT), "vgg16")
     assert "epochs 5" in text
     assert "epochs 9" in text
@@ -34,12 +35,12 @@ def test_every_wrong_loop_and_fit_is_run() -> None:
     wrong = load_calibration(load_course(ROOT), "vgg16").wrong
     left_out = {*wrong_loops.WRONG_LOOPS, *fitting.WRONG_FITS} - set(wrong)
     assert left_out == {"the learning rate were 1e-3 (is `learning_rate` passed on?)"}
-    assert short_run.LEARNING_RATE == 1e-3
+    assert short_run.SHORT.learning_rate == 1e-3
 
 
 def test_a_run_gives_a_figure_for_each_criterion(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, count in (("TRAIN_COUNT", 64), ("HIDDEN_COUNT", 20), ("EPOCHS", 2)):
-        monkeypatch.setattr(short_run, name, count)
+    small = replace(short_run.SHORT, images=64, hidden_images=20, epochs=2)
+    monkeypatch.setattr(short_run, "SHORT", small)
     found = calibration(None)
     right, nothing = found.right(7), found.wrong["nothing were trained"](7)
     assert right is not None
@@ -50,8 +51,8 @@ def test_a_run_gives_a_figure_for_each_criterion(monkeypatch: pytest.MonkeyPatch
 
 
 def test_parameters_that_broke_are_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, count in (("TRAIN_COUNT", 40), ("HIDDEN_COUNT", 20), ("EPOCHS", 1)):
-        monkeypatch.setattr(short_run, name, count)
+    small = replace(short_run.SHORT, images=40, hidden_images=20, epochs=1)
+    monkeypatch.setattr(short_run, "SHORT", small)
 
     def breaks(net: Any, *_: object) -> None:
         next(net.parameters()).data.fill_(float("nan"))

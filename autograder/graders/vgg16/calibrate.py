@@ -2,9 +2,9 @@
 
 Each run has a network, training images and hidden images of its own, drawn with its seed. The right
 ones train with the reference; the wrong ones with the loops and fits that the graders know as
-mistakes. Both go through the grader's own `ShortRun`, so a run here is a run there.
+mistakes. Both go through the grader's own `Run`, so a run here is a run there.
 
-On a GPU the same is done with `FullRun`, the short run of the real VGG16, for thresholds of its own.
+On a GPU the same is done with the short run of the real VGG16, for thresholds of its own.
 
 The two figures are put on scales on which right runs are nearly normal: how many times smaller the loss
 became, and the logarithm of the error rate. Loss ratios and accuracies themselves have heavy tails on the
@@ -14,7 +14,6 @@ were chosen on the first 400 seeds, so what these seeds say of normality flatter
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -27,8 +26,9 @@ from autograder.data import draw_images
 from autograder.graders.vgg16 import fitting, full_run, reference, short_run, wrong_loops
 from autograder.graders.vgg16.image_digests import drawn_digest, folder_digest
 from autograder.graders.vgg16.networks import drawn_state, short_vgg
+from autograder.graders.vgg16.runs import Run, Source, images_of
 from autograder.grading import Mismatch, Probe
-from autograder.grading.calibration import Calibration, Criterion, source_digest
+from autograder.grading.calibration import Calibration, Criterion, short_digest, source_digest
 
 Fit = Callable[..., Any]
 
@@ -47,7 +47,9 @@ CRITERIA = (
         smaller_is_better=False,
         limit=0.12,  # guessing reaches 0.1
         scale="log of the error rate",
-        badness=lambda accuracies: np.log(np.maximum(1 - accuracies, 0.5 / short_run.HIDDEN_COUNT)),
+        badness=lambda accuracies: np.log(
+            np.maximum(1 - accuracies, 0.5 / short_run.SHORT.hidden_images)
+        ),
         figure=lambda badness: 1 - math.exp(badness),
     ),
 )
@@ -61,7 +63,7 @@ def calibration(images: Path | None, device: str = "cpu") -> Calibration:
     """
     if device != "cpu":
         return _of_the_real_vgg16(images, device)
-    source = draw_images if images is None else short_run.images_of(str(images))
+    source = draw_images if images is None else images_of(str(images))
 
     def run_of(fit: Fit) -> Callable[[int], dict[str, float] | None]:
         return lambda seed: one_run(fit, seed, source)
@@ -76,13 +78,10 @@ def calibration(images: Path | None, device: str = "cpu") -> Calibration:
             "data_set": drawn_digest() if images is None else folder_digest(images),
             "network": source_digest(short_vgg, drawn_state),
             "budget": {
-                "images": short_run.TRAIN_COUNT,
-                "hidden_images": short_run.HIDDEN_COUNT,
-                "epochs": short_run.EPOCHS,
-                "batch_size": short_run.BATCH_SIZE,
-                "learning_rate": short_run.LEARNING_RATE,
+                name: getattr(short_run.SHORT, name)
+                for name in ("images", "hidden_images", "epochs", "batch_size", "learning_rate")
             },
-            "short_run": source_digest(short_run.short_run.function, short_run.ShortRun),
+            "short_run": source_digest(short_run.short_run.function, Run, short_run.drawn_run),
             "reference": source_digest(
                 reference.fit,
                 reference.train_epoch,
@@ -102,7 +101,7 @@ def _of_the_real_vgg16(images: Path | None, device: str) -> Calibration:
 
     def run_of(fit: Fit) -> Callable[[int], dict[str, float] | None]:
         def run(seed: int) -> dict[str, float] | None:
-            drawn = full_run.FullRun(seed, source, device)
+            drawn = full_run.drawn_run(seed, source, device)
             return figures(drawn, full_run.full_run, fit)
 
         return run
@@ -127,17 +126,15 @@ def wrong_fits() -> dict[str, Fit]:
 
 def wrong_digest() -> str:
     files = (Path(module.__file__ or "") for module in (wrong_loops, fitting))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+    return short_digest(*(file.read_bytes() for file in files))
 
 
-def one_run(fit: Fit, seed: int, source: short_run.Source) -> dict[str, float] | None:
+def one_run(fit: Fit, seed: int, source: Source) -> dict[str, float] | None:
     """Loss ratio and hidden accuracy after training by `fit`; None where the parameters broke."""
-    return figures(short_run.ShortRun(seed, source), short_run.short_run, fit)
+    return figures(short_run.drawn_run(seed, source), short_run.short_run, fit)
 
 
-def figures(
-    run: short_run.ShortRun | full_run.FullRun, ask: Probe, fit: Fit
-) -> dict[str, float] | None:
+def figures(run: Run, ask: Probe, fit: Fit) -> dict[str, float] | None:
     """What a fit comes to in a run; None where the parameters broke."""
     try:
         result = run.judge(ask(fit, **run.data))

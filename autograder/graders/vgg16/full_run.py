@@ -1,8 +1,6 @@
 """The short training run of the real VGG16 on a GPU: 224×224, real images where the course has some.
 
-It is `short_run` at full size, with the same interface: the box gets training images with labels and some
-to validate on; the images that decide stay here, and the accuracy on them is computed here, from the
-parameters that came back. It decides where both sides have a GPU for which its thresholds were found
+It is `short_run` at full size. It decides where both sides have a GPU for which its thresholds were found
 (`autograder calibrate vgg16 --device cuda`); everywhere else the short size decides, on the CPU.
 
 The network is torchvision's VGG16 with batch normalisation, all 13 convolutions at their own width. Two
@@ -16,8 +14,7 @@ threshold, says so, and nothing changes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -29,37 +26,30 @@ from torch import nn
 from autograder.data import draw_images
 from autograder.graders.vgg16 import reference
 from autograder.graders.vgg16.image_digests import drawn_digest, folder_digest
-from autograder.graders.vgg16.replies import fields, vector
-from autograder.graders.vgg16.short_run import Labels, Pixels, Result, Source, Thresholds, images_of
+from autograder.graders.vgg16.runs import Budget, Run, Source, Thresholds, images_of
 from autograder.graders.vgg16.steady import STEADY, steady
 from autograder.grading import Device, probe
 from autograder.grading.calibration import misfits, source_digest
 
 TEST = "full_run"  # in thresholds.json
 CLASSES = 10
-_AT_ONCE = 20  # images in a forward pass here, where boxes share the GPU
 
 
-@dataclass(frozen=True)
-class Budget:
-    """How large a run is."""
-
-    side: int = 224
-    units: int = 256  # of the classifier's hidden layers
-    images: int = 1024
-    seen_images: int = 64
-    hidden_images: int = 500
-    epochs: int = 5
-    batch_size: int = 32
-    learning_rate: float = 3e-4
-
-    @property
-    def total(self) -> int:
-        return self.images + self.seen_images + self.hidden_images
-
-
-FULL = Budget()
-SMOKE = Budget(32, 16, 16, 4, 20, 1, 8)  # to see on a CPU that all of it runs
+FULL = Budget(
+    images=1024,
+    seen_images=64,
+    hidden_images=500,
+    epochs=5,
+    batch_size=32,
+    learning_rate=3e-4,
+    side=224,
+    units=256,
+    at_once=20,  # boxes share the GPU with us
+)
+# To see on a CPU that all of it runs.
+SMOKE = replace(
+    FULL, images=16, seen_images=4, hidden_images=20, epochs=1, batch_size=8, side=32, units=16
+)
 
 
 def real_vgg(classes: int, units: int) -> Any:
@@ -109,66 +99,14 @@ def full_run(
     return {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()}
 
 
-class FullRun:
-    """One run's images and network, drawn with a seed; see `ShortRun`."""
-
-    def __init__(
-        self,
-        seed: int,
-        source: Source = draw_images,
-        device_name: str = "cuda",
-        budget: Budget = FULL,
-    ) -> None:
-        pixels, labels = source(budget.total, seed)
-        ends = [budget.images, budget.images + budget.seen_images]
-        train, seen, hidden = np.split(np.arange(budget.total), ends)
-        self._budget, self._device_name = budget, device_name
-        self._state = initial_state(budget.units, seed)
-        self._train = pixels[train], labels[train]
-        self._hidden = pixels[hidden], labels[hidden]
-        self.data = {
-            "state": self._state,
-            "images": pixels[train],
-            "labels": labels[train],
-            "test_images": pixels[seen],
-            "test_labels": labels[seen],
-            "side": budget.side,
-            "units": budget.units,
-            "batch_size": budget.batch_size,
-            "epochs": budget.epochs,
-            "learning_rate": budget.learning_rate,
-            "device_name": device_name,
-            "seed": seed,
-        }
-
-    def judge(self, state: Any) -> Result:
-        """Compute loss and accuracy of the returned parameters in a network of ours."""
-        seen = fields(state, *self._state)
-        for name, tensor in self._state.items():
-            vector({name: seen[name]}, {name: tensor})  # one at a time: they are large
-        first, _ = self._measure(self._state, self._train)
-        last, _ = self._measure(seen, self._train)
-        _, accuracy = self._measure(seen, self._hidden)
-        return Result(first, last, accuracy)
-
-    def _measure(
-        self, state: Mapping[str, Any], images: tuple[Pixels, Labels]
-    ) -> tuple[float, float]:
-        net = real_vgg(CLASSES, self._budget.units)
-        net.load_state_dict({name: torch.as_tensor(state[name]) for name in self._state})
-        net.to(self._device_name).eval()
-        pixels = torch.from_numpy(images[0]).permute(0, 3, 1, 2)
-        labels = torch.from_numpy(images[1])
-        size = (self._budget.side, self._budget.side)
-        scores = []
-        with torch.no_grad(), steady(self._device_name, "tf32"):
-            for part in torch.split(pixels, _AT_ONCE):
-                there = part.to(self._device_name).float() / 255
-                large = nn.functional.interpolate(there, size=size, mode="bilinear")
-                scores.append(net(large).float().cpu())
-        outputs = torch.cat(scores)  # (n, CLASSES)
-        loss = float(nn.functional.cross_entropy(outputs, labels))
-        return loss, float((outputs.argmax(1) == labels).float().mean())
+def drawn_run(
+    seed: int, source: Source = draw_images, device_name: str = "cuda", budget: Budget = FULL
+) -> Run:
+    """A run's images and network, drawn with a seed."""
+    state = initial_state(budget.units, seed)
+    run = Run(seed, source, budget, lambda: real_vgg(CLASSES, budget.units), state, device_name)
+    run.data |= {"side": budget.side, "units": budget.units}
+    return run
 
 
 def initial_state(units: int, seed: int) -> dict[str, torch.Tensor]:
@@ -207,7 +145,7 @@ def made_from(images: Path | None, device: str) -> dict[str, Any]:
         "data_set": drawn_digest() if images is None else folder_digest(images),
         "network": source_digest(real_vgg, initial_state),
         "budget": asdict(FULL),
-        "full_run": source_digest(full_run.function, FullRun, *STEADY),
+        "full_run": source_digest(full_run.function, Run, drawn_run, *STEADY),
         "reference": source_digest(
             reference.fit,
             reference.train_epoch,

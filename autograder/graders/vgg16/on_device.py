@@ -14,9 +14,8 @@ from typing import Any
 from autograder.graders.vgg16 import fitting
 from autograder.graders.vgg16 import short_run as short
 from autograder.graders.vgg16.networks import short_vgg, tiny_net
-from autograder.graders.vgg16.replies import fields, sequence
 from autograder.graders.vgg16.steady import STEADY, held, steady
-from autograder.grading import Device, Student, expect, expect_type, probe
+from autograder.grading import Device, Student, expect, expect_type, fields, probe, sequence
 
 # Shipped with the probes below, which do the same elsewhere.
 fitted = fitting.fitted.function
@@ -80,69 +79,49 @@ def gpu_or_stand_in(real: bool) -> Any:
     from torch.overrides import TorchFunctionMode
     from torch.utils._pytree import tree_leaves
 
-    if real:
-        return contextlib.nullcontext()
-
-    def is_gpu(value: Any) -> bool:
-        if isinstance(value, str):
-            return value.startswith("cuda")
-        return isinstance(value, torch.device) and value.type == "cuda"
-
-    def moved(value: Any) -> bool:
-        return isinstance(value, torch.Tensor) and getattr(value, "_is_there", False)
-
-    def mark(value: Any, there: bool = True) -> Any:
-        if isinstance(value, of):
-            value._is_there = there
-        return value
-
     of: Any = torch.Tensor
+    moves = (of.to, of.cuda, of.cpu, of.type_as)
+
+    def names(value: Any, kind: str) -> bool:
+        text = str(value) if isinstance(value, str | torch.device) else ""
+        return text.split(":")[0] == kind
+
+    def here_for(value: Any) -> Any:
+        return torch.device("cpu") if names(value, "cuda") else value
+
+    def is_there(value: Any) -> bool:
+        return isinstance(value, of) and getattr(value, "_is_there", False)
 
     class Pretended(TorchFunctionMode):
         def __torch_function__(
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
-            kwargs = dict(kwargs or {})
-            first = args[0] if args else None
-            if func == of.device.__get__:
-                return torch.device("cuda", 0) if moved(first) else func(*args)
+            if func == of.device.__get__ and is_there(args[0]):
+                return torch.device("cuda", 0)
             if func == of.is_cuda.__get__:
-                return moved(first)
-            if func in (of.to, of.cuda, of.cpu, of.type_as):
-                return self.move(func, first, args[1:], kwargs)
-            asked = is_gpu(kwargs.get("device"))
-            if asked:
-                kwargs["device"] = "cpu"
-            result = func(*args, **kwargs)
-            if func == of.data.__set__ and moved(args[1]):
-                mark(first)
-            elif asked or any(moved(value) for value in tree_leaves((args, kwargs))):
-                for value in tree_leaves(result):
-                    mark(value)
+                return is_there(args[0])
+            kwargs = kwargs or {}
+            devices = [*(args if func in moves else ()), *kwargs.values()]
+            away = func is of.cpu or any(names(value, "cpu") for value in devices)
+            there = func is of.cuda or any(names(value, "cuda") for value in devices)
+            there = there or (any(map(is_there, tree_leaves((args, kwargs)))) and not away)
+            if func is of.cuda:
+                result = args[0]
+            else:
+                here = [here_for(value) if func in moves else value for value in args]
+                result = func(*here, **{name: here_for(value) for name, value in kwargs.items()})
+            if func == of.data.__set__:
+                result = args[0]
+            if func in moves and result is args[0] and there != is_there(result):
+                result = result.clone()
+            for value in tree_leaves(result):
+                if isinstance(value, of) and (there or func in moves):
+                    value._is_there = there
             return result
 
-        def move(self, func: Any, tensor: Any, args: Any, kwargs: Any) -> Any:
-            values = [*args, *kwargs.values()]
-            away = func is of.cpu or any(
-                value == "cpu" if isinstance(value, str) else getattr(value, "type", "") == "cpu"
-                for value in values
-                if isinstance(value, str | torch.device)
-            )
-            there = func is of.cuda or any(is_gpu(value) or moved(value) for value in values)
-            there = there or (moved(tensor) and not away)
-            if func is of.cuda:
-                result = tensor
-            else:
-                here = [torch.device("cpu") if is_gpu(value) else value for value in args]
-                named = {k: torch.device("cpu") if is_gpu(v) else v for k, v in kwargs.items()}
-                result = func(tensor, *here, **named)
-            if result is tensor and there == bool(moved(tensor)):
-                return tensor
-            return mark(result.clone() if result is tensor else result, there)
-
     @contextlib.contextmanager
-    def pretending() -> Any:
-        patches = {
+    def within() -> Any:
+        cuda = {
             "is_available": lambda: True,
             "device_count": lambda: 1,
             "current_device": lambda: 0,
@@ -150,18 +129,18 @@ def gpu_or_stand_in(real: bool) -> Any:
             "empty_cache": lambda: None,
             "set_device": lambda _device: None,
         }
-        with contextlib.ExitStack() as stack:
-            for name, stand_in in patches.items():
-                stack.enter_context(mock.patch.object(torch.cuda, name, stand_in))
-            # What is made the default here would outlive the stand-in, and break later checks.
-            for name in ("set_default_device", "set_default_tensor_type"):
-                stack.enter_context(mock.patch.object(torch, name))
-            # Compiling takes longer than a probe may, and who asks for it means a real GPU.
-            stack.enter_context(mock.patch.object(torch, "compile", lambda net, **_options: net))
-            stack.enter_context(Pretended())
+        # What is made the default here would outlive the stand-in, and break later checks. Compiling
+        # takes longer than a probe may, and who asks for it means a real GPU.
+        both = {name: mock.Mock() for name in ("set_default_device", "set_default_tensor_type")}
+        whole = both | {"compile": lambda net, **_options: net}
+        with (
+            mock.patch.multiple(torch.cuda, **cuda),
+            mock.patch.multiple(torch, **whole),
+            Pretended(),
+        ):
             yield
 
-    return pretending()
+    return contextlib.nullcontext() if real else within()
 
 
 def placed(call: Any, net: Any, seen: Any) -> Any:

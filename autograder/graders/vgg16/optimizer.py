@@ -9,9 +9,18 @@ import numpy as np
 import torch
 
 from autograder.graders.vgg16 import reference
-from autograder.graders.vgg16.replies import Floats, fields, likely_mistake, updates
-from autograder.grading import Challenge, Student, expect, probe, relative_difference
-from autograder.grading.compare import describe
+from autograder.grading import (
+    Challenge,
+    Floats,
+    Student,
+    describe,
+    expect,
+    fields,
+    likely_mistake,
+    probe,
+    relative_difference,
+    updates,
+)
 
 # Adam's implementations (for-loop, foreach, fused) differ by rounding: a float32 parameter near 3
 # has steps of 2.4e-7, which is 0.0024 of an update of 1e-4 (and less of larger ones). AdamW at its

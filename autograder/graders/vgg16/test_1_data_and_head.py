@@ -9,19 +9,25 @@ import torch
 from torch.nn import functional as F
 
 from autograder.graders.vgg16.networks import cheap_vgg
-from autograder.graders.vgg16.replies import fields, flag, likely_mistake, sequence, whole
 from autograder.grading import (
     Challenge,
     Student,
+    as_array,
+    describe,
     expect,
     expect_close,
     expect_equal,
+    expect_finite,
     expect_shape,
     expect_type,
+    fields,
+    flag,
     graded,
+    likely_mistake,
     probe,
+    sequence,
+    whole,
 )
-from autograder.grading.compare import as_array, describe, expect_finite
 
 # make_transform
 

@@ -8,9 +8,7 @@ import numpy as np
 from torch import nn
 
 from autograder.graders.vgg16 import reference
-from autograder.graders.vgg16.replies import sequence, whole
-from autograder.grading import Challenge, Student, expect, graded, probe
-from autograder.grading.compare import describe
+from autograder.grading import Challenge, Student, describe, expect, graded, probe, sequence, whole
 
 # conv2d_parameters, linear_parameters
 

@@ -20,6 +20,7 @@ from autograder.graders.vgg16 import (
     full_run,
     on_device,
     reference,
+    runs,
     short_run,
     trained_weights,
     training,
@@ -28,33 +29,31 @@ from autograder.graders.vgg16 import (
 from autograder.graders.vgg16.devices import picked_devices
 from autograder.graders.vgg16.figures import drawn_history
 from autograder.graders.vgg16.optimizer import AdamChallenge
-from autograder.graders.vgg16.replies import (
-    Floats,
-    fields,
-    flag,
-    likely_mistake,
-    real,
-    sequence,
-    updates,
-    vector,
-)
 from autograder.graders.vgg16.training import TOLERANCE, TrainingChallenge, training_challenge
 from autograder.graders.vgg16.wrong_loops import ERRORS, WRONG_LOOPS
 from autograder.grading import (
     BonusFile,
     Challenge,
     Device,
+    Floats,
     Mismatch,
     Student,
     StudentRaised,
     bonus,
+    describe,
     expect,
     expect_close,
     expect_type,
+    fields,
+    flag,
     graded,
+    likely_mistake,
+    real,
     relative_difference,
+    sequence,
+    updates,
+    vector,
 )
-from autograder.grading.compare import describe
 
 # pick_device
 
@@ -533,7 +532,7 @@ def test_a_short_run_learns(
         note(f"Decided by a run of the real VGG16, on {device.title}.", "", size="full")
         # What cannot run on the CPU at all fails there, and so here.
         fit_of(student, fitting.fit_challenge(challenge, 1), device)
-        run = full_run.FullRun(challenge.seed, full_run.source_of(images), device.name)
+        run = full_run.drawn_run(challenge.seed, full_run.source_of(images), device.name)
         result = run.judge(student.run(full_run.full_run, **run.data))
     expect(
         result.loss_ratio <= thresholds.loss_ratio,
@@ -546,9 +545,9 @@ def test_a_short_run_learns(
     )
 
 
-def short_result(student: Student, challenge: Challenge, device: Device) -> short_run.Result:
+def short_result(student: Student, challenge: Challenge, device: Device) -> runs.Result:
     """How the short size's network does after training."""
-    run = short_run.ShortRun(challenge.seed)
+    run = short_run.drawn_run(challenge.seed)
     ask = on_device.short_run_there if device.has_gpu else short_run.short_run
     return run.judge(student.run(ask, **run.data))
 

@@ -9,18 +9,23 @@ import torch
 
 from autograder.graders.vgg16 import reference
 from autograder.graders.vgg16.figures import drawn_change
-from autograder.graders.vgg16.replies import Floats, fields, flag, likely_mistake, sequence
 from autograder.grading import (
     Challenge,
+    Floats,
     Student,
+    describe,
     expect,
     expect_close,
+    expect_finite,
     expect_shape,
     expect_type,
+    fields,
+    flag,
     graded,
+    likely_mistake,
     probe,
+    sequence,
 )
-from autograder.grading.compare import describe, expect_finite
 
 # float32 in [0, 1]: anything beyond a thousandth is another picture, not rounding.
 CLOSE = 1e-3

@@ -15,9 +15,8 @@ import numpy as np
 import torch
 
 from autograder.graders.vgg16.networks import drawn_state, tiny_net
-from autograder.graders.vgg16.replies import Floats
 from autograder.graders.vgg16.steady import STEADY, held, steady
-from autograder.grading import Challenge, Device, probe
+from autograder.grading import Challenge, Device, Floats, probe
 
 DEVICE = "cpu"  # where nothing else is said; see `TrainingChallenge.on_each`
 

@@ -10,8 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from autograder.grading import expect, expect_shape, expect_type, relative_difference
-from autograder.grading.compare import as_array, describe, expect_finite
+from autograder.grading.compare import (
+    as_array,
+    describe,
+    expect,
+    expect_finite,
+    expect_shape,
+    expect_type,
+    relative_difference,
+)
 
 Floats = npt.NDArray[np.float64]
 
