@@ -29,6 +29,16 @@ def test_the_committed_release_is_what_the_source_gives_byte_for_byte(tmp_path: 
     assert written == _files(build(course, "vgg16"))
 
 
+def test_a_helper_file_has_one_text_of_which_only_the_release_holds_a_copy() -> None:
+    for name in ("course_data.py", "training_tools.py"):
+        text = ROOT / "autograder" / "data" / name
+        links = [ROOT / folder / "vgg16" / name for folder in ("source", "solutions")]
+        assert [link.is_symlink() and link.resolve() for link in links] == [text, text]
+        copy = ROOT / "release" / "vgg16" / name  # handed out, so it stands alone
+        assert not copy.is_symlink()
+        assert copy.read_bytes() == text.read_bytes()
+
+
 def test_the_gate_finds_nothing_in_the_committed_release() -> None:
     """No leak, points and ids of the contract, a right and a wrong case for every grader."""
     course = load_course(ROOT)

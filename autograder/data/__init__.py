@@ -1,5 +1,6 @@
 """Images for the course: CIFAR-10, a folder like it, or a small set drawn by code."""
 
+from autograder.data.batches import write_cifar_folder
 from autograder.data.course_data import (
     CIFAR10_CLASSES,
     DRAWN_CLASSES,
@@ -8,7 +9,6 @@ from autograder.data.course_data import (
     draw_images,
     load_images,
     show_images,
-    write_cifar_folder,
 )
 from autograder.data.folder import Packed, pack_images
 

@@ -30,12 +30,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from autograder.data.course_data import (
-    CIFAR10_CLASSES,
-    SIDE,
-    new_batch_folder,
-    write_cifar_folder,
-)
+from autograder.data.batches import new_batch_folder, write_cifar_folder
+from autograder.data.course_data import CIFAR10_CLASSES, SIDE
 
 __all__ = ["IMAGE_ENDINGS", "Packed", "pack_images"]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import os
 import platform
 import shutil
 import time
@@ -76,6 +77,7 @@ def make_answer_key(
         (made / NOTE).write_text(_note(assignment, gpu, unsafe_no_box, minutes))
         target = course.root / "solutions" / assignment
         target.parent.mkdir(exist_ok=True)
+        _keep_links(course, assignment, made, target)
         if target.exists():
             shutil.move(target, folder / "old")
         shutil.move(made, target)
@@ -118,6 +120,19 @@ def write_course_files(course: Course, assignment: str, folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+
+
+def _keep_links(course: Course, assignment: str, made: Path, target: Path) -> None:
+    """Make what is a link in the source, to a file of the course, one in the key: nbgrader has copied it.
+
+    So a helper file has one text, and the key's notebooks still run where they lie, in `target`.
+    """
+    source, root = course.source(assignment), course.root.resolve()
+    for name in course_files(source):
+        file = (source / name).resolve()
+        if (source / name).is_symlink() and file.is_relative_to(root) and (made / name).is_file():
+            (made / name).unlink()
+            (made / name).symlink_to(os.path.relpath(file, (target / name).parent.resolve()))
 
 
 def _note(assignment: str, gpu: str, unsafe_no_box: bool, minutes: float) -> str:

@@ -4,17 +4,12 @@
     train = load_images("data", train=True, download=True)     # CIFAR-10, 163 MiB, once
     train = load_images("my/folder", train=True)               # anything in CIFAR-10's format
 
-Three sources, one shape. CIFAR-10 comes through torchvision, which checks what it downloads. A
-folder in CIFAR-10's own format, which anybody may have made, is read here: batch files are pickles,
-and a pickle can run code, so ours are read by an unpickler that knows plain values and integer
-arrays and nothing else. And where there is no data set at all, ten classes of shapes and patterns
-are drawn by code. All are 32x32 RGB, ten classes and more, in the same arrays.
-
-The drawn images are the same, bit for bit, on every machine and under every version of NumPy. The
-random numbers are PCG64's raw words, which NumPy promises never to change (it promises nothing for
-`random()` and its relatives). The arithmetic is float32, one NumPy call an operation, and only
-`+ - * / sqrt`, rounding and comparison: IEEE 754 fixes each of these to the last bit, as it does
-not for sines, sums and matrix products, which therefore do not occur (a rotation is a rational
+All are 32x32 RGB in the same arrays. CIFAR-10 comes through torchvision, which checks what it
+downloads. The drawn images are the same, bit for bit, on every machine and under every version of
+NumPy: the random numbers are PCG64's raw words, which NumPy promises never to change (it promises
+nothing for `random()` and its relatives), and the arithmetic is float32, one NumPy call an operation,
+and only `+ - * / sqrt`, rounding and comparison: IEEE 754 fixes each of these to the last bit, as it
+does not for sines, sums and matrix products, which therefore do not occur (a rotation is a rational
 point of the unit circle).
 
 This file needs nothing of the autograder: it travels beside the notebooks, and holds no secret.
@@ -26,12 +21,9 @@ import io
 import os
 import pickle
 import re
-import shutil
-import struct
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,22 +33,11 @@ from torch.utils.data import Dataset
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = [
-    "CIFAR10_CLASSES",
-    "DRAWN_CLASSES",
-    "Images",
-    "being_graded",
-    "draw_images",
-    "load_images",
-    "show_images",
-    "write_cifar_folder",
-]
-
-CIFAR10_CLASSES: tuple[str, ...] = (
+CIFAR10_CLASSES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
 )
-DRAWN_CLASSES: tuple[str, ...] = (
+DRAWN_CLASSES = (
     *("disc", "ring", "square", "triangle", "star"),
     *("cross", "moon", "stripes", "checks", "dots"),
 )
@@ -68,10 +49,7 @@ DRAWN_TEST = (500, 35)
 
 Pixels = npt.NDArray[np.uint8]  # (n, 32, 32, 3)
 Labels = npt.NDArray[np.int64]  # (n,)
-Field = npt.NDArray[np.floating[Any]]  # float32 throughout
-
-
-# Loading
+_Words = np.random.PCG64
 
 
 class Images(Dataset[tuple[Any, int]]):
@@ -79,8 +57,7 @@ class Images(Dataset[tuple[Any, int]]):
 
     Attributes:
         data: uint8 `(n, 32, 32, 3)`, RGB.
-        targets: `n` class numbers, as ints.
-        classes: the classes' names; `classes[targets[i]]` names image `i`.
+        targets: `n` class numbers, as ints; `classes[targets[i]]` names image `i`.
         source: where the images come from, in a few words for people.
         transform: what is done to each PIL image on its way out, or None.
     """
@@ -93,11 +70,8 @@ class Images(Dataset[tuple[Any, int]]):
         source: str,
         transform: Callable[[Image.Image], Any] | None = None,
     ) -> None:
-        self.data = data
-        self.targets = [int(target) for target in targets]
-        self.classes = list(classes)
-        self.source = source
-        self.transform = transform
+        self.data, self.source, self.transform = data, source, transform
+        self.targets, self.classes = [int(target) for target in targets], list(classes)
         if data.dtype != np.uint8 or data.ndim != 4 or data.shape[1:] != (SIDE, SIDE, 3):
             raise ValueError(
                 f"Images: data should be uint8 (n, {SIDE}, {SIDE}, 3), "
@@ -107,7 +81,6 @@ class Images(Dataset[tuple[Any, int]]):
             raise ValueError(f"Images: {len(data)} images, but {len(self.targets)} targets.")
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
-        """The image (a PIL image, or what `transform` makes of it) and its class number."""
         image = Image.fromarray(self.data[index])
         return (image if self.transform is None else self.transform(image)), self.targets[index]
 
@@ -132,20 +105,17 @@ def load_images(
         root: a folder that is, or contains, `cifar-10-batches-py`. None means the folder in the
             environment variable COURSE_DATA, and where that is not set the drawn images (2000 for
             training, 500 for testing, always the same).
-        train: the training images, or the test images.
         transform: called with each PIL image when it is taken out.
         download: fetch CIFAR-10 into `root` if nothing is there; what is there stays as it is.
         limit: only the first so many.
 
     Raises:
-        FileNotFoundError: a folder or batch file is missing.
-        OSError: the download failed.
+        OSError: a folder or batch file is missing, or the download failed.
         ValueError: a batch file is damaged, or is not what it should be.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"load_images: limit should be None or at least 1, not {limit}.")
-    if root is None:
-        root = os.environ.get("COURSE_DATA") or None
+    root = root or os.environ.get("COURSE_DATA") or None
     if root is None:
         if download:
             raise ValueError(
@@ -154,20 +124,24 @@ def load_images(
             )
         drawn, labels = draw_images(*(DRAWN_TRAIN if train else DRAWN_TEST))
         source = "drawn images (no download)"
-        return Images(drawn[:limit], labels[:limit].tolist(), DRAWN_CLASSES, source, transform)
+        return Images(drawn[:limit], labels[:limit], DRAWN_CLASSES, source, transform)
 
     folder = _batch_folder(Path(root), download)
-    classes = _read_classes(folder / "batches.meta")
+    meta = folder / "batches.meta"
+    names = _read_pickle(meta).get("label_names")
+    if not isinstance(names, list) or not names:
+        raise _damaged(meta, "label_names is not a list of names")
+    classes = tuple(map(_text, names))
     images: list[Pixels] = []
     targets: list[int] = []
     for path in _train_files(folder) if train else [folder / "test_batch"]:
         if limit is None or len(targets) < limit:
-            some, their_targets = _read_batch(path, len(classes))
-            images.append(some)
-            targets += their_targets
-    known = tuple(classes) == CIFAR10_CLASSES
-    source = f"CIFAR-10 from {root}" if known else f"images in CIFAR-10's format from {root}"
-    return Images(np.concatenate(images)[:limit], targets[:limit], classes, source, transform)
+            pixels, numbers = _read_batch(path, len(classes))
+            images.append(pixels)
+            targets += numbers
+    kind = "CIFAR-10" if classes == CIFAR10_CLASSES else "images in CIFAR-10's format"
+    data = np.concatenate(images)[:limit]
+    return Images(data, targets[:limit], classes, f"{kind} from {root}", transform)
 
 
 def being_graded() -> bool:
@@ -192,7 +166,7 @@ def show_images(images: Images, count: int = 20, columns: int = 10) -> Figure:
     return figure
 
 
-# CIFAR-10's format: reading
+# CIFAR-10's format
 
 
 def _batch_folder(root: Path, download: bool) -> Path:
@@ -219,55 +193,40 @@ def _batch_folder(root: Path, download: bool) -> Path:
 
 def _train_files(folder: Path) -> list[Path]:
     """`data_batch_1`, `data_batch_2`, ... without a gap."""
-    found = [re.fullmatch(r"data_batch_(\d+)", path.name) for path in folder.iterdir()]
-    last = max((int(match[1]) for match in found if match), default=1)
+    matches = [re.fullmatch(r"data_batch_(\d+)", path.name) for path in folder.iterdir()]
+    last = max((int(match[1]) for match in matches if match), default=1)
     return [folder / f"data_batch_{number}" for number in range(1, last + 1)]
-
-
-def _read_classes(path: Path) -> list[str]:
-    names = _read_pickle(path).get("label_names")
-    if not isinstance(names, list) or not names:
-        raise ValueError(_damaged(path, "label_names is not a list of names"))
-    return [_text(name) for name in names]
 
 
 def _read_batch(path: Path, classes: int) -> tuple[Pixels, list[int]]:
     entry = _read_pickle(path)
-    data, labels = (
-        value.array if isinstance(value, _Array) else value
-        for value in (entry.get("data"), entry.get("labels"))
-    )
+    data, labels = (getattr(entry.get(k), "array", entry.get(k)) for k in ("data", "labels"))
     row = 3 * SIDE * SIDE
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.size % row:
-        raise ValueError(_damaged(path, f"data is not a uint8 array of {row} bytes an image"))
+        raise _damaged(path, f"data is not a uint8 array of {row} bytes an image")
     data = data.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)  # (n, 32, 32, 3)
     labels = labels.tolist() if isinstance(labels, np.ndarray) else labels
-    if not isinstance(labels, list) or len(labels) != len(data):
-        raise ValueError(_damaged(path, f"labels is not a list of {len(data)} class numbers"))
-    for i, label in enumerate(labels):
-        if type(label) is not int or not 0 <= label < classes:
-            wrong = f"label {i} is {label!r}, not a class number from 0 to {classes - 1}"
-            raise ValueError(_damaged(path, wrong))
+    numbers = isinstance(labels, list) and all(type(label) is int for label in labels)
+    if not numbers or len(labels) != len(data) or not set(labels) <= set(range(classes)):
+        raise _damaged(path, f"labels is not a list of {len(data)} numbers from 0 to {classes - 1}")
     return np.ascontiguousarray(data), labels
 
 
 def _read_pickle(path: Path) -> dict[str, Any]:
     try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(_damaged(path, "the file is missing")) from None
-    try:
         # Python 2's strings stay bytes: the official files hold their pixels in one.
-        entry = _PlainUnpickler(io.BytesIO(content), encoding="bytes").load()
+        entry = _PlainUnpickler(io.BytesIO(path.read_bytes()), encoding="bytes").load()
+    except FileNotFoundError:
+        raise _damaged(path, "the file is missing", FileNotFoundError) from None
     except Exception as error:  # a damaged pickle can raise anything
-        raise ValueError(_damaged(path, f"{type(error).__name__}: {error}")) from error
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
     if not isinstance(entry, dict):
-        raise ValueError(_damaged(path, "holds no dict"))
+        raise _damaged(path, "holds no dict")
     return {_text(key): value for key, value in entry.items()}
 
 
-def _damaged(path: Path, reason: str) -> str:
-    return (
+def _damaged(path: Path, reason: str, kind: type[Exception] = ValueError) -> Exception:
+    return kind(
         f"{path}: {reason}. This should be a file in CIFAR-10's python format; delete the folder "
         f"{path.parent} and download or pack the images again."
     )
@@ -285,39 +244,33 @@ class _PlainUnpickler(pickle.Unpickler):
     """
 
     def find_class(self, module: str, name: str) -> Any:
-        module = module.replace("numpy._core.", "numpy.core.")
-        double = _DOUBLES.get((module, name))
-        if double is None:
+        place = f"{module.replace('numpy._core', 'numpy.core')}.{name}"
+        if place not in _DOUBLES:
             raise pickle.UnpicklingError(f"refused, since it asks for {module}.{name}")
-        return double
+        return _DOUBLES[place]
 
 
 class _Dtype:
     def __init__(self, name: object, *_flags: object) -> None:
         self.name = _text(name)
-        self.order = "="
 
-    def __setstate__(self, state: Sequence[Any]) -> None:
-        self.order = _text(state[1])
+    def __setstate__(self, state: Any) -> None:
+        self.name = _text(state[1]) + self.name  # the order of bytes
 
-    def array(self, raw: object) -> npt.NDArray[Any]:
-        dtype = np.dtype(self.name)
-        if dtype.kind not in "iu":
-            raise pickle.UnpicklingError(f"refused, since it holds an array of {dtype}")
+    def array(self, raw: Any) -> npt.NDArray[Any]:
+        if np.dtype(self.name).kind not in "iu":
+            raise pickle.UnpicklingError(f"refused, since it holds an array of {self.name}")
         # Under encoding="latin1" raw bytes of old pickles are text: the same bytes.
-        buffer = raw.encode("latin1") if isinstance(raw, str) else cast(bytes, raw)
-        return np.frombuffer(buffer, dtype.newbyteorder(cast(Any, self.order)))
+        return np.frombuffer(raw.encode("latin1") if isinstance(raw, str) else raw, self.name)
 
 
 class _Array:
     """An array under way: NumPy's pickles make it empty and fill it afterwards."""
 
-    array: npt.NDArray[Any] | None = None
-
     def __init__(self, *_kind_shape_dtype: object) -> None:
-        pass
+        self.array: npt.NDArray[Any] | None = None
 
-    def __setstate__(self, state: Sequence[Any]) -> None:
+    def __setstate__(self, state: Any) -> None:
         _version, shape, dtype, fortran, raw = state
         self.array = dtype.array(raw).reshape(shape, order="F" if fortran else "C")
 
@@ -328,141 +281,16 @@ def _from_buffer(raw: object, dtype: _Dtype, shape: tuple[int, ...], order: str)
     return array
 
 
-def _scalar(dtype: _Dtype, raw: object) -> int:
-    return int(dtype.array(raw)[0])
-
-
-def _encode(text: str, _encoding: object = "latin1") -> bytes:
-    return text.encode("latin1")  # how pickle's old protocols write bytes
-
-
-def _no_bytes() -> bytes:
-    return b""
-
-
-_DOUBLES: dict[tuple[str, str], Any] = {
-    ("numpy.core.multiarray", "_reconstruct"): _Array,
-    ("numpy.core.multiarray", "scalar"): _scalar,
-    ("numpy.core.numeric", "_frombuffer"): _from_buffer,
-    ("numpy", "ndarray"): _Array,
-    ("numpy", "dtype"): _Dtype,
-    ("_codecs", "encode"): _encode,
-    ("__builtin__", "bytes"): _no_bytes,
-    ("builtins", "bytes"): _no_bytes,
+_DOUBLES: dict[str, Any] = {
+    "numpy.core.multiarray._reconstruct": _Array,
+    "numpy.core.multiarray.scalar": lambda dtype, raw: int(dtype.array(raw)[0]),
+    "numpy.core.numeric._frombuffer": _from_buffer,
+    "numpy.ndarray": _Array,
+    "numpy.dtype": _Dtype,
+    "_codecs.encode": lambda text, *_encoding: text.encode("latin1"),  # old protocols' bytes
+    "__builtin__.bytes": lambda: b"",
+    "builtins.bytes": lambda: b"",
 }
-
-
-# CIFAR-10's format: writing
-
-
-def new_batch_folder(root: str | os.PathLike[str]) -> Path:
-    """Where `write_cifar_folder` will write; raises FileExistsError where something is already."""
-    root = Path(root)
-    folder = root if root.name == BATCH_FOLDER else root / BATCH_FOLDER
-    if folder.exists():
-        raise FileExistsError(f"{folder}: is there already. Delete it, or name another folder.")
-    return folder
-
-
-def write_cifar_folder(
-    root: str | os.PathLike[str],
-    train: tuple[Pixels, Sequence[int] | Labels],
-    test: tuple[Pixels, Sequence[int] | Labels],
-    classes: Sequence[str],
-) -> Path:
-    """Write images as CIFAR-10's python batch files, for `load_images` and other readers.
-
-    Args:
-        root: the folder to hold `cifar-10-batches-py`, or that folder itself.
-        train: images uint8 `(n, 32, 32, 3)`, n at least 5, and `n` class numbers; become
-            `data_batch_1` to `data_batch_5`.
-        test: the same for `test_batch`, n at least 1.
-        classes: the classes' names, in the order of their numbers.
-
-    Returns:
-        The folder of batch files. It appears complete or not at all, and the same images give
-        the same bytes.
-
-    Raises:
-        FileExistsError: the folder is there already.
-        ValueError: the images or labels do not fit together.
-    """
-    folder = new_batch_folder(root)
-    files: dict[str, bytes] = {}
-    for part, (data, labels), batches in (("train", train, 5), ("test", test, 1)):
-        images = Images(data, labels, classes, part)
-        if len(images) < batches:
-            raise ValueError(f"write_cifar_folder: {part} needs {batches} images or more.")
-        if not all(0 <= label < len(classes) for label in images.targets):
-            raise ValueError(
-                f"write_cifar_folder: {part} has labels outside 0 to {len(classes) - 1}. "
-                "Name one class for each label."
-            )
-        edges = [len(images) * i // batches for i in range(batches + 1)]
-        for i in range(batches):
-            rows = slice(edges[i], edges[i + 1])
-            title = f"training batch {i + 1} of 5" if part == "train" else "testing batch 1 of 1"
-            files[f"data_batch_{i + 1}" if part == "train" else "test_batch"] = _pickled(
-                {
-                    "batch_label": title,
-                    "labels": images.targets[rows],
-                    "data": data[rows].transpose(0, 3, 1, 2).reshape(-1, 3 * SIDE * SIDE),
-                    "filenames": [f"{part}_{j:06d}.png" for j in range(rows.start, rows.stop)],
-                }
-            )
-    meta = {
-        "num_cases_per_batch": -(-len(train[1]) // 5),
-        "label_names": list(classes),
-        "num_vis": 3 * SIDE * SIDE,
-    }
-    files["batches.meta"] = _pickled(meta)
-
-    unfinished = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
-    unfinished.mkdir(parents=True)
-    try:
-        for name, content in files.items():
-            (unfinished / name).write_bytes(content)
-        try:
-            unfinished.rename(folder)
-        except OSError:
-            new_batch_folder(root)  # somebody else was faster
-            raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    return folder
-
-
-def _pickled(value: object) -> bytes:
-    """A pickle, protocol 2, as Python 2 wrote the official files.
-
-    Written by hand, because `pickle` would blow the pixels up by half (protocol 2 has no bytes in
-    Python 3), and would name NumPy's modules as the installed version happens to call them.
-    """
-    return b"\x80\x02" + _opcodes(value) + b"."
-
-
-def _opcodes(value: object) -> bytes:
-    if isinstance(value, int):
-        return b"J" + struct.pack("<i", value)
-    if isinstance(value, str) and not value.isascii():
-        encoded = value.encode()
-        return b"X" + struct.pack("<I", len(encoded)) + encoded
-    if isinstance(value, str | bytes):
-        raw = value.encode() if isinstance(value, str) else value
-        return b"T" + struct.pack("<I", len(raw)) + raw
-    if isinstance(value, list):
-        return b"](" + b"".join(map(_opcodes, value)) + b"e"
-    if isinstance(value, dict):
-        return b"}(" + b"".join(_opcodes(part) for item in value.items() for part in item) + b"u"
-    if isinstance(value, np.ndarray) and value.dtype == np.uint8:
-        rows, columns = (_opcodes(size) for size in value.shape)
-        empty = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
-        dtype = (
-            b"cnumpy\ndtype\nU\x02u1\x89\x88\x87R(K\x03U\x01|NNN" + 2 * _opcodes(-1) + b"K\x00tb"
-        )
-        shape = rows + columns + b"\x86"
-        return empty + b"(K\x01" + shape + dtype + b"\x89" + _opcodes(value.tobytes()) + b"tb"
-    raise TypeError(f"cannot write a {type(value).__name__}")
 
 
 # The drawn images
@@ -476,7 +304,6 @@ _LIGHT = (
     *((255, 160, 195), (255, 241, 232), (255, 170, 60), (200, 202, 208)),
 )
 _BLOCK = 500  # images painted at a time, which bounds the memory
-_SPECKS = 3
 
 
 def draw_images(count: int, seed: int) -> tuple[Pixels, Labels]:
@@ -486,7 +313,6 @@ def draw_images(count: int, seed: int) -> tuple[Pixels, Labels]:
     no pixel tells anything by itself.
 
     Args:
-        count: how many images, 0 or more.
         seed: any integer from 0 up; the same seed and count give the same bits on every machine.
 
     Returns:
@@ -505,26 +331,24 @@ def draw_images(count: int, seed: int) -> tuple[Pixels, Labels]:
     return images, labels
 
 
-def _raw(words: np.random.PCG64, count: int) -> npt.NDArray[np.uint64]:
+def _raw(words: _Words, count: int) -> npt.NDArray[np.uint64]:
     return np.asarray(words.random_raw(count), np.uint64)
 
 
-def _uniform(
-    words: np.random.PCG64, shape: tuple[int, ...], low: float = 0, high: float = 1
-) -> Field:
+def _uniform(words: _Words, shape: tuple[int, ...], low: float = 0, high: float = 1) -> Any:
     """Random float32 in [low, high)."""
     bits = _raw(words, int(np.prod(shape))) >> np.uint64(40)  # 24 bits: exact in a float32
     unit = bits.astype(np.float32).reshape(shape) * 2.0**-24
     return unit * (high - low) + low
 
 
-def _pick(words: np.random.PCG64, count: int, options: Sequence[object]) -> Field:
+def _pick(words: _Words, count: int, options: Sequence[object]) -> Any:
     """For each of `count` images one of the options, (count, ...)."""
     index = (_raw(words, count) >> np.uint64(32)) % np.uint64(len(options))
     return np.asarray(options, np.float32)[index.astype(np.int64)]
 
 
-def _paint(labels: Labels, words: np.random.PCG64) -> Pixels:
+def _paint(labels: Labels, words: _Words) -> Pixels:
     n = len(labels)
     x, y = np.meshgrid(*2 * [np.arange(SIDE, dtype=np.float32) - 15.5])  # (32, 32)
 
@@ -539,7 +363,7 @@ def _paint(labels: Labels, words: np.random.PCG64) -> Pixels:
     tilt = _uniform(words, (2, n, 1, 1), -1, 1)
     shade = tilt[0] * x + tilt[1] * y  # the light falls from one side, (n, 32, 32)
     canvas[:] = ground[:, :, None, None]
-    for _ in range(_SPECKS):
+    for _ in range(3):  # specks
         at = _uniform(words, (2, n, 1, 1), -16, 16)
         radius = _uniform(words, (n, 1, 1), 0.7, 2.0)
         cover = np.clip(radius + 0.5 - _length(x - at[0], y - at[1]), 0, 1)
@@ -558,7 +382,7 @@ def _paint(labels: Labels, words: np.random.PCG64) -> Pixels:
     cover = np.empty((n, SIDE, SIDE), np.float32)
     for number, name in enumerate(DRAWN_CLASSES):
         mine = labels == number
-        depth = _FIGURES[name](u[mine], v[mine], free[:, mine])
+        depth = _depth(name, u[mine], v[mine], *free[:, mine])
         cover[mine] = np.clip(depth * radius[mine] + 0.5, 0, 1)
     _blend(canvas, cover, ink)
 
@@ -570,108 +394,58 @@ def _paint(labels: Labels, words: np.random.PCG64) -> Pixels:
     return pixels.transpose(0, 2, 3, 1)
 
 
-def _blend(canvas: Field, cover: Field, colour: Field) -> None:
+def _blend(canvas: Any, cover: Any, colour: Any) -> None:
     """Lay a colour (n, 3) over the canvas (n, 3, 32, 32) where cover (n, 32, 32) is 1."""
     canvas += (colour[:, :, None, None] - canvas) * cover[:, None]
 
 
-# Each figure tells how deep inside it a point is, in units of its radius; below 0 is outside.
-# u and v are (n, 32, 32), free is (3, n, 1, 1) random numbers in [0, 1) to vary it with.
+def _length(u: Any, v: Any) -> Any:
+    return np.sqrt(u * u + v * v)
 
 
-def _length(u: Field, v: Field) -> Field:
-    length: Field = np.sqrt(u * u + v * v)
-    return length
-
-
-def _disc(u: Field, v: Field, _free: Field) -> Field:
-    return 0.9 - _length(u, v)
-
-
-def _ring(u: Field, v: Field, free: Field) -> Field:
-    width = 0.14 + 0.1 * free[0]
-    depth: Field = width - np.abs(_length(u, v) - 0.78)
-    return depth
-
-
-def _square(u: Field, v: Field, _free: Field) -> Field:
-    depth: Field = 0.78 - np.maximum(np.abs(u), np.abs(v))
-    return depth
-
-
-def _triangle(u: Field, v: Field, _free: Field) -> Field:
-    sides = 0.8660254 * np.abs(u) + 0.5 * v
-    return 0.55 - np.maximum(sides, -v)
-
-
-def _star(u: Field, v: Field, _free: Field) -> Field:
-    # Folded along its axes until one edge is left, from the tip (0, 1.1) down.
-    u = np.abs(u)
-    for a, b in ((0.80901699, -0.58778525), (-0.80901699, -0.58778525)):
-        fold = np.maximum(a * u + b * v, 0) * 2
-        u, v = u - a * fold, v - b * fold
-    return (1.1 - v) * 0.30901699 - np.abs(u) * 0.95105652
-
-
-def _cross(u: Field, v: Field, free: Field) -> Field:
-    u, v = np.abs(u), np.abs(v)
-    width = 0.2 + 0.12 * free[0]
-    across = np.minimum(width - v, 0.95 - u)
-    depth: Field = np.maximum(across, np.minimum(width - u, 0.95 - v))
-    return depth
-
-
-def _moon(u: Field, v: Field, _free: Field) -> Field:
-    bite = _length(u - 0.5, v) - 0.72
-    depth: Field = np.minimum(0.98 - _length(u, v), bite)
-    return depth
-
-
-def _wave(position: Field, period: Field, phase: Field) -> Field:
+def _wave(position: Any, period: Any, phase: Any) -> Any:
     """A triangle wave: period / 4 on the crests, 0 halfway, -period / 4 in the troughs."""
     cycle = position / period + phase
-    wave: Field = (np.abs(cycle - np.floor(cycle) - 0.5) - 0.25) * period
-    return wave
+    return (np.abs(cycle - np.floor(cycle) - 0.5) - 0.25) * period
 
 
-def _patch(u: Field, v: Field) -> Field:
-    """What patterns are cut from: a square with round corners."""
-    corner = _length(np.maximum(np.abs(u) - 0.45, 0), np.maximum(np.abs(v) - 0.45, 0))
-    return 0.5 - corner
+def _depth(figure: str, u: Any, v: Any, a: Any, b: Any, c: Any) -> Any:
+    """How deep inside a figure each point is, in units of its radius; below 0 is outside.
 
+    u and v are (n, 32, 32); a, b and c are (n, 1, 1) random numbers in [0, 1) to vary it with.
+    """
+    across, up = np.abs(u), np.abs(v)
+    if figure == "disc":
+        return 0.9 - _length(u, v)
+    if figure == "ring":
+        return 0.14 + 0.1 * a - np.abs(_length(u, v) - 0.78)
+    if figure == "square":
+        return 0.78 - np.maximum(across, up)
+    if figure == "triangle":
+        return 0.55 - np.maximum(0.8660254 * across + 0.5 * v, -v)
+    if figure == "star":  # folded along its axes until one edge is left, from the tip (0, 1.1) down
+        u = across
+        for cos, sin in ((0.80901699, -0.58778525), (-0.80901699, -0.58778525)):
+            fold = np.maximum(cos * u + sin * v, 0) * 2
+            u, v = u - cos * fold, v - sin * fold
+        return (1.1 - v) * 0.30901699 - np.abs(u) * 0.95105652
+    if figure == "cross":
+        width = 0.2 + 0.12 * a
+        bar, beam = np.minimum(width - up, 0.95 - across), np.minimum(width - across, 0.95 - up)
+        return np.maximum(bar, beam)
+    if figure == "moon":
+        return np.minimum(0.98 - _length(u, v), _length(u - 0.5, v) - 0.72)
 
-def _stripes(u: Field, v: Field, free: Field) -> Field:
-    period = 0.38 + 0.14 * free[0]
-    depth: Field = np.minimum(_wave(u, period, free[1]), _patch(u, v))
-    return depth
-
-
-def _checks(u: Field, v: Field, free: Field) -> Field:
-    period = 0.6 + 0.2 * free[0]
-    a, b = _wave(u, period, free[1]), _wave(v, period, free[2])
-    both = np.maximum(np.minimum(a, b), np.minimum(-a, -b))
-    depth: Field = np.minimum(both, _patch(u, v))
-    return depth
-
-
-def _dots(u: Field, v: Field, free: Field) -> Field:
-    period = 0.5 + 0.12 * free[0]
-    a, b = _wave(u, period, free[1]), _wave(v, period, free[2])
-    crest = 0.25 * period
-    dot = 0.29 * period - _length(crest - a, crest - b)
-    depth: Field = np.minimum(dot, _patch(u, v))
-    return depth
-
-
-_FIGURES: dict[str, Callable[[Field, Field, Field], Field]] = {
-    "disc": _disc,
-    "ring": _ring,
-    "square": _square,
-    "triangle": _triangle,
-    "star": _star,
-    "cross": _cross,
-    "moon": _moon,
-    "stripes": _stripes,
-    "checks": _checks,
-    "dots": _dots,
-}
+    # Patterns are cut from a square with round corners.
+    patch = 0.5 - _length(np.maximum(across - 0.45, 0), np.maximum(up - 0.45, 0))
+    low, more = {"stripes": (0.38, 0.14), "checks": (0.6, 0.2), "dots": (0.5, 0.12)}[figure]
+    period = low + more * a
+    first, second = _wave(u, period, b), _wave(v, period, c)
+    if figure == "stripes":
+        pattern = first
+    elif figure == "checks":
+        pattern = np.maximum(np.minimum(first, second), np.minimum(-first, -second))
+    else:
+        crest = 0.25 * period
+        pattern = 0.29 * period - _length(crest - first, crest - second)
+    return np.minimum(pattern, patch)

@@ -5,18 +5,10 @@
     history = train(fit, quick, train_loader, test_loader, 5, 1e-4, device, checkpoint)
 
 The functions that students write do not know of any of this: a loader is a loader, a wrapped network
-is a network. Three parts:
+is a network. Files are safetensors, which hold numbers and text and can run nothing. What is damaged,
+or is something else, is named in a sentence, and the training starts from the beginning.
 
-- `OnDevice` and `quicker` keep a GPU busy.
-- `Checkpoint` writes the training to a file after each epoch, and takes it up again from there. For
-  that `train` calls `fit` for one epoch at a time. Each call makes a new optimizer; before its
-  first step the checkpoint hands it what the last one knew (Adam's running means), by torch's hook for all
-  optimizers. So the steps are those of one call for all epochs.
-- `write_kernels` and `read_kernels` carry the first kernels from notebook 3 to notebook 4.
-
-Files are safetensors, which hold numbers and text and can run nothing. What is damaged, or is something
-else, is named in a sentence, and the training starts from the beginning. This file needs nothing of the
-autograder: it travels beside the notebooks, and holds no secret.
+This file needs nothing of the autograder: it travels beside the notebooks, and holds no secret.
 """
 
 from __future__ import annotations
@@ -32,9 +24,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -50,29 +41,9 @@ try:
 except ImportError:  # no progress bar then
     tqdm = None
 
-__all__ = [
-    "Checkpoint",
-    "MixedPrecision",
-    "OnDevice",
-    "check_weights",
-    "first_kernels",
-    "machine",
-    "quicker",
-    "read_kernels",
-    "train",
-    "write_kernels",
-    "write_weights",
-]
-
 History = dict[str, list[float]]  # "train_loss" and "test_accuracy", one number an epoch
 CURVES = ("train_loss", "test_accuracy")
-
-
-class LabelledImages(Protocol):
-    """What `load_images` returns."""
-
-    data: np.ndarray[Any, np.dtype[np.uint8]]  # (n, h, w, 3)
-    targets: list[int]
+StrPath = str | os.PathLike[str]
 
 
 # Speed
@@ -85,7 +56,7 @@ class OnDevice:
     decoded twice, so there is nothing to do for worker processes or for pinned memory.
 
     Args:
-        images: square RGB images, all of one size.
+        images: what `load_images` returns.
         batch_size: the last batch may be smaller.
         device: where the batches are: images float32 `(B, 3, side, side)` in [0, 1], labels int64 `(B,)`.
         side: pixels, by bilinear interpolation; None leaves the images as they are.
@@ -95,7 +66,7 @@ class OnDevice:
 
     def __init__(
         self,
-        images: LabelledImages,
+        images: Any,
         batch_size: int,
         device: torch.device,
         side: int | None = None,
@@ -130,9 +101,9 @@ class MixedPrecision(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Any:
         with torch.autocast(images.device.type, torch.bfloat16):
-            scores: Tensor = self.net(images)
+            scores = self.net(images)
         return scores.float()
 
 
@@ -156,12 +127,12 @@ def quicker(
     if channels_last:
         net.to(memory_format=torch.channels_last)
     quick: Any = torch.compile(net) if compiled else net
-    if mixed_precision:
-        if device.type == "cuda" and torch.cuda.get_device_capability(device) < (8, 0):
-            print(f"{machine(device)}: no bfloat16 in hardware, so it stays with float32")
-        else:
-            quick = MixedPrecision(quick)
-    return quick
+    if not mixed_precision:
+        return quick
+    if device.type == "cuda" and torch.cuda.get_device_capability(device) < (8, 0):
+        print(f"{machine(device)}: no bfloat16 in hardware, so it stays with float32")
+        return quick
+    return MixedPrecision(quick)
 
 
 def machine(device: torch.device) -> str:
@@ -214,15 +185,15 @@ def train(
             )
         for curve in CURVES:
             history[curve] += [float(value) for value in part[curve]]
-        _tell(history, done, beside, (time.perf_counter() - began_s) / count)
+        _tell(history, done, beside, f", {(time.perf_counter() - began_s) / count:.1f} s")
         done += count
         if checkpoint:
             checkpoint.save(history, device)
-    said = f"trained on {machine(device)}, torch {torch.__version__}"
+    peak = ""
     if device.type == "cuda":
-        peak = torch.cuda.max_memory_allocated(device) / 2**30
-        said += f"; at most {peak:.1f} GiB of the GPU's memory"
-    print(said)
+        gib = torch.cuda.max_memory_allocated(device) / 2**30
+        peak = f"; at most {gib:.1f} GiB of the GPU's memory"
+    print(f"trained on {machine(device)}, torch {torch.__version__}{peak}")
     return history
 
 
@@ -235,34 +206,33 @@ def _is_history(part: Any, epochs: int) -> bool:
     )
 
 
-def _tell(history: History, first: int, beside: Sequence[str], each_s: float | None = None) -> None:
-    losses, accuracies = (history[curve][first:] for curve in CURVES)
-    for epoch, (loss, accuracy) in enumerate(zip(losses, accuracies, strict=True), first):
-        said = f"epoch {epoch + 1}: loss {loss:.3f} per image, test accuracy {accuracy:.1%}"
-        said += f" ({beside[epoch]})" if epoch < len(beside) else ""
-        print(said if each_s is None else f"{said}, {each_s:.1f} s")
-
-
-# Files
+def _tell(history: History, first: int, beside: Sequence[str], time_each: str = "") -> None:
+    for i in range(first, len(history["train_loss"])):
+        loss, accuracy = (history[curve][i] for curve in CURVES)
+        note = f" ({beside[i]})" if i < len(beside) else ""
+        figures = f"loss {loss:.3f} per image, test accuracy {accuracy:.1%}"
+        print(f"epoch {i + 1}: {figures}{note}{time_each}")
 
 
 class Checkpoint:
     """A training in a file: network, optimizer, history, random numbers, and what else is to be kept.
 
-    It is written beside its place and then put there, so it is whole at every moment.
+    `train` calls `fit` for one epoch at a time, and each call makes a new optimizer. Before its first
+    step it is handed what the last one knew (Adam's running means), by torch's hook for all optimizers.
+    So the steps are those of one call for all epochs.
 
     Attributes:
         kept: small tensors that belong to the run, such as the first kernels at its start; after a
             `load` those of the file.
-        optimizer: what the last optimizer knew, by the parameter's name: for Adam the number of its
-            steps and two running means.
+        optimizer: what the last optimizer knew, by the parameter's name and the key: for Adam
+            `weight.step`, `weight.exp_avg` and `weight.exp_avg_sq`.
     """
 
     _FORM = "training 1"
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: StrPath,
         net: nn.Module,
         about: Mapping[str, object],
         functions: Sequence[Callable[..., Any]] = (),
@@ -275,9 +245,8 @@ class Checkpoint:
             about: what must be equal for the training to go on: network, learning rate, ….
             functions: the student's; where their text has changed the training starts anew.
         """
-        self.path, self.net = Path(path), net
-        self.kept = dict(kept or {})
-        self.optimizer: dict[str, dict[str, Tensor]] = {}
+        self.path, self.net, self.kept = Path(path), net, dict(kept or {})
+        self.optimizer: dict[str, Tensor] = {}
         self._optimizer_kind = ""
         self._about = {key: str(value) for key, value in about.items()}
         if functions:
@@ -289,14 +258,18 @@ class Checkpoint:
         names = {id(parameter): name for name, parameter in self.net.named_parameters()}
         met: list[Optimizer] = []
 
+        def known_parameters(optimizer: Optimizer) -> list[tuple[str, Tensor, Any]]:
+            pairs = [(p, group) for group in optimizer.param_groups for p in group["params"]]
+            return [(f"{names[id(p)]}.", p, group) for p, group in pairs if id(p) in names]
+
         def before_step(optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
-            if optimizer in met or not any(id(p) in names for p, _ in _parameters(optimizer)):
+            if optimizer in met or not known_parameters(optimizer):
                 return
             met.append(optimizer)
-            for parameter, group in _parameters(optimizer):
-                known = self.optimizer.get(names.get(id(parameter), ""))
-                if known and type(optimizer).__name__ == self._optimizer_kind:
-                    optimizer.state[parameter] = _placed(known, parameter, group)
+            if type(optimizer).__name__ == self._optimizer_kind:
+                for name, parameter, group in known_parameters(optimizer):
+                    if values := _part(self.optimizer, name):
+                        optimizer.state[parameter] = _placed(values, parameter, group)
 
         handle = register_optimizer_step_pre_hook(before_step)
         try:
@@ -306,100 +279,74 @@ class Checkpoint:
         self.optimizer, self._optimizer_kind = {}, ""
         for optimizer in met[-1:]:
             self._optimizer_kind = type(optimizer).__name__
-            for parameter, _ in _parameters(optimizer):
-                values = dict(optimizer.state.get(parameter, {}))
-                if id(parameter) in names and all(map(torch.is_tensor, values.values())):
-                    self.optimizer[names[id(parameter)]] = values
+            for name, parameter, _ in known_parameters(optimizer):
+                values = optimizer.state.get(parameter, {})
+                if all(map(torch.is_tensor, values.values())):
+                    self.optimizer |= {name + key: value for key, value in values.items()}
 
     def load(self, device: torch.device) -> History | None:
         """Put the training back as it was; None where there is nothing to go on from.
 
         A file that does not fit is put aside as `<path>.old`, and a line says why.
         """
-        if not self.path.exists():
-            return None
-        if safetensors is None:
-            print(f"{self.path} cannot be read without safetensors: training starts anew")
+        if safetensors is None or not self.path.exists():
             return None
         try:
             return self._load(device)
         except Exception as error:  # a damaged file can raise anything
-            reason = str(error).strip("'\"").splitlines()[:1] or [type(error).__name__]
+            reason = str(error).strip("'\"").partition("\n")[0] or type(error).__name__
         old = self.path.with_name(f"{self.path.name}.old")
-        said = f"{self.path} does not fit ({reason[0]}): training starts anew"
         try:
             self.path.replace(old)
-            print(f"{said}, and the file is kept as {old.name}")
+            fate = f", and the file is kept as {old.name}"
         except OSError:
-            print(said)
+            fate = ""
+        print(f"{self.path} does not fit ({reason}): training starts anew{fate}")
         return None
 
     def _load(self, device: torch.device) -> History:
-        with safetensors.safe_open(str(self.path), framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("form") != self._FORM:
-                raise ValueError("it is no checkpoint of this notebook")
-            about = json.loads(metadata["about"])
-            for key, mine in self._about.items():
-                if about.get(key) != mine:
-                    told = "your functions have changed since"
-                    other = f"it is for {key} {about.get(key)}, not {mine}"
-                    raise ValueError(told if key == "functions" else other)
-            history = json.loads(metadata["history"])
-            if not _is_history(history, len(history["train_loss"])):
-                raise ValueError("its history is damaged")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        parts: dict[str, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            part, _, rest = name.partition(".")
-            parts.setdefault(part, {})[rest] = tensor
+        tensors, metadata = _read(self.path)
+        if metadata.get("form") != self._FORM:
+            raise ValueError("it is no checkpoint of this notebook")
+        about, history = json.loads(metadata["about"]), json.loads(metadata["history"])
+        for key, mine in self._about.items():
+            if about.get(key) != mine:
+                other = f"it is for {key} {about.get(key)}, not {mine}"
+                raise ValueError(
+                    "your functions have changed since" if key == "functions" else other
+                )
+        if not _is_history(history, len(history["train_loss"])):
+            raise ValueError("its history is damaged")
+        net, optimizer = _part(tensors, "net."), _part(tensors, "optimizer.")
         now = self.net.state_dict()
-        found = parts.get("net", {})
-        if {n: t.shape for n, t in now.items()} != {n: t.shape for n, t in found.items()}:
+        if {n: t.shape for n, t in now.items()} != {n: t.shape for n, t in net.items()}:
             raise ValueError("its network has other layers")
-        optimizer: dict[str, dict[str, Tensor]] = {}
-        for name, tensor in parts.get("optimizer", {}).items():
-            parameter, _, key = name.rpartition(".")
-            if tensor.ndim and tensor.shape != now[parameter].shape:
-                raise ValueError("its optimizer is for other layers")
-            optimizer.setdefault(parameter, {})[key] = tensor
+        if any(t.ndim and t.shape != now[n.rpartition(".")[0]].shape for n, t in optimizer.items()):
+            raise ValueError("its optimizer is for other layers")
         # From here on nothing can fail, but for the random numbers, which refuse before they change.
-        torch.set_rng_state(parts["random"]["cpu"])
-        if device.type == "cuda" and "cuda" in parts["random"]:
-            torch.cuda.set_rng_state(parts["random"]["cuda"], device)
-        self.net.load_state_dict(found)
+        torch.set_rng_state(tensors["random.cpu"])
+        if device.type == "cuda" and "random.cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random.cuda"], device)
+        self.net.load_state_dict(net)
         self.optimizer, self._optimizer_kind = optimizer, metadata.get("optimizer", "")
-        self.kept = parts.get("kept", {})
+        self.kept = _part(tensors, "kept.")
         return {curve: history[curve] for curve in CURVES}
 
     def save(self, history: History, device: torch.device) -> None:
         """Write the training as it is now; where that cannot be done, say so and go on."""
-        if safetensors is None:
-            if len(history["train_loss"]) == 1:
-                print("no checkpoints: they need `pip install safetensors`")
-            return
-        tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
-        for name, values in self.optimizer.items():
-            tensors |= {f"optimizer.{name}.{key}": value for key, value in values.items()}
-        tensors |= {f"kept.{name}": tensor for name, tensor in self.kept.items()}
-        tensors["random.cpu"] = torch.get_rng_state()
+        tensors = {"random.cpu": torch.get_rng_state()}
         if device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(device)
-        metadata = {
-            "form": self._FORM,
-            "about": json.dumps(self._about),
-            "history": json.dumps(history),
-            "optimizer": self._optimizer_kind,
-        }
-        if not self.optimizer and len(history["train_loss"]) == 1:
+        parts = {"net": self.net.state_dict(), "optimizer": self.optimizer, "kept": self.kept}
+        for part, named in parts.items():
+            tensors |= {f"{part}.{name}": tensor for name, tensor in named.items()}
+        about = {"about": json.dumps(self._about), "history": json.dumps(history)}
+        about |= {"form": self._FORM, "optimizer": self._optimizer_kind}
+        epoch = len(history["train_loss"])
+        if not self.optimizer and epoch == 1:
             print("the checkpoint is without the optimizer's state, which was not found")
-        problem = _write(self.path, tensors, metadata)
-        if problem:
-            print(f"no checkpoint of epoch {len(history['train_loss'])}: {problem}")
-
-
-def _parameters(optimizer: Optimizer) -> Iterator[tuple[Tensor, dict[str, Any]]]:
-    return ((parameter, group) for group in optimizer.param_groups for parameter in group["params"])
+        if problem := _write(self.path, tensors, about):
+            print(f"no checkpoint of epoch {epoch}: {problem}")
 
 
 def _placed(known: Mapping[str, Tensor], parameter: Tensor, group: Any) -> dict[str, Tensor]:
@@ -415,9 +362,27 @@ def _placed(known: Mapping[str, Tensor], parameter: Tensor, group: Any) -> dict[
     return {key: place(value) for key, value in known.items()}
 
 
-def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> str:
+def _digest(functions: Sequence[Callable[..., Any]]) -> str:
+    try:
+        text = "\n".join(inspect.getsource(function) for function in functions)
+    except (OSError, TypeError):  # not written in a cell or file
+        return "unknown"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+# Files
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin so, by the rest of their names."""
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+
+
+def _write(path: StrPath, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> str:
     """Write a safetensors file whole or not at all; returns what went wrong, or nothing."""
-    fresh = path.with_name(f"{path.name}.new")
+    if safetensors is None:
+        return "that needs `pip install safetensors`"
+    fresh = Path(f"{path}.new")
     try:
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         safetensors.torch.save_file(plain, str(fresh), metadata)
@@ -428,12 +393,12 @@ def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) 
     return ""
 
 
-def _digest(functions: Sequence[Callable[..., Any]]) -> str:
-    try:
-        text = "\n".join(inspect.getsource(function) for function in functions)
-    except (OSError, TypeError):  # not written in a cell or file
-        return "unknown"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _read(path: StrPath) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """A safetensors file's tensors and metadata; raises anything where it is damaged."""
+    if safetensors is None:
+        raise ValueError("that needs `pip install safetensors`")
+    with safetensors.safe_open(str(path), framework="pt") as file:
+        return {n: file.get_tensor(n) for n in file.keys()}, file.metadata() or {}  # noqa: SIM118
 
 
 @dataclass(frozen=True)
@@ -455,80 +420,63 @@ class Kernels:
 def first_kernels(net: nn.Module) -> dict[str, Tensor]:
     """The first two convolutions' weights as they are now, wherever in the network they are."""
     layers = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d)][:2]
-    names = [f"conv{number}" for number in range(1, 1 + len(layers))]
-    return {n: copy.deepcopy(one).cpu().weight.data for n, one in zip(names, layers, strict=True)}
+    return {f"conv{i}": copy.deepcopy(layer).cpu().weight.data for i, layer in enumerate(layers, 1)}
 
 
-def write_kernels(path: str | os.PathLike[str], kernels: Kernels) -> None:
+def write_kernels(path: StrPath, kernels: Kernels) -> None:
     """Write kernels to a file; where that cannot be done, say so."""
-    if safetensors is None:
-        print("kernels not written: `pip install safetensors`, or let notebook 4 train")
-        return
     tensors = {f"before.{name}": weight for name, weight in kernels.before.items()}
     tensors |= {f"after.{name}": weight for name, weight in kernels.after.items()}
     metadata = {"said": kernels.said, "history": json.dumps(kernels.history)}
-    problem = _write(Path(path), tensors, metadata)
+    problem = _write(path, tensors, metadata)
     print(f"kernels not written: {problem}" if problem else f"kernels before and after: {path}")
 
 
-def read_kernels(path: str | os.PathLike[str]) -> Kernels | None:
+def read_kernels(path: StrPath) -> Kernels | None:
     """Read them again; None, and a line that says why, where the file cannot be used."""
     if not Path(path).exists():
         return None
     try:
-        if safetensors is None:
-            raise ValueError("that needs `pip install safetensors`")
-        with safetensors.safe_open(str(path), framework="pt") as file:
-            metadata = file.metadata() or {}
-            found = {
-                when: {name: file.get_tensor(f"{when}.{name}") for name in ("conv1", "conv2")}
-                for when in ("before", "after")
-            }
+        tensors, metadata = _read(path)
+        before, after = _part(tensors, "before."), _part(tensors, "after.")
         for name in ("conv1", "conv2"):
-            before, after = (found[when][name] for when in ("before", "after"))
-            if before.shape != after.shape or before.ndim != 4 or not after.isfinite().all():
+            old, new = before[name], after[name]
+            if old.shape != new.shape or old.ndim != 4 or not new.isfinite().all():
                 raise ValueError(f"{name} is no convolution's weight before and after")
         history = json.loads(metadata.get("history", "null"))
         if not (history and _is_history(history, len(history["train_loss"]))):
             history = None
-        said = metadata.get("said", Kernels.said)
-        return Kernels(found["before"], found["after"], said, history)
+        return Kernels(before, after, metadata.get("said", Kernels.said), history)
     except Exception as error:  # a damaged file can raise anything
         print(f"{path} cannot be used ({error})")
         return None
 
 
-def write_weights(path: str | os.PathLike[str], net: nn.Module) -> None:
+def write_weights(path: StrPath, net: nn.Module) -> None:
     """Write a network's weights as float16, to hand them in; where that cannot be done, say so."""
-    if safetensors is None:
-        print("weights not written: `pip install safetensors`")
-        return
-    problem = _write(Path(path), {n: t.half() for n, t in net.state_dict().items()}, {})
+    problem = _write(path, {name: t.half() for name, t in net.state_dict().items()}, {})
     print(f"weights not written: {problem}" if problem else f"weights: {path}, {_size(path)}")
 
 
-def check_weights(path: str | os.PathLike[str], build: Callable[[], nn.Module]) -> None:
+def check_weights(path: StrPath, build: Callable[[], nn.Module]) -> None:
     """Say whether a file of weights is there, and whether a network has its tensors' names and shapes."""
     if not Path(path).exists():
         print(f"there is no {path}; the training at full size writes it")
         return
     with torch.device("meta"):  # shapes without numbers
-        wanted = {name: list(t.shape) for name, t in build().state_dict().items()}
+        wanted = build().state_dict()
     try:
-        if safetensors is None:
-            raise ValueError("that needs `pip install safetensors`")
-        with safetensors.safe_open(str(path), framework="pt") as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-            found = {name: one.get_shape() for name, one in slices.items()}
-            kinds = {name: one.get_dtype() for name, one in slices.items()}
+        given, _ = _read(path)
     except Exception as error:  # a damaged file can raise anything
         print(f"{path} cannot be read ({error})")
         return
-    odd = [name for name in {**wanted, **found} if wanted.get(name) != found.get(name)]
-    odd += [name for name in found if kinds[name] not in ("F32", "F16", "BF16")]
-    said = f"does not fit: {odd[0]}" if odd else f"fits, {len(found)} tensors, {_size(path)}"
-    print(f"{path} {said}")
+    odd = [name for name in wanted if name not in given or given[name].shape != wanted[name].shape]
+    odd += [name for name in given if name not in wanted]
+    floats = (torch.float32, torch.float16, torch.bfloat16)
+    odd += [name for name, tensor in given.items() if tensor.dtype not in floats]
+    fits = f"fits, {len(given)} tensors, {_size(path)}"
+    print(f"{path} does not fit: {odd[0]}" if odd else f"{path} {fits}")
 
 
-def _size(path: str | os.PathLike[str]) -> str:
+def _size(path: StrPath) -> str:
     return f"{Path(path).stat().st_size / 1e6:.0f} MB"

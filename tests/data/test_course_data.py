@@ -253,10 +253,12 @@ def test_a_pickle_of_anything_but_plain_values_is_refused(folder: Path, value: o
         ({"labels": []}, "data is not a uint8 array"),
         ({"data": np.zeros((2, 3072), np.int64), "labels": [0, 0]}, "data is not a uint8 array"),
         ({"data": np.zeros((2, 3000), np.uint8), "labels": [0, 0]}, "of 3072 bytes an image"),
-        ({"data": np.zeros((2, 3072), np.uint8), "labels": [0]}, "not a list of 2 class numbers"),
-        ({"data": np.zeros((2, 3072), np.uint8)}, "not a list of 2 class numbers"),
-        ({"data": np.zeros((2, 3072), np.uint8), "labels": [0, 10]}, "label 1 is 10"),
-        ({"data": np.zeros((2, 3072), np.uint8), "labels": ["cat", 1]}, "label 0 is 'cat'"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": [0]}, "not a list of 2 numbers from 0"),
+        ({"data": np.zeros((2, 3072), np.uint8)}, "not a list of 2 numbers from 0 to 9"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": [0, 10]}, "not a list of 2 numbers"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": [-1, 0]}, "not a list of 2 numbers"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": [True, 0]}, "not a list of 2 numbers"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": ["cat", 1]}, "not a list of 2 numbers"),
     ],
 )
 def test_a_wrong_batch_is_named_with_what_is_wrong_and_what_to_do(

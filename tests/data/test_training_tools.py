@@ -212,7 +212,7 @@ def test_where_no_checkpoint_can_be_written_the_training_goes_on(
     monkeypatch.setattr(training_tools, "safetensors", None)
     monkeypatch.setattr(training_tools, "tqdm", None)
     assert_same(run(tmp_path / "checkpoint"), unbroken)
-    assert "no checkpoints: they need `pip install safetensors`" in capsys.readouterr().out
+    assert "no checkpoint of epoch 1: that needs `pip install safetensors`" in capsys.readouterr().out
     assert read_kernels(tmp_path / "kernels") is None
     write_kernels(tmp_path / "kernels", Kernels({}, {}))
     assert "kernels not written" in capsys.readouterr().out

@@ -43,7 +43,10 @@ def test_notebooks_run_one_after_the_other_where_they_find_each_others_files(
     tiny = TinyCourse(tmp_path / "course")
     write_notebook(tiny, "1_first", FIRST)
     write_notebook(tiny, "2_second", SECOND)
-    tiny.write("source/pair/given.py", "NAME = 'given'")
+    tiny.write("shared/given.py", "NAME = 'given'")
+    (tiny.root / "source" / "pair" / "given.py").symlink_to("../../shared/given.py")
+    (tmp_path / "elsewhere.txt").write_text("not the course's")
+    (tiny.root / "source" / "pair" / "elsewhere.txt").symlink_to(tmp_path / "elsewhere.txt")
     course = load_course(tiny.root)
     monkeypatch.setattr(answer_key, "check_full_size", lambda _: "a stand-in for a GPU")
     monkeypatch.setattr(answer_key, "_NEEDS_GPU", "open('first.txt', 'w').close()")
@@ -56,8 +59,12 @@ def test_notebooks_run_one_after_the_other_where_they_find_each_others_files(
     assert "first.txt" in files
     assert "on a stand-in for a GPU, with the real CIFAR-10" in (made / NOTE).read_text()
     assert {path.name for path in made.iterdir()} == {
-        *("1_first.ipynb", "2_second.ipynb", "given.py", NOTE)
+        *("1_first.ipynb", "2_second.ipynb", "given.py", "elsewhere.txt", NOTE)
     }
+    # One text of a helper file, and a key that can be run where it lies; but no link out of the course.
+    assert (made / "given.py").readlink() == Path("../../shared/given.py")
+    assert (made / "given.py").read_text() == "NAME = 'given'"
+    assert not (made / "elsewhere.txt").is_symlink()
 
     monkeypatch.setattr(answer_key, "_NEEDS_GPU", "assert False, 'sees no GPU'")
     with pytest.raises(KitError):
