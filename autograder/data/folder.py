@@ -97,15 +97,15 @@ def pack_images(
         names = None
         archives = {"all": source} if source.is_file() else _both_parts(source, ".npz")
         parts = {part: _archive_entries(path) for part, path in archives.items()}
-        found = 1 + max((entry.label for part in parts.values() for entry in part), default=0)
+        count = 1 + max((entry.label for part in parts.values() for entry in part), default=0)
     else:
         divided = (source / "train").is_dir() or (source / "test").is_dir()
         trees = _both_parts(source, "") if divided else {"all": source}
         names = _class_folders(trees)
         parts = {part: _tree_entries(path, names) for part, path in trees.items()}
-        found = len(names)
-    chosen = _choose_classes(source, names, found, classes)
-    numbers = list(range(found))
+        count = len(names)
+    chosen = _choose_classes(source, names, count, classes)
+    numbers = list(range(count))
     if names is not None and set(names) == set(chosen):
         numbers = [chosen.index(name) for name in names]
 
@@ -240,15 +240,15 @@ def _archive_entries(path: Path) -> list[_Entry]:
 
 
 def _choose_classes(
-    source: Path, names: list[str] | None, found: int, wished: Sequence[str] | None
+    source: Path, names: list[str] | None, count: int, wished: Sequence[str] | None
 ) -> list[str]:
     unnamed = names is None or all(name.isdecimal() for name in names)
     if wished is None:
         if names is not None and not (unnamed and names == [str(i) for i in range(10)]):
             return names
-        if found == 10:
+        if count == 10:
             return list(CIFAR10_CLASSES)
-        raise ValueError(f"{source}: {found} classes without names. Name them (classes).")
+        raise ValueError(f"{source}: {count} classes without names. Name them (classes).")
     if len(set(wished)) != len(wished):
         raise ValueError(f"The classes' names should all differ: {', '.join(wished)}.")
     if names is not None and not unnamed and set(names) != set(wished):
@@ -256,8 +256,8 @@ def _choose_classes(
             f"{source}: has folders {', '.join(names)}, but the classes were to be "
             f"{', '.join(wished)}. Name the same, or let the folders name them."
         )
-    if len(wished) < found:
-        raise ValueError(f"{source}: {found} classes, but {len(wished)} names for them.")
+    if len(wished) < count:
+        raise ValueError(f"{source}: {count} classes, but {len(wished)} names for them.")
     return list(wished)
 
 

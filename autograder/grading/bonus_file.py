@@ -52,13 +52,13 @@ class BonusFile:
         name = self.path.name
         self._expect_header(content, shapes)
         try:
-            found = safetensors.torch.load(content)
+            loaded = safetensors.torch.load(content)
         except Exception:  # whatever the parser makes of a lie
             expect(False, f"{name} is no whole safetensors file. Was it cut short?")
         del content
         tensors = {}
         for key in shapes:
-            tensor = tensors[key] = found.pop(key).float()
+            tensor = tensors[key] = loaded.pop(key).float()
             expect(
                 bool(tensor.isfinite().all()),
                 f"All numbers in {name} should be finite; {key} has others.",

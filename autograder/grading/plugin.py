@@ -105,13 +105,14 @@ def judge(
     """
     if not graders.is_file():
         raise KitError(
-            f"There is no grader file {graders}. Write it, or correct Course.graders_directory."
+            f"There is no grader file {graders}. Write it, or correct "
+            "c.CourseSettings.graders_directory in course_config.py."
         )
     plugin = JudgePlugin(box, secret, submission, device, images, bonus_files or {})
-    said = io.StringIO()
+    output = io.StringIO()
     with (
-        contextlib.redirect_stdout(said),
-        contextlib.redirect_stderr(said),
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(output),
         _nothing_but_pytest(),
         _imported_anew(graders),
     ):
@@ -130,7 +131,7 @@ def judge(
         )
     return Judged(
         {grade_id: tuple(checks) for grade_id, checks in plugin.checks.items()},
-        "\n".join(plugin.trouble) or ("" if plugin.checks else said.getvalue().strip()),
+        "\n".join(plugin.trouble) or ("" if plugin.checks else output.getvalue().strip()),
         plugin.size,
         plugin.used_device,
     )

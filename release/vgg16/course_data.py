@@ -23,7 +23,7 @@ import pickle
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -200,7 +200,8 @@ def _train_files(folder: Path) -> list[Path]:
 
 def _read_batch(path: Path, classes: int) -> tuple[Pixels, list[int]]:
     entry = _read_pickle(path)
-    data, labels = (getattr(entry.get(k), "array", entry.get(k)) for k in ("data", "labels"))
+    data, labels = (cast(Any, entry.get(key)) for key in ("data", "labels"))
+    data, labels = (getattr(value, "array", value) for value in (data, labels))
     row = 3 * SIDE * SIDE
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.size % row:
         raise _damaged(path, f"data is not a uint8 array of {row} bytes an image")

@@ -26,7 +26,7 @@ from tests.benchmarks.stability import Judge, in_the_box
 from tests.cases.judging import CASES, judged
 
 NOTEBOOK = "3_training"  # the others have nothing to do with devices; they are judged on the CPU
-SECRET = b"cases"
+SECRET = b"corpus"
 SMOKE = (
     "fit__sgd",
     "train_epoch__cuda_moves_behind_a_guard",

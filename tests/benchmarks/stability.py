@@ -129,7 +129,7 @@ def compare(names: list[str], rounds: int, load: int, judge: Judge) -> int:
     """Judge the cases in every round; prints what differs and returns how many do."""
     seen: dict[str, list[Verdicts]] = {name: [] for name in names}
     secrets = [
-        b"cases" if number % 3 < 2 else f"another secret {number}".encode()
+        b"corpus" if number % 3 < 2 else f"another secret {number}".encode()
         for number in range(rounds)
     ]
     for number, secret in enumerate(secrets):
@@ -148,7 +148,7 @@ def compare(names: list[str], rounds: int, load: int, judge: Judge) -> int:
         )
     bad = 0
     for name in names:
-        usual = [one for one, secret in zip(seen[name], secrets, strict=True) if secret == b"cases"]
+        usual = [one for one, secret in zip(seen[name], secrets, strict=True) if secret == b"corpus"]
         same = all(one == usual[0] for one in usual) and all(
             without_scores(one) == without_scores(usual[0]) for one in seen[name]
         )

@@ -1,4 +1,4 @@
-"""Judges cases of the cases on the stand-in for the box: for the tests, the table and the benchmark.
+"""Judges the cases on the stand-in for the box: for the tests, the table and the benchmark.
 
 Most of what the cases of one notebook ask for is the same: the reference's answers, the wrong loops'
 updates, the probes of functions that a case leaves alone. `Memory` keeps such results for as long as
@@ -83,7 +83,7 @@ class Result:
 
 def judged(
     case: Case,
-    secret: bytes = b"cases",
+    secret: bytes = b"corpus",
     memory: Memory | None = None,
     device: Device = _CPU,
 ) -> Result:

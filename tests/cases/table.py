@@ -97,7 +97,7 @@ def table(items: list[str]) -> str:
             sum(not row.truthful for row in wrong),
             sum(row.as_expected for row in wrong),
         ]
-        sums = [one + other for one, other in zip(sums, counts, strict=True)]
+        sums = [total + count for total, count in zip(sums, counts, strict=True)]
         lines.append(f"| `{name}` | " + " | ".join(map(str, counts)) + " |")
     lines.append("| all | " + " | ".join(map(str, sums)) + " |")
     lines += ["", "| misconception | points lost | what the student reads |", "|---|---|---|"]

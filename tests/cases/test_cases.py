@@ -1,4 +1,4 @@
-"""Every case of the cases gets the scorecard that stands beside it, and no word too much.
+"""Every case gets the scorecard that stands beside it, and no word too much.
 
 `tests/cases/README.md` explains the format of a case.
 """

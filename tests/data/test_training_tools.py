@@ -63,8 +63,8 @@ def test_batches_are_the_images_enlarged_and_none_is_dropped_or_repeated() -> No
     shuffled = OnDevice(images, 10, CPU, shuffle=True)
     passes = [torch.cat([pixels for pixels, _ in shuffled]) for _ in range(2)]
     assert not torch.equal(*passes)
-    order = [one.flatten(1).sum(dim=1).sort().values for one in (*passes, pixels)]
-    assert all(torch.equal(one, order[2]) for one in order)
+    order = [images.flatten(1).sum(dim=1).sort().values for images in (*passes, pixels)]
+    assert all(torch.equal(sums, order[2]) for sums in order)
 
 
 def test_mixed_precision_multiplies_in_bfloat16_and_answers_in_float32() -> None:
@@ -125,9 +125,9 @@ def unbroken() -> tuple[dict[str, Tensor], dict[str, list[float]]]:
     return run(None)
 
 
-def assert_same(found: Any, unbroken: Any) -> None:
-    assert found[1] == unbroken[1]
-    assert all(torch.equal(found[0][name], value) for name, value in unbroken[0].items())
+def assert_same(outcome: Any, unbroken: Any) -> None:
+    assert outcome[1] == unbroken[1]
+    assert all(torch.equal(outcome[0][name], value) for name, value in unbroken[0].items())
 
 
 def test_a_training_that_was_cut_off_goes_on_as_if_it_had_not_been(
@@ -212,7 +212,9 @@ def test_where_no_checkpoint_can_be_written_the_training_goes_on(
     monkeypatch.setattr(training_tools, "safetensors", None)
     monkeypatch.setattr(training_tools, "tqdm", None)
     assert_same(run(tmp_path / "checkpoint"), unbroken)
-    assert "no checkpoint of epoch 1: that needs `pip install safetensors`" in capsys.readouterr().out
+    assert (
+        "no checkpoint of epoch 1: that needs `pip install safetensors`" in capsys.readouterr().out
+    )
     assert read_kernels(tmp_path / "kernels") is None
     write_kernels(tmp_path / "kernels", Kernels({}, {}))
     assert "kernels not written" in capsys.readouterr().out
@@ -319,8 +321,8 @@ def test_kernels_of_the_release_before_are_still_read(tmp_path: Path) -> None:
     tensors = {f"{w}.{n}": torch.rand(s) for w in ("before", "after") for n, s in shapes.items()}
     path = tmp_path / "kernels.safetensors"
     save_file(tensors, path)
-    found = read_kernels(path)
-    assert found is not None
-    assert found.of_vgg
-    assert found.history is None
-    assert torch.equal(found.after["conv2"], tensors["after.conv2"])
+    kernels = read_kernels(path)
+    assert kernels is not None
+    assert kernels.of_vgg
+    assert kernels.history is None
+    assert torch.equal(kernels.after["conv2"], tensors["after.conv2"])

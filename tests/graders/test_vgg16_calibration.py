@@ -41,13 +41,13 @@ def test_every_wrong_loop_and_fit_is_run() -> None:
 def test_a_run_gives_a_figure_for_each_criterion(monkeypatch: pytest.MonkeyPatch) -> None:
     small = replace(short_run.SHORT, images=64, hidden_images=20, epochs=2)
     monkeypatch.setattr(short_run, "SHORT", small)
-    found = calibration(None)
-    right, nothing = found.right(7), found.wrong["nothing were trained"](7)
+    runs = calibration(None)
+    right, nothing = runs.right(7), runs.wrong["nothing were trained"](7)
     assert right is not None
     assert nothing is not None
     assert set(right) == set(nothing) == {criterion.name for criterion in CRITERIA}
     assert right["loss_ratio"] != nothing["loss_ratio"] == 1
-    assert found.right(7) == right
+    assert runs.right(7) == right
 
 
 def test_parameters_that_broke_are_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:

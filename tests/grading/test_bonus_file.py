@@ -28,11 +28,11 @@ def handed_in(path: Path, content: bytes, max_mib: int = 1) -> BonusFile:
 @pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.bfloat16])
 def test_tensors_come_back_as_float32(tmp_path: Path, kind: torch.dtype) -> None:
     content = save({name: tensor.to(kind) for name, tensor in RIGHT.items()})
-    found = handed_in(tmp_path / "net.safetensors", content).tensors(SHAPES)
-    assert found.keys() == SHAPES.keys()
+    tensors_read = handed_in(tmp_path / "net.safetensors", content).tensors(SHAPES)
+    assert tensors_read.keys() == SHAPES.keys()
     for name, tensor in RIGHT.items():
-        assert found[name].dtype == torch.float32
-        assert torch.equal(found[name], tensor)
+        assert tensors_read[name].dtype == torch.float32
+        assert torch.equal(tensors_read[name], tensor)
 
 
 def test_what_a_checkpoint_says_besides_is_let_be(tmp_path: Path) -> None:

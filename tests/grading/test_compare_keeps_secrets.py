@@ -92,10 +92,10 @@ def test_no_message_carries_an_expected_value(compare: Callable[[Any, Any], Any]
                     compare(value, desired)
                 except Mismatch as mismatch:
                     messages += 1
-                    found = set(re.findall(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?", str(mismatch)))
+                    shown = set(re.findall(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?", str(mismatch)))
                     secret = set().union(*map(forms_of, numbers))
-                    assert not found & secret, str(mismatch)
-                    assert not {f"{n:.0f}" for n in numbers} & found, str(mismatch)
+                    assert not shown & secret, str(mismatch)
+                    assert not {f"{n:.0f}" for n in numbers} & shown, str(mismatch)
     assert messages > 100
 
 

@@ -46,8 +46,8 @@ def judged(tmp_path: Path, tests: str, answer: Any = None) -> Judged:
     return judge(path, StubBox(answer), b"secret", "submission")
 
 
-def only(found: Judged) -> Check:
-    (checks,) = found.checks.values()
+def only(result: Judged) -> Check:
+    (checks,) = result.checks.values()
     (check,) = checks
     return check
 
@@ -191,8 +191,8 @@ def test_a_broken_fixture_is_our_fault_before_and_after(tmp_path: Path) -> None:
     def test_good():
         """Row."""
     '''
-    found = judged(tmp_path, tests).checks
-    assert [found[name][0].verdict for name in "abcd"] == [UNGRADED, UNGRADED, UNGRADED, PASSED]
+    checks = judged(tmp_path, tests).checks
+    assert [checks[name][0].verdict for name in "abcd"] == [UNGRADED, UNGRADED, UNGRADED, PASSED]
 
 
 def test_what_stops_pytest_leaves_the_rest_ungraded(tmp_path: Path) -> None:
@@ -210,8 +210,8 @@ def test_what_stops_pytest_leaves_the_rest_ungraded(tmp_path: Path) -> None:
     def test_3():
         """Row."""
     '''
-    found = judged(tmp_path, tests).checks
-    assert [found[name][0].verdict for name in "abc"] == [PASSED, UNGRADED, UNGRADED]
+    checks = judged(tmp_path, tests).checks
+    assert [checks[name][0].verdict for name in "abc"] == [PASSED, UNGRADED, UNGRADED]
 
 
 @pytest.mark.parametrize(
@@ -229,10 +229,10 @@ def test_what_stops_pytest_leaves_the_rest_ungraded(tmp_path: Path) -> None:
 def test_graders_that_cannot_be_collected_give_no_checks(
     tests: str, said: str, tmp_path: Path
 ) -> None:
-    found = judged(tmp_path, tests)
-    assert found.checks == {}
-    assert said in found.trouble
-    assert Item("a", 3.0, checks=found.checks.get("a", ())).verdict is UNGRADED
+    result = judged(tmp_path, tests)
+    assert result.checks == {}
+    assert said in result.trouble
+    assert Item("a", 3.0, checks=result.checks.get("a", ())).verdict is UNGRADED
 
 
 def test_a_missing_grader_file_is_named(tmp_path: Path) -> None:
@@ -244,9 +244,9 @@ def test_a_test_without_a_mark_counts_for_nothing_and_is_told(tmp_path: Path) ->
     tests = (
         '@graded("a")\ndef test_it():\n    """Row."""\n\ndef test_forgotten():\n    assert False\n'
     )
-    found = judged(tmp_path, tests)
-    assert only(found).verdict is PASSED
-    assert "test_forgotten" in found.trouble
+    result = judged(tmp_path, tests)
+    assert only(result).verdict is PASSED
+    assert "test_forgotten" in result.trouble
 
 
 def test_two_tests_of_one_name_are_two_checks(tmp_path: Path) -> None:
@@ -277,8 +277,8 @@ def test_graders_of_two_assignments_with_one_file_name_are_two(tmp_path: Path) -
     for name in ("ps1", "ps2"):
         (tmp_path / name).mkdir()
         tests = f'@graded("{name}")\ndef test_it():\n    """Row of {name}."""\n'
-        found = judged(tmp_path / name, tests)
-        assert list(found.checks) == [name]
+        result = judged(tmp_path / name, tests)
+        assert list(result.checks) == [name]
 
 
 def test_graders_that_were_edited_are_read_again(tmp_path: Path) -> None:

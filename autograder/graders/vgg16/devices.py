@@ -21,8 +21,8 @@ def picked_devices(pick_device: Any) -> Any:
     accelerator = getattr(torch, "accelerator", None)
     current = getattr(accelerator, "current_accelerator", None)
     device_here = picked()
-    here = torch.cuda.is_available() or torch.backends.mps.is_available()
-    here = here or bool(accelerator is not None and accelerator.is_available())
+    accelerated = torch.cuda.is_available() or torch.backends.mps.is_available()
+    accelerated = accelerated or bool(accelerator is not None and accelerator.is_available())
     pretended = {}
     for present in (True, False):
 
@@ -66,7 +66,7 @@ def picked_devices(pick_device: Any) -> Any:
                 scope[key] = value
     return {
         "here": device_here,
-        "gpu_here": here,
+        "gpu_here": accelerated,
         "with": pretended["True"],
         "without": pretended["False"],
     }

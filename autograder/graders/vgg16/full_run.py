@@ -166,8 +166,8 @@ def thresholds_for(device: Device, images: Path | None) -> tuple[Thresholds | No
     again = "Run `autograder calibrate vgg16 --device cuda` there."
     if entry is None:
         return None, f"The run of the real VGG16 has no thresholds for {device.title} yet. {again}"
-    said = misfits(entry["found"]["made_from"], made_from(images, device.title))
-    if said:
-        why = f"The thresholds for the run of the real VGG16 do not fit: {'; '.join(said)}. {again}"
+    reasons = misfits(entry["found"]["made_from"], made_from(images, device.title))
+    if reasons:
+        why = f"The thresholds for the run of the real VGG16 do not fit: {'; '.join(reasons)}. {again}"
         return None, why
     return Thresholds(entry["loss_ratio"], entry["accuracy"]), ""

@@ -121,7 +121,7 @@ def gpu_or_stand_in(real: bool) -> Any:
 
     @contextlib.contextmanager
     def within() -> Any:
-        cuda = {
+        cuda: dict[str, Any] = {
             "is_available": lambda: True,
             "device_count": lambda: 1,
             "current_device": lambda: 0,
@@ -131,8 +131,8 @@ def gpu_or_stand_in(real: bool) -> Any:
         }
         # What is made the default here would outlive the stand-in, and break later checks. Compiling
         # takes longer than a probe may, and who asks for it means a real GPU.
-        both = {name: mock.Mock() for name in ("set_default_device", "set_default_tensor_type")}
-        whole = both | {"compile": lambda net, **_options: net}
+        whole: dict[str, Any] = {"compile": lambda net, **_options: net}
+        whole |= {f"set_default_{what}": mock.Mock() for what in ("device", "tensor_type")}
         with (
             mock.patch.multiple(torch.cuda, **cuda),
             mock.patch.multiple(torch, **whole),

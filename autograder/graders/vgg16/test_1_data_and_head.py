@@ -234,7 +234,7 @@ class Seen:
         self.test = self._epochs(reply["test"], "test", 2)
 
     def _epochs(self, epochs: Any, kind: str, count: int) -> list[Epoch]:
-        found = []
+        checked = []
         for epoch in sequence(epochs, "The epochs", count):
             batches = []
             for batch in sequence(epoch, "An epoch"):
@@ -249,8 +249,8 @@ class Seen:
                     "Each image should come with its own label; yours do not.",
                 )
                 batches.append(images)
-            found.append(batches)
-        return found
+            checked.append(batches)
+        return checked
 
 
 def flat(epoch: Epoch) -> list[int]:

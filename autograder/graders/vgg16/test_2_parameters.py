@@ -196,7 +196,7 @@ def tables(
     student: Student, challenge: Challenge
 ) -> list[tuple[list[list[Any]], list[tuple[Any, ...]]]]:
     """The student's rows and ours, for a plain network and one with frozen and shared layers."""
-    found = []
+    pairs = []
     for frozen, tied in ((False, False), (True, True)):
         widths = drawn_widths(challenge)
         reply = student.run(table_of, widths=widths, frozen=frozen, tied=tied)
@@ -212,8 +212,8 @@ def tables(
             f"There should be one row for each parameter tensor; yours has {len(rows)} rows for "
             f"{'a network with frozen and shared layers' if tied else 'a plain network'}.",
         )
-        found.append((rows, right))
-    return found
+        pairs.append((rows, right))
+    return pairs
 
 
 @graded("parameter_table_tests", weight=2)

@@ -294,11 +294,11 @@ def channel_mistakes(weight: torch.Tensor, kernel: int, columns: int) -> dict[st
     def drawn(tiles: torch.Tensor) -> Any:
         return lambda: reference.kernel_mosaic(tiles[:, None], columns)[:, :, 0]
 
-    one = weight[kernel][:, None]
+    channels = weight[kernel][:, None]
     every = scaled(weight.numpy())[kernel][:, :, :, None]
     mistakes = {
         name: (lambda make=make: make()[:, :, 0])
-        for name, make in mosaic_mistakes(one, columns).items()
+        for name, make in mosaic_mistakes(channels, columns).items()
     }
     for name in ("colour", "channel of each kernel"):  # the same here, for a channel has no colours
         del mistakes[f"each {name} had a scale of its own"]
@@ -417,7 +417,9 @@ def expect_change(student: Student, before: Floats, after: Floats) -> None:
 def same(image: Any, wanted: list[Floats]) -> bool:
     if not isinstance(image, np.ndarray) or image.dtype.kind not in "fiu":
         return False
-    return any(image.shape == one.shape and np.allclose(image, one, atol=CLOSE) for one in wanted)
+    return any(
+        image.shape == floats.shape and np.allclose(image, floats, atol=CLOSE) for floats in wanted
+    )
 
 
 @graded("plot_kernel_change_tests", weight=1)

@@ -59,17 +59,17 @@ def accuracy(
             "Trained weights can only be judged on real images. Name a folder with some in "
             "course_config.py (c.CourseSettings.data_directory), or take the bonus out."
         )
-    asked = load_images(images, train=True, limit=count)
-    pixels = torch.from_numpy(asked.data).permute(0, 3, 1, 2)  # (n, 3, 32, 32), bytes
-    labels = torch.tensor(asked.targets)  # (n,)
+    chosen = load_images(images, train=True, limit=count)
+    pixels = torch.from_numpy(chosen.data).permute(0, 3, 1, 2)  # (n, 3, 32, 32), bytes
+    labels = torch.tensor(chosen.targets)  # (n,)
     net = _network()
     net.load_state_dict(weights, assign=True)
     net.to(device.name).eval()
     answers = []
     with torch.no_grad(), steady(device.name), _tiny_numbers_as_zero():
         for part in torch.split(pixels, _AT_ONCE):
-            there = part.to(device.name).float() / 255
-            large = nn.functional.interpolate(there, size=(SIDE, SIDE), mode="bilinear")
+            inputs = part.to(device.name).float() / 255
+            large = nn.functional.interpolate(inputs, size=(SIDE, SIDE), mode="bilinear")
             answers.append(net(large).argmax(1).cpu())
     return float((torch.cat(answers) == labels).float().mean())
 
