@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from autograder.report.table import Lateness
     from autograder.scorecard import Scorecard
 
 
@@ -73,12 +74,16 @@ class Bar:
         self._progress.stop()
 
 
-def print_table(cards: list[Scorecard], marks: dict[tuple[str, str, str], float | None]) -> None:
+def print_table(
+    cards: list[Scorecard],
+    marks: dict[tuple[str, str, str], float | None],
+    late: dict[str, Lateness] | None = None,
+) -> None:
     from rich.console import Console
 
     from autograder.report.table import class_table
 
-    Console().print(class_table(cards, marks))
+    Console().print(class_table(cards, marks, late))
 
 
 def print_summary(counts: dict[str, tuple[int, str]], quiet: bool) -> None:

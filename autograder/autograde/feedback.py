@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from autograder.autograde.penalties import renew_penalties
 from autograder.course import Course
 from autograder.course.converters import run_converter
+from autograder.course.intake import find_notebooks
 
 
 def write_feedback(course: Course, assignment: str, pattern: str) -> Path:
     """Write `feedback/<student>/<assignment>` for every graded submission."""
     from nbgrader.converters import GenerateFeedback
 
+    renew_penalties(course, assignment)
     run_converter(course, assignment, GenerateFeedback, pattern)
     return course.root / "feedback"
+
+
+def other_names(course: Course, assignment: str, student: str, notebook: str) -> list[str]:
+    """The names, besides its own, under which nbgrader's fetch_feedback looks for a notebook's page.
+
+    It looks for the names of the files that the student handed in, not for those of the assignment.
+    """
+    folder = course.submitted(student, assignment)
+    if (folder / f"{notebook}.ipynb").is_file():
+        return []
+    sources = course.notebooks(assignment)
+    submitted = find_notebooks(folder, sources, course.settings.max_notebook_mib).get(notebook)
+    if submitted is None or submitted.path.parent != folder or submitted.path.stem in sources:
+        return []
+    return [submitted.path.stem]

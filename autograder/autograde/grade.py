@@ -15,6 +15,7 @@ from autograder.autograde import gradebook, writing
 from autograder.autograde.class_run import ClassRun, Origin
 from autograder.autograde.judged import JudgedSubmission
 from autograder.autograde.lock import only_run
+from autograder.autograde.penalties import PolicyFailed, renew_penalties
 from autograder.autograde.records import (
     begin_regrade,
     end_regrade,
@@ -22,6 +23,7 @@ from autograder.autograde.records import (
     load_card,
     was_graded,
 )
+from autograder.autograde.timestamps import course_zone, submitted_at
 from autograder.course import Course
 from autograder.course.bonus import check_bonus
 from autograder.digest import digest
@@ -150,9 +152,11 @@ def grade_class(
             # What is wrong with the course must end the run before it touches anybody's marks.
             course.secret()
             box_data(course)
+            course_zone(course)
             due = gradebook.submissions(course, assignment)
             order = _Order(course, assignment, students, *due, policy_key(course), name)
             written = _grade_all(order, run, progress, stopping)
+            _renew_penalties(course, assignment, run)
             if regrade:
                 end_regrade(course, assignment, pattern)
     except Stopped as stopped:
@@ -172,6 +176,15 @@ def grade_class(
     run.notes += dict.fromkeys(text for card in run.cards for text in card.staff_notes)
     log.info("done: %s", {name: count for name, (count, _) in run.counts().items()})
     return run
+
+
+def _renew_penalties(course: Course, assignment: str, run: ClassRun) -> None:
+    """Also of submissions that were left alone: a person may have marked them since."""
+    try:
+        renew_penalties(course, assignment)
+    except PolicyFailed as error:
+        run.notes.append(str(error))
+        log.warning("%s", error)
 
 
 def _misfits(course: Course, assignment: str) -> list[str]:
@@ -255,7 +268,11 @@ def _read(order: _Order, student: str, run: ClassRun) -> _UnderWay | None:
         card = writing.withdraw(course, assignment, student, reason)
         run.needs_staff(student, card.reasons)
         return None
-    due = f"{order.due} {order.extensions.get(student)}"
+    when = submitted_at(course, folder)
+    if when.doubt:
+        run.notes.append(when.note(student))
+        log.warning("%s", when.note(student))
+    due = f"{order.due} {order.extensions.get(student)} {when.utc}"
     keys = submission.keys.values()
     inputs = digest(*keys, *submission.missing, written, due, order.policy)
     notebooks = course.notebooks(assignment)

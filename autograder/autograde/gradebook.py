@@ -7,6 +7,8 @@ all its entries; nbgrader's own tools make an entry with a gradebook of its own 
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,13 +18,66 @@ from autograder.course import Course, SourceNotebook
 from autograder.errors import KitError
 from autograder.files import StagedFile
 
+WAIT_S = 60  # for another program that holds the gradebook
 
-def open_gradebook(course: Course) -> Any:
-    """nbgrader's gradebook of the course, as a context manager."""
+
+class GradebookInUse(KitError):
+    """Another program holds the gradebook, and did not let it go while we waited."""
+
+
+@contextmanager
+def open_gradebook(course: Course) -> Iterator[Any]:
+    """nbgrader's gradebook of the course, as a context manager.
+
+    Raises:
+        GradebookInUse: when another program holds it for longer than we wait.
+    """
+    with naming_its_holder(course), _open(course) as book:
+        yield book
+
+
+def _open(course: Course) -> Any:
     from nbgrader.api import Gradebook
 
     directory = course.config.CourseDirectory
-    return Gradebook(directory.db_url, directory.get("course_id", ""))  # "" is nbgrader's default
+    url = directory.db_url
+    if url.startswith("sqlite:///") and "?" not in url:
+        url = f"{url}?timeout={WAIT_S}"  # SQLite itself waits for 5 seconds, a formgrader's page for longer
+    return Gradebook(url, directory.get("course_id", ""))  # "" is nbgrader's default
+
+
+@contextmanager
+def naming_its_holder(course: Course) -> Iterator[None]:
+    """Say in one sentence that another program holds the gradebook, however deep that was met.
+
+    Raises:
+        GradebookInUse: in the place of what SQLite, SQLAlchemy or nbgrader raised.
+    """
+    try:
+        yield
+    except GradebookInUse:
+        raise
+    except Exception as error:
+        if not _is_held(error):
+            raise
+        path = course.config.CourseDirectory.db_url.removeprefix("sqlite:///").partition("?")[0]
+        path = path.removeprefix(f"{course.root}/")
+        raise GradebookInUse(
+            f"{path} is in use by another program: close the formgrader, then give the same command "
+            "again. What was judged is kept."
+        ) from error
+
+
+def _is_held(error: BaseException | None) -> bool:
+    """Whether SQLite's word that it is busy is among the causes; nbgrader keeps it as text only."""
+    while error is not None:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+            sqlite3.SQLITE_BUSY,
+            sqlite3.SQLITE_LOCKED,
+        ):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class Entry:
@@ -52,7 +107,8 @@ class _Session:
     def __init__(self, course: Course) -> None:
         from sqlalchemy.orm import scoped_session, sessionmaker
 
-        self._book = open_gradebook(course)
+        self._course = course
+        self._book = _open(course)
         self._book.db.remove()
         self._connection = self._book.engine.connect()
         # nbgrader commits after every step. Joined to a transaction of ours, its commits only flush.
@@ -69,7 +125,7 @@ class _Session:
             return
         entry = self._entry = Entry(self._book)
         try:
-            with self._connection.begin(), _without_noise():
+            with naming_its_holder(self._course), self._connection.begin(), _without_noise():
                 yield entry
                 self._book.db.commit()
             entry.put_files()
@@ -91,7 +147,8 @@ _sessions: dict[str, _Session] = {}  # of this process, by the gradebook's URL
 def held_open(course: Course) -> Iterator[None]:
     """Until this ends, the entries in a course's gradebook share one session."""
     url = course.config.CourseDirectory.db_url
-    session = _sessions[url] = _Session(course)
+    with naming_its_holder(course):
+        session = _sessions[url] = _Session(course)
     try:
         yield
     finally:
@@ -103,7 +160,8 @@ def held_open(course: Course) -> Iterator[None]:
 def entry(course: Course) -> Iterator[Entry]:
     """One transaction in a course's gradebook; within another entry, a part of that one."""
     held = _sessions.get(course.config.CourseDirectory.db_url)
-    session = held or _Session(course)
+    with naming_its_holder(course):
+        session = held or _Session(course)
     try:
         with session.entry() as made:
             yield made
@@ -114,10 +172,18 @@ def entry(course: Course) -> Iterator[Entry]:
 
 @contextmanager
 def _without_noise() -> Iterator[None]:
-    """nbgrader's gradebook warns on every new submission, of something that does no harm."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Object of type <.*> not in session")
-        yield
+    """nbgrader's gradebook warns on every new submission, of something that does no harm.
+
+    What goes wrong it prints with its traceback, to the terminal; it raises it as well, and we log that.
+    """
+    printer = logging.getLogger("tornado.application")
+    was, printer.disabled = printer.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Object of type <.*> not in session")
+            yield
+    finally:
+        printer.disabled = was
 
 
 def check_released(course: Course, assignment: str, sources: Mapping[str, SourceNotebook]) -> None:

@@ -9,6 +9,7 @@ from logging.handlers import RotatingFileHandler
 
 from autograder import files
 from autograder.course import Course
+from autograder.digest import digest
 
 FOLDER = "logs"
 _RUNS = 100  # logs of grading runs that are kept
@@ -35,12 +36,20 @@ def open_log(course: Course, run: str = "") -> logging.FileHandler:
     with files.naming_full_disk(course.records):
         path = course.make_records() / "autograder.log"
         if run:
-            run = re.sub(r"[^\w.-]", "_", run)  # it may be whatever was typed as an assignment
+            run = _file_name(run)
             when = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
             path = course.records / FOLDER / f"{run}-{when}.log"
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            for old in sorted(path.parent.glob(f"{run}-*.log"))[: -_RUNS + 1]:
+            own = re.compile(rf"{re.escape(run)}-\d{{8}}-\d{{6}}\.log")  # not those of `{run}-2`
+            logs = sorted(old for old in path.parent.iterdir() if own.fullmatch(old.name))
+            for old in logs[: -_RUNS + 1]:
                 old.unlink(missing_ok=True)
         handler = _LogFile(path, maxBytes=0 if run else _MAX_BYTES, backupCount=2, encoding="utf-8")
     handler.setFormatter(_FORM)
     return handler
+
+
+def _file_name(run: str) -> str:
+    """A name for the files of a run; no two runs share it, though they may be whatever was typed."""
+    name = re.sub(r"[^\w.-]", "_", run)
+    return name if name == run else f"{name}-{digest(run)[:8]}"

@@ -33,7 +33,8 @@ def write(judged: JudgedSubmission, inputs: str, regrade: str = "") -> Scorecard
         the card of the submission, on which it may be said why staff must act.
 
     Raises:
-        Exception: where the disk is full, for then it would be for the next one, too.
+        Exception: where the disk is full or another program holds the gradebook, for then that would be so
+            for the next one, too.
     """
     submission = judged.submission
     course, assignment, student = submission.course, submission.assignment, submission.student
@@ -58,6 +59,8 @@ def write(judged: JudgedSubmission, inputs: str, regrade: str = "") -> Scorecard
         if not card.reasons:  # else the next run tries again
             mark_done(course, assignment, student, inputs, regrade)
         return card
+    except gradebook.GradebookInUse:
+        raise
     except Exception as error:
         full = files.no_room(error)
         if full is not None and not files.has_plenty(files.full_disk_of(full, course.records)):
@@ -81,8 +84,8 @@ def withdraw(course: Course, assignment: str, student: str, reason: str) -> Scor
             for card in cards:
                 write_marks(course, card, answers=None)
     except Exception as error:
-        if files.no_room(error) is not None:
+        if files.no_room(error) is not None or isinstance(error, gradebook.GradebookInUse):
             raise
-        # As while somebody else keeps the gradebook locked: what is in it stays; the next run tries again.
+        # What is in the gradebook stays; the next run tries again.
         log.exception("%s: not even that could be written", student)
     return merge(cards)

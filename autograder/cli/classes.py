@@ -44,6 +44,7 @@ def grade(
     """
     from autograder.autograde.grade import Stopped, grade_class
     from autograder.autograde.gradebook import marks
+    from autograder.autograde.penalties import lateness
 
     course = open_course(ctx, f"grade-{assignment}")
     try:
@@ -57,7 +58,7 @@ def grade(
         )
         ctx.exit(_STOPPED)
     if not quiet:
-        print_table(run.cards, marks(course, assignment))
+        print_table(run.cards, marks(course, assignment), lateness(course, assignment))
     print_summary(run.counts(), quiet)
     for text in run.notes:
         click.secho(f"Note for staff: {text}", fg="yellow", err=True)
@@ -85,8 +86,12 @@ def feedback(ctx: click.Context, assignment: str, student: str) -> None:
 )
 @click.pass_context
 def export(ctx: click.Context, assignment: str, form: str, output: Path | None) -> None:
-    """Print the marks of ASSIGNMENT: for every submission and item verdict, score, maximum and hint."""
+    """Print the marks of ASSIGNMENT: for every submission and item verdict, score, maximum and hint.
+
+    With the time of each submission, its late penalty and the mark that counts.
+    """
     from autograder.autograde.gradebook import marks
+    from autograder.autograde.penalties import lateness
     from autograder.autograde.records import load_card
     from autograder.report.table import to_csv, to_json
 
@@ -97,11 +102,15 @@ def export(ctx: click.Context, assignment: str, form: str, output: Path | None) 
         raise KitError(
             f"Nothing of `{assignment}` has been graded. Run `autograder grade {assignment}`."
         )
-    text = (to_csv if form == "csv" else to_json)(graded, marks(course, assignment))
+    late = lateness(course, assignment)
+    text = (to_csv if form == "csv" else to_json)(graded, marks(course, assignment), late)
     if output is None:
         click.echo(text, nl=False)
     else:
         output.write_text(text)
+    for doubt in (late[card.student].doubt for card in graded if card.student in late):
+        if doubt:
+            click.secho(f"Note for staff: {doubt}", fg="yellow", err=True)
 
 
 @main.command()

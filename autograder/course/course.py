@@ -41,6 +41,12 @@ class CourseSettings(Configurable):
         help="Folder in CIFAR-10's own format. The box gets a small part of its training images; the "
         "test images stay with the graders. By default images drawn by code are used.",
     ).tag(config=True)
+    timezone = Unicode(
+        "",
+        help="The zone in which times are meant that name none, in a submission's timestamp.txt: a name as "
+        "in Europe/Berlin. It also decides what IST or CST is. By default the zone of nbgrader's exchange, "
+        "c.Exchange.timezone, which is UTC where nothing else is set.",
+    ).tag(config=True)
     max_notebook_mib = Int(
         150,
         min=1,

@@ -52,7 +52,11 @@ def configure(c: Any, config_file: str) -> None:
     ]
 
     c.GenerateFeedback.exporter_class = f"{_HERE}.feedback.FeedbackExporter"
-    c.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades"]
+    c.GenerateFeedback.preprocessors = [
+        f"{_HERE}.late.RenewedPenalties",
+        "nbgrader.preprocessors.GetGrades",
+    ]
+    c.ExportApp.plugin_class = f"{_HERE}.late.Export"
 
     # The formgrader shows submissions inside the instructor's session: no script of a student's there.
     # nbconvert's own sanitize_html does not reach the formgrader's markdown cells.

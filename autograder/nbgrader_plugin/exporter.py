@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import glob
-from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.autograde.converter import SubmissionConverter
 from autograder.autograde.judged import JudgedSubmission
-from autograder.course import course_at, find_course
+from autograder.autograde.timestamps import submitted_at
+from autograder.course import Course, course_at, find_course
 from autograder.course.bonus import announced
 from autograder.course.intake import odd_files
-from autograder.course.reading import read_regular
 from autograder.judge.submission import Submission, names_of_notebooks, read_submission
 from autograder.sandbox.wall import check_wall
 
@@ -39,7 +40,7 @@ class SubmissionExporter(NotebookExporter):  # type: ignore[misc]
         if isinstance(converter, Autograde):
             course = course_at(Path(converter.coursedir.root))
             directory = converter.coursedir
-            directory.get_existing_timestamp = _careful(directory.get_existing_timestamp)
+            directory.get_existing_timestamp = functools.partial(self._submitted_at, course)
             # Files for bonus items are the judge's alone, and may have half a gigabyte.
             large = {
                 glob.escape(bonus.file)
@@ -96,21 +97,12 @@ class SubmissionExporter(NotebookExporter):  # type: ignore[misc]
             )
         return judged.submission
 
-
-def _careful(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """nbgrader's reading of a submission's time, None where there is none that can be read.
-
-    The file is whatever was handed in: nbgrader would wait at a pipe for ever, and fail at nonsense.
-    """
-
-    def careful(folder: str) -> Any:
-        try:
-            read_regular(Path(folder, "timestamp.txt"), 1000)
-            return read(folder)
-        except Exception:
-            return None
-
-    return careful
+    def _submitted_at(self, course: Course, folder: str) -> datetime | None:
+        """When a folder was handed in, in the place of nbgrader's own reading; None where nobody can say."""
+        when = submitted_at(course, Path(folder))
+        if when.doubt and not isinstance(self.parent, SubmissionConverter):  # whose run has said it
+            self.log.warning("%s", when.note(Path(folder).parent.name))
+        return when.utc
 
 
 def judged_by(preprocessor: NbGraderPreprocessor) -> JudgedSubmission:

@@ -9,6 +9,7 @@ from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
+from autograder.autograde.feedback import other_names
 from autograder.autograde.records import load_card
 from autograder.course import find_course, load_course
 from autograder.report.feedback import render_feedback
@@ -39,6 +40,10 @@ class FeedbackExporter(Exporter):  # type: ignore[misc]
             late_penalty=about["late_penalty"],
             waiting=_waiting(about),
         )
+        # Written beside the page by nbconvert: nbgrader's fetch_feedback asks for the submitted name.
+        where = (about["assignment"], about["student"], about["notebook"])
+        names = other_names(load_course(find_course(Path.cwd())), *where)
+        found["outputs"] = {f"{name}.html": page.encode() for name in names}
         return page, found
 
 

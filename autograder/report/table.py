@@ -9,12 +9,13 @@ among the marks keeps what its card says.
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import json
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -25,7 +26,7 @@ from autograder.scorecard import Item, NotebookCard, Scorecard, Verdict
 Marks = Mapping[tuple[str, str, str], float | None]
 
 EXPORT_FORMAT = "autograder-marks"
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 COLUMNS = (
     "student",
     "assignment",
@@ -36,6 +37,10 @@ COLUMNS = (
     "max_score",
     "state",
     "hint",
+    "submitted",
+    "seconds_late",
+    "extension_s",
+    "submission_score",
 )
 
 _STYLES = {
@@ -45,6 +50,32 @@ _STYLES = {
     Verdict.LIMIT: "magenta",
     Verdict.UNGRADED: "bold red",
 }
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """When a submission was handed in, and what is taken off for it."""
+
+    submitted: datetime.datetime | None = None  # in UTC, without a zone; None where nobody knows
+    extension_s: float = 0.0  # beyond the assignment's due date
+    seconds_late: float = 0.0  # after the due date and the extension
+    penalties: Mapping[str, float] = field(default_factory=dict)  # by notebook, where there is one
+    doubt: str = ""  # for staff: why the time is not known
+
+    @property
+    def penalty(self) -> float:
+        return sum(self.penalties.values())
+
+    @property
+    def when(self) -> str:
+        """The time as people and platforms read it; empty where none came with the submission."""
+        if self.submitted is None:
+            return "unreadable" if self.doubt else ""
+        return f"{self.submitted.isoformat(timespec='seconds')}Z"
+
+
+Latenesses = Mapping[str, Lateness]  # by student
+_IN_TIME = Lateness()
 
 
 @dataclass(frozen=True)
@@ -65,7 +96,7 @@ class Row:
 
 def item_rows(cards: Sequence[Scorecard], marks: Marks | None = None) -> Iterator[Row]:
     """All items of all submissions, by student, in the notebooks' own order."""
-    for card in sorted(cards, key=lambda card: (card.assignment, card.student)):
+    for card in _sorted(cards):
         for notebook in card.notebooks:
             yield from _rows(card, notebook, marks or {})
 
@@ -85,8 +116,15 @@ def _rows(card: Scorecard, notebook: NotebookCard, marks: Marks) -> Iterator[Row
         yield Row(card.student, card.assignment, notebook.name, item, score, state)
 
 
-def class_table(cards: Sequence[Scorecard], marks: Marks | None = None) -> Table:
-    """One row a submission: points per notebook, the total, what still waits, and why staff must act."""
+def class_table(
+    cards: Sequence[Scorecard], marks: Marks | None = None, late: Latenesses | None = None
+) -> Table:
+    """One row a submission: points per notebook, the total, what still waits, and why staff must act.
+
+    Where something is taken off for late ones, a column says what, and the total is what is left.
+    """
+    late = late or {}
+    some_late = any(late.get(card.student, _IN_TIME).penalty for card in cards)
     names = sorted({notebook.name for card in cards for notebook in card.notebooks})
     several = len({card.assignment for card in cards}) > 1
     # Made for 80 columns: names of notebooks break at their words, verdicts and reasons take the rest.
@@ -96,77 +134,112 @@ def class_table(cards: Sequence[Scorecard], marks: Marks | None = None) -> Table
         table.add_column("assignment", no_wrap=True)
     for name in names:
         table.add_column(Text(name.replace("_", " ")), justify="right", max_width=8)
+    if some_late:
+        table.add_column("late", justify="right", no_wrap=True)
     table.add_column("points", justify="right", style="bold", no_wrap=True)
     table.add_column("waits", justify="right", no_wrap=True)
     table.add_column("verdicts")
-    for card in sorted(cards, key=lambda card: (card.assignment, card.student)):
+    for card in _sorted(cards):
         rows = list(item_rows([card], marks))
         cells = [Text(_visible(card.student))]
         if several:
             cells.append(Text(_visible(card.assignment)))
         for name in names:
             cells.append(_total([row for row in rows if row.notebook == name]))
+        penalty = late.get(card.student, _IN_TIME).penalty
+        if some_late:
+            cells.append(Text(f"−{penalty:g}", style="red") if penalty else Text("–", style="dim"))
         verdicts = _verdicts(card)
         if card.reasons:
             reasons = textwrap.shorten("; ".join(card.reasons), 90, placeholder=" …")
             verdicts.append(_visible(f"; staff must act: {reasons}"), style="red")
-        table.add_row(*cells, _total(rows), _waits(rows), verdicts)
+        table.add_row(*cells, _total(rows, penalty), _waits(rows), verdicts)
     return table
 
 
-def to_csv(cards: Sequence[Scorecard], marks: Marks | None = None) -> str:
+def to_csv(
+    cards: Sequence[Scorecard], marks: Marks | None = None, late: Latenesses | None = None
+) -> str:
     """One line an item, for spreadsheets and learning platforms.
 
-    An item that waits has an empty score, never 0. A bonus has a maximum of 0. Text that a spreadsheet
-    would take for a formula gets an apostrophe in front.
+    An item that waits has an empty score, never 0. A bonus has a maximum of 0. A late penalty is a line of
+    its own, without an item, with the state `penalty` and a score below 0: so the lines of a submission add
+    up to its mark. Each line has the submission's time in UTC (`unreadable` where staff must look), the
+    seconds that it was late, after an extension of so many seconds, and its mark as it is so far, in
+    `submission_score`. Text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for row in item_rows(cards, marks):
-        verdict = row.item.verdict
-        texts = (row.student, row.assignment, row.notebook, row.item.grade_id)
-        writer.writerow(
-            [
-                *map(_no_formula, texts),
-                verdict.value if verdict else "",
-                "" if row.score is None else f"{row.score:g}",
-                f"{row.item.worth:g}",
-                row.state,
-                _no_formula(row.item.hint),
-            ]
+    for card in _sorted(cards):
+        rows = list(item_rows([card], marks))
+        about = (late or {}).get(card.student, _IN_TIME)
+        common = (
+            about.when,
+            f"{about.seconds_late:.0f}",
+            f"{about.extension_s:.0f}",
+            f"{_points(rows, about.penalty):g}",
         )
+        for row in rows:
+            verdict = row.item.verdict
+            writer.writerow(
+                [
+                    *map(_no_formula, _names(card, row.notebook)),
+                    _no_formula(row.item.grade_id),
+                    verdict.value if verdict else "",
+                    "" if row.score is None else f"{row.score:g}",
+                    f"{row.item.worth:g}",
+                    row.state,
+                    _no_formula(row.item.hint),
+                    *common,
+                ]
+            )
+        for notebook, penalty in sorted(about.penalties.items()):
+            names = map(_no_formula, _names(card, notebook))
+            writer.writerow([*names, "", "", f"{-penalty:g}", "0", "penalty", "Late.", *common])
     return out.getvalue().encode("utf-8", "replace").decode()
 
 
-def to_json(cards: Sequence[Scorecard], marks: Marks | None = None) -> str:
+def to_json(
+    cards: Sequence[Scorecard], marks: Marks | None = None, late: Latenesses | None = None
+) -> str:
     """Every submission with its items: verdict, score, maximum and hint.
 
-    Format, version 1::
+    Format, version 2::
 
-        {"format": "autograder-marks", "version": 1,
+        {"format": "autograder-marks", "version": 2,
          "submissions": [
-           {"student": "ada", "assignment": "vgg16", "score": 17.0, "max_score": 22.0,
+           {"student": "ada", "assignment": "vgg16", "score": 15.0, "max_score": 22.0,
+            "raw_score": 17.0, "late_penalty": 2.0,
+            "submitted": "2026-07-01T19:30:00Z", "seconds_late": 5400.0, "extension_s": 0.0,
             "complete": false, "reasons": [], "repairs": [],
             "items": [
               {"notebook": "1_data_and_head", "grade_id": "swap_head_tests", "verdict": "failed",
                "score": 6.0, "max_score": 10.0, "state": "final", "hint": "..."}]}]}
 
-    `score` of a submission is what it has so far; `complete` says whether that is all. `reasons` are for
-    staff; `repairs` are what was damaged in the submission.
+    `score` of a submission is the mark that counts, as it is so far: what its items have, `raw_score`, less
+    the `late_penalty`. `complete` says whether that is all. `submitted` is null where no time came with the
+    submission, and where it cannot be read; then a reason says so. `reasons` are for staff; `repairs` are
+    what was damaged in the submission.
     """
     submissions = []
-    for card in sorted(cards, key=lambda card: (card.assignment, card.student)):
+    for card in _sorted(cards):
         rows = list(item_rows([card], marks))
+        about = (late or {}).get(card.student, _IN_TIME)
         submissions.append(
             {
                 "student": card.student,
                 "assignment": card.assignment,
-                "score": round(sum(row.score or 0.0 for row in rows), 2),
+                "score": _points(rows, about.penalty),
                 "max_score": sum(row.item.worth for row in rows),
+                "raw_score": _points(rows),
+                "late_penalty": round(about.penalty, 2),
+                "submitted": about.when if about.submitted else None,
+                "seconds_late": about.seconds_late,
+                "extension_s": about.extension_s,
                 "complete": all(row.score is not None for row in rows),
-                "reasons": card.reasons,
-                "repairs": [line for one in card.notebooks for line in one.repairs],
+                "reasons": [*card.reasons, *([about.doubt] if about.doubt else [])],
+                "repairs": [line for notebook in card.notebooks for line in notebook.repairs],
                 "items": [
                     {
                         "notebook": row.notebook,
@@ -185,12 +258,25 @@ def to_json(cards: Sequence[Scorecard], marks: Marks | None = None) -> str:
     return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _total(rows: Sequence[Row]) -> Text:
+def _sorted(cards: Sequence[Scorecard]) -> list[Scorecard]:
+    return sorted(cards, key=lambda card: (card.assignment, card.student))
+
+
+def _names(card: Scorecard, notebook: str) -> tuple[str, str, str]:
+    return card.student, card.assignment, notebook
+
+
+def _points(rows: Sequence[Row], penalty: float = 0.0) -> float:
+    """What is marked so far, less what is taken off for a late submission."""
+    return round(sum(row.score or 0.0 for row in rows) - penalty, 2)
+
+
+def _total(rows: Sequence[Row], penalty: float = 0.0) -> Text:
     """Points of what is marked, of what that is worth: what waits counts on neither side."""
     if not rows:
         return Text("–", style="dim")
     final = [row for row in rows if row.score is not None]
-    text = Text(f"{round(sum(row.score or 0.0 for row in final), 2):g}")
+    text = Text(f"{_points(final, penalty):g}")
     return text.append(f" / {sum(row.item.worth for row in final):g}", style="dim")
 
 

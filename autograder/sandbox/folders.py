@@ -68,16 +68,21 @@ def sweep() -> list[Path]:
 def _hold_one() -> tuple[Path, int]:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        held = _take(folder)
-        # Another process may have swept it in the moment before it was locked.
-        if held is not None:
-            if folder.is_dir():
-                return folder, held
-            os.close(held)
+        # Another process may sweep it away before it is locked: before it is opened, or just after.
+        with contextlib.suppress(FileNotFoundError):
+            held = _take(folder)
+            if held is not None:
+                if folder.is_dir():
+                    return folder, held
+                os.close(held)
 
 
 def _take(folder: Path) -> int | None:
-    """A descriptor that holds the folder's lock; None when a process holds it."""
+    """A descriptor that holds the folder's lock; None when a process holds it.
+
+    Raises:
+        FileNotFoundError: when the folder is gone.
+    """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     if locks.lock(descriptor):
         return descriptor
