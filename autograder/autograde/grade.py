@@ -14,6 +14,7 @@ from autograder import __version__, files
 from autograder.autograde import gradebook, writing
 from autograder.autograde.class_run import ClassRun, Origin
 from autograder.autograde.judged import JudgedSubmission
+from autograder.autograde.keys import policy_key, writing_key
 from autograder.autograde.lock import only_run
 from autograder.autograde.penalties import PolicyFailed, renew_penalties
 from autograder.autograde.records import (
@@ -30,7 +31,6 @@ from autograder.digest import digest
 from autograder.errors import KitError
 from autograder.judge.forked import run_in_worker
 from autograder.judge.job import Judgement
-from autograder.judge.keys import policy_key, writing_key
 from autograder.judge.pool import CourseChanged
 from autograder.judge.service import judge_service
 from autograder.judge.slots import gpus_of

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import inspect
 import json
 import platform
 import re
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from traitlets.utils.importstring import import_item
 
 import autograder
-from autograder.course import Course, SourceNotebook, Unreadable
-from autograder.course.cells import grade_id_of
-from autograder.course.reading import read_regular
+from autograder.course import Course, SourceNotebook
 from autograder.digest import content_of, digest, files_in
 from autograder.judge.job import Job
 from autograder.judge.slots import uses_gpu
 from autograder.judge.training_data import data_digest
 from autograder.sandbox import BoxSettings
 
-if TYPE_CHECKING:
-    from autograder.judge.submission import Submission
-
-_OWN = ("BoxSettings", "CourseSettings")
 _FORM = "2"  # of what is kept in the ledger
 # The rooms of the kit that take part in a judgement; the others only show it.
 _ROOMS = (
@@ -66,7 +55,7 @@ def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
         _FORM,
         job.content,
         str(len(job.cells)),  # or a cell could be taken for a file's name, the next for its content
-        _points(source),
+        points_json(source),
         _graders(course.graders(job.assignment), job.notebook),
         settings_json(course),
         data_digest(course) if data is None else data,
@@ -77,43 +66,8 @@ def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
     )
 
 
-def writing_key(course: Course, submission: Submission) -> str:
-    """The digest of what the gradebook gets besides judgements, of a submission and its assignment.
-
-    That is the notebooks' texts, written answers among them, the points of all notebooks, also of those
-    that are missing, and the time of the submission.
-    """
-    try:
-        timestamp = read_regular(submission.folder / "timestamp.txt", 1000)
-    except (Unreadable, OSError):
-        timestamp = b""
-    notebooks = submission.notebooks.items()
-    cells = [
-        (name, cell.cell_type, grade_id_of(cell), cell.source)
-        for name, notebook in notebooks
-        for cell in notebook.notebook.cells
-    ]
-    repairs = [(name, notebook.repairs, notebook.unreadable) for name, notebook in notebooks]
-    points = (_points(source) for source in course.notebooks(submission.assignment).values())
-    return digest(json.dumps([cells, repairs]), *points, timestamp)
-
-
-def policy_key(course: Course) -> str:
-    """The digest of what the course's configuration may have to do with late submissions.
-
-    A policy is a plugin of nbgrader's with settings of its own, so all sections but the kit's own count, and
-    the plugin's source.
-    """
-    sections = {name: course.config[name] for name in sorted(course.config) if name not in _OWN}
-    plugin = course.config.get("AssignLatePenalties", {}).get("plugin_class", "")
-    source = b""
-    with contextlib.suppress(Exception):  # one that cannot be imported is named when it is used
-        policy = import_item(plugin) if isinstance(plugin, str) else plugin
-        source = Path(inspect.getfile(policy)).read_bytes()
-    return digest(re.sub(r" at 0x[0-9a-f]+", "", repr(sections)), source)
-
-
-def _points(source: SourceNotebook) -> str:
+def points_json(source: SourceNotebook) -> str:
+    """The grade cells of a notebook with their points."""
     return json.dumps([(cell.grade_id, cell.max_score, cell.manual) for cell in source.grade_cells])
 
 

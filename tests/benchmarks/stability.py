@@ -148,7 +148,9 @@ def compare(names: list[str], rounds: int, load: int, judge: Judge) -> int:
         )
     bad = 0
     for name in names:
-        usual = [one for one, secret in zip(seen[name], secrets, strict=True) if secret == b"corpus"]
+        usual = [
+            one for one, secret in zip(seen[name], secrets, strict=True) if secret == b"corpus"
+        ]
         same = all(one == usual[0] for one in usual) and all(
             without_scores(one) == without_scores(usual[0]) for one in seen[name]
         )

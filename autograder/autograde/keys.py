@@ -1,0 +1,56 @@
+"""What the gradebook's rows depend on besides judgements, as digests."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import json
+import re
+from pathlib import Path
+
+from traitlets.utils.importstring import import_item
+
+from autograder.course import Course, Unreadable
+from autograder.course.cells import grade_id_of
+from autograder.course.reading import read_regular
+from autograder.digest import digest
+from autograder.judge.keys import points_json
+from autograder.judge.submission import Submission
+
+_OWN = ("BoxSettings", "CourseSettings")  # sections of the kit that are in judgement keys
+
+
+def writing_key(course: Course, submission: Submission) -> str:
+    """The digest of what the gradebook gets besides judgements, of a submission and its assignment.
+
+    That is the notebooks' texts, written answers among them, the points of all notebooks, also of those
+    that are missing, and the time of the submission.
+    """
+    try:
+        timestamp = read_regular(submission.folder / "timestamp.txt", 1000)
+    except (Unreadable, OSError):
+        timestamp = b""
+    notebooks = submission.notebooks.items()
+    cells = [
+        (name, cell.cell_type, grade_id_of(cell), cell.source)
+        for name, notebook in notebooks
+        for cell in notebook.notebook.cells
+    ]
+    repairs = [(name, notebook.repairs, notebook.unreadable) for name, notebook in notebooks]
+    points = (points_json(source) for source in course.notebooks(submission.assignment).values())
+    return digest(json.dumps([cells, repairs]), *points, timestamp)
+
+
+def policy_key(course: Course) -> str:
+    """The digest of what the course's configuration may have to do with late submissions.
+
+    A policy is a plugin of nbgrader's with settings of its own, so all sections but the kit's own count, and
+    the plugin's source.
+    """
+    sections = {name: course.config[name] for name in sorted(course.config) if name not in _OWN}
+    plugin = course.config.get("AssignLatePenalties", {}).get("plugin_class", "")
+    source = b""
+    with contextlib.suppress(Exception):  # one that cannot be imported is named when it is used
+        policy = import_item(plugin) if isinstance(plugin, str) else plugin
+        source = Path(inspect.getfile(policy)).read_bytes()
+    return digest(re.sub(r" at 0x[0-9a-f]+", "", repr(sections)), source)
