@@ -82,10 +82,6 @@ class BoxedKernel:
         """Where a client connects to for a channel of the Jupyter protocol."""
         return f"{self.folder}/kernel-{CHANNELS.index(channel) + 1}"
 
-    @property
-    def alive(self) -> bool:
-        return not select.select([self.pidfd], [], [], 0)[0]
-
     def signal(self, number: int) -> None:
         """Send a signal to the first process of the box, if it is still there."""
         with contextlib.suppress(ProcessLookupError):
