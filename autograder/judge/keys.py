@@ -28,7 +28,7 @@ _ROOMS = (
     "plain_data.py",
     "scorecard.py",
     "errors.py",
-    "clean.py",
+    "clean",
     "digest.py",
     "files.py",
     "locks.py",

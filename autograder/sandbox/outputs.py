@@ -29,11 +29,12 @@ class OutputCollector:
             return
         output = _output_from(kind, content)
         if output is None:
+            self._left_bytes -= _size_of_html(content)
             return
         if self._clear_next:
             self._outputs.clear()
             self._clear_next = False
-        size = _size(output)
+        size = max(_size(output), _size_of_html(content))
         if size > self._left_bytes:
             self._cut = True
             return
@@ -89,6 +90,13 @@ def _size(output: dict[str, Any]) -> int:
     if "text" in output:
         return len(output["text"])
     return len(output["ename"]) + len(output["evalue"]) + sum(map(len, output["traceback"]))
+
+
+def _size_of_html(content: dict[str, Any]) -> int:
+    """What had to be read, although little or nothing of it may be left."""
+    data = content.get("data")
+    value = data.get("text/html") if isinstance(data, dict) else None
+    return sum(len(str(part)) for part in value) if isinstance(value, list) else len(str(value))
 
 
 def _text(content: dict[str, Any], name: str) -> str:

@@ -205,17 +205,6 @@ print("sent")
         ("sent", "limit"),
     ),
     Disruption(
-        "html_of_a_hundred_thousand_levels",
-        "from IPython.display import HTML, display\ndisplay(HTML('<div>' * 10**5))\nprint('shown')",
-        ("shown",),
-    ),
-    Disruption(
-        "html_that_grows_a_thousandfold",
-        "from IPython.display import HTML, display\n"
-        "display(HTML('<p>' + ''.join(f'<b title={i}>' for i in range(5000)) + '</p>' + '<p>x</p>' * 5000))\nprint('shown')",
-        ("shown",),
-    ),
-    Disruption(
         "garbage_frames",
         """
         import os, socket

@@ -16,21 +16,13 @@ from typing import Any
 
 import nh3
 
+from autograder.clean.plain_html import TooCostly, write_anew
+
 # SVG can hold scripts, and widgets are scripts: what is left of such an output is its plain text.
 _SIGNATURES = {"image/png": b"\x89PNG\r\n", "image/jpeg": b"\xff\xd8\xff", "image/gif": b"GIF8"}
 _TEXT = ("text/plain", "text/html", "text/latex")
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]*={0,2}\s*")
 _LINK = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
-
-_MAX_DEPTH = 200  # of nested elements; a browser's own limit is 512
-_MAX_WORK = 1_000_000  # elements, each as often as it is deep; a table of 10,000 cells has 50,000
-_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)|<[!?]")
-_ATTRIBUTES = re.compile(r"""(?:[^"'>]|"[^"]*"|'[^']*')*+>""")
-# Tags of elements that hold nothing, or that end where the next one of their kind starts.
-_FLAT = frozenset(
-    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source"}
-    | {"track", "wbr", "p", "li", "dt", "dd", "option", "tr", "td", "th", "thead", "tbody", "tfoot"}
-)
 
 
 def clean_text(text: str) -> str:
@@ -48,45 +40,16 @@ def clean_html(text: str, *, classes: Mapping[str, Iterable[str]] | None = None)
         classes: the CSS classes that may stay, by tag; none by default.
     """
     text = clean_text(text)
-    if _is_costly(text):
+    try:
+        written = write_anew(text)
+    except TooCostly:
         return html.escape(text)
     return nh3.clean(
-        text,
+        written,
         url_schemes={"http", "https", "mailto", "data"},
         attribute_filter=_keep_attribute,
         allowed_classes={tag: set(names) for tag, names in (classes or {}).items()},
     )
-
-
-def _is_costly(text: str) -> bool:
-    """Whether HTML is nested so deeply, or opens so much again, that to parse it is an attack.
-
-    A parser's time goes with the square of the depth, and `<p><b 1>…<b n></p>` makes n elements anew
-    for each `<p>` that follows. Counts at least as deep as a parser does: an end tag counts only if it
-    ends the element that was opened last.
-    """
-    names: list[str] = []
-    work = at = 0
-    closes = True
-    while (found := _TAG.search(text, at)) is not None:
-        at = found.end()
-        if found[2] is None:  # a comment or the like, in which end tags are none
-            closes = False
-            continue
-        rest = _ATTRIBUTES.match(text, at)
-        if rest is None:  # a quote is open to the end: a parser drops all of it
-            return False
-        at = rest.end()
-        name = found[2].lower()
-        if found[1]:
-            if closes and names and names[-1] == name:
-                names.pop()
-        elif name not in _FLAT:
-            names.append(name)
-        work += len(names) + 1
-        if len(names) > _MAX_DEPTH or work > _MAX_WORK:
-            return True
-    return False
 
 
 def clean_bundle(data: Any) -> dict[str, str]:
