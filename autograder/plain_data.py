@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -57,6 +59,15 @@ def dumps(value: Any) -> bytes:
     """Encode a value.
 
     Raises:
+        CodecError: as `dump_parts` does.
+    """
+    return b"".join(dump_parts(value))
+
+
+def dump_parts(value: Any) -> tuple[bytes, ...]:
+    """Encode a value, in parts that are to be written one after the other.
+
+    Raises:
         CodecError: when it is nested deeper than MAX_DEPTH, has more than MAX_NODES parts, or is
             larger than MAX_JSON without its tensors.
     """
@@ -67,7 +78,7 @@ def dumps(value: Any) -> bytes:
     if len(tree) > MAX_JSON:
         raise CodecError("the value is too large")
     blob = safetensors.torch.save(encoder.tensors) if encoder.tensors else b""
-    return len(tree).to_bytes(8, "little") + tree + blob
+    return len(tree).to_bytes(8, "little"), tree, blob
 
 
 def loads(message: bytes) -> Any:
@@ -76,21 +87,48 @@ def loads(message: bytes) -> Any:
     Raises:
         CodecError: for bytes that `dumps` cannot have made.
     """
+    return _load(lambda start, size: message[start : start + size], len(message))
+
+
+def load_file(descriptor: int, size: int) -> Any:
+    """Decode the message that a file's first bytes are, which may change at any time.
+
+    Each byte is read once, and looked at only then. Nothing is mapped: a file that is cut short under a
+    mapping would kill this process. The message is held once, besides the tensors that come of it.
+
+    Raises:
+        CodecError: for bytes that `dumps` cannot have made.
+    """
+    return _load(lambda start, size: _read(descriptor, start, size), size)
+
+
+def _load(read: Callable[[int, int], bytes], size: int) -> Any:
     import safetensors.torch
 
-    size = int.from_bytes(message[:8], "little")
-    if len(message) < 8 or size > len(message) - 8:
+    length = int.from_bytes(read(0, 8), "little")
+    if size < 8 or length > size - 8:
         raise CodecError("the message is cut short")
-    header = int.from_bytes(message[8 + size : 16 + size], "little")  # safetensors' own JSON
-    if size > MAX_JSON or header > MAX_JSON:
+    if length > MAX_JSON:
+        raise CodecError("the message is too large")
+    text, blob = read(8, length), read(8 + length, size - 8 - length)
+    if int.from_bytes(blob[:8], "little") > MAX_JSON:  # safetensors' own JSON
         raise CodecError("the message is too large")
     try:
-        tree = json.loads(message[8 : 8 + size], parse_constant=_refuse_constant)
-        blob = message[8 + size :]
+        tree = json.loads(text, parse_constant=_refuse_constant)
         tensors = safetensors.torch.load(blob) if blob else {}
     except Exception as error:  # whatever the two parsers make of a lie
         raise CodecError(f"the message is not readable: {type(error).__name__}") from None
     return _Decoder(tensors).decode(tree, 0)
+
+
+def _read(descriptor: int, start: int, size: int) -> bytes:
+    content = os.pread(descriptor, size, start)
+    while len(content) < size:  # Linux reads 2 GiB at most; a file may have become shorter
+        more = os.pread(descriptor, size - len(content), start + len(content))
+        if not more:
+            break
+        content += more
+    return content
 
 
 def _refuse_constant(name: str) -> None:

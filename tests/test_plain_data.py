@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
 import struct
 import warnings
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -323,6 +325,46 @@ def test_keys_that_collide_take_no_long_time() -> None:
     pairs = [[n * modulus, 0] for n in range(30_000)]
     with pytest.raises(CodecError, match="key"):
         loads(message({"$": "dict", "v": pairs}))
+
+
+def file_of(content: bytes) -> int:
+    descriptor = os.memfd_create("message")
+    os.write(descriptor, content)
+    return descriptor
+
+
+def test_a_message_in_a_file_is_read_as_the_same_in_memory() -> None:
+    whole = dumps([torch.arange(4), "text"])
+    descriptor = file_of(whole + b"what lies behind it")
+    assert same(plain_data.load_file(descriptor, len(whole)), loads(whole))
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize("left", [0, 7, 8, 20, -1])
+def test_a_file_that_is_shorter_than_it_was_is_refused(left: int) -> None:
+    whole = dumps([torch.arange(4), "text"])
+    descriptor = file_of(whole[:left])
+    with pytest.raises(CodecError):
+        plain_data.load_file(descriptor, len(whole))
+    os.close(descriptor)
+
+
+def memory_mib(key: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
+
+
+def test_a_message_is_held_once_besides_its_tensors() -> None:
+    whole = dumps(torch.ones(64, 2**18))  # 64 MiB
+    descriptor = file_of(whole)
+    size = len(whole)
+    del whole
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from now
+    before = memory_mib("VmRSS")
+    tensor = plain_data.load_file(descriptor, size)
+    os.close(descriptor)
+    assert tensor.shape == (64, 2**18)
+    assert memory_mib("VmHWM") - before < 2.2 * 64
 
 
 def test_random_damage_is_refused_or_harmless() -> None:

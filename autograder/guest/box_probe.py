@@ -34,13 +34,13 @@ def serve() -> None:
         65536, socket.CMSG_SPACE(array.array("i").itemsize)
     )
     request = json.loads(packet)
-    data = plain_data.loads(_read_memfd(ancillary))
+    data = _data_in(ancillary)
     reply = _answer(request, data)
     try:
-        message = plain_data.dumps(reply)
+        message = plain_data.dump_parts(reply)
     except plain_data.CodecError as error:
-        message = plain_data.dumps({"ended": "bad", "text": str(error)})
-    _send(request["id"], message)
+        message = plain_data.dump_parts({"ended": "bad", "text": str(error)})
+    _send(request["id"], *message)
 
 
 def _answer(request: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
@@ -79,23 +79,25 @@ def _describe(error: BaseException) -> dict[str, str]:
     return {"kind": type(error).__name__[:80], "text": text, "where": where}
 
 
-def _read_memfd(ancillary: list[tuple[int, int, bytes]]) -> bytes:
+def _data_in(ancillary: list[tuple[int, int, bytes]]) -> Any:
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             fd = array.array("i", content[:4])[0]
-            with os.fdopen(fd, "rb") as stream:
-                stream.seek(0)
-                return stream.read()
+            try:
+                return plain_data.load_file(fd, os.fstat(fd).st_size)
+            finally:
+                os.close(fd)
     raise RuntimeError("a probe came without its data")
 
 
-def _send(number: int, message: bytes) -> None:
+def _send(number: int, *message: bytes) -> None:
     # A file without a name, in memory whose size the box limits; a memfd's is limited by nothing.
     fd = os.open("/dev/shm", os.O_TMPFILE | os.O_RDWR, 0o600)
     try:
-        view = memoryview(message)
-        while view:
-            view = view[os.write(fd, view) :]
+        for part in message:
+            view = memoryview(part)
+            while view:
+                view = view[os.write(fd, view) :]
         header = json.dumps({"id": number}).encode()
         _wire.sendmsg([header], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))])
     finally:

@@ -297,7 +297,7 @@ class Driver:
             if replies is None or replies or len(descriptors) != 1:
                 return
             if json.loads(packet).get("id") == self._asked:
-                replies.append(plain_data.loads(self._copy_of(descriptors[0])))
+                replies.append(self._reply_in(descriptors[0]))
         except BlockingIOError:
             return
         except ConnectionResetError:  # closed, with a question in it that nobody read
@@ -308,24 +308,14 @@ class Driver:
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    def _copy_of(self, descriptor: int) -> bytes:
-        """The contents of a file, of which nothing can change after it was checked: it is a copy.
-
-        Read, never mapped: a file that is cut short under a mapping would kill this process.
-        """
+    def _reply_in(self, descriptor: int) -> Any:
+        """The data in a file of the box's."""
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):  # reading anything else could take for ever
             raise ValueError("the reply is no file")
-        size = status.st_size
-        if size > self._settings.reply_mib * 2**20:
+        if status.st_size > self._settings.reply_mib * 2**20:
             raise ValueError("the reply is too large")
-        content = bytearray()
-        while len(content) < size:
-            part = os.pread(descriptor, min(2**24, size - len(content)), len(content))
-            if not part:
-                break
-            content += part
-        return bytes(content)
+        return plain_data.load_file(descriptor, status.st_size)
 
     def _send_packet(self, request: dict[str, Any], data: bytes) -> None:
         with memory_file(data) as descriptor:

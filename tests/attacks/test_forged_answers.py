@@ -187,7 +187,7 @@ IN_THE_INTERPRETER = [
         """
         import pickle, plain_data
         pickle.dumps = lambda *a, **k: b"full marks"
-        plain_data.dumps = lambda value, real=plain_data.dumps: real(
+        plain_data.dump_parts = lambda value, real=plain_data.dump_parts: real(
             {"ended": "returned", "value": {"score": 100}} if "ended" in value else value)
         """,
         "import pickle\nassert pickle.dumps({'score': 0}) == b'full marks'\nprint('FOOLED')",
