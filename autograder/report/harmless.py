@@ -1,14 +1,13 @@
 """Submissions that do no harm in nbgrader's formgrader, which shows them inside an instructor's session.
 
-nbconvert's own `sanitize_html` is not enough there: the formgrader's template renders markdown cells
-without it, and writes an output's width into the page unquoted. Where it does work it takes away
-figures in HTML and the heads of tables. So two parts of ours are put into its HTMLExporter, by name::
+What is shown there is to be as harmless as on the kit's own pages, with figures in HTML and the heads of
+tables left in. So two parts of ours are put into its HTMLExporter, by name::
 
     c.HTMLExporter.preprocessors = ["autograder.report.harmless.HarmlessNotebook"]
     c.HTMLExporter.filters = {"markdown2html": "autograder.report.harmless.harmless_markdown"}
 
-The preprocessor cleans what a notebook holds; the filter cleans what markdown becomes, for cleaning
-its source would let `[a link](javascript:...)` pass and take the `<` out of an honest answer.
+The preprocessor cleans what a notebook holds; the filter cleans what markdown becomes: markdown makes
+links of its own, and its source may hold an honest `<`.
 """
 
 from __future__ import annotations

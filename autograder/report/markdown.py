@@ -11,7 +11,7 @@ from pygments.token import STANDARD_TYPES
 
 from autograder.clean import clean_html, clean_text, is_picture
 
-# Parsing takes quadratic time for some texts; an essay is a tenth of this.
+# Characters; an essay is a tenth of this. What is longer is shown as it stands.
 MAX_MARKDOWN = 30_000
 
 _CLASSES = {"div": ["highlight"], "span": [name for name in STANDARD_TYPES.values() if name]}

@@ -1,10 +1,10 @@
 """One end of a ZeroMQ connection that keeps no more than it is told to, whatever the other end sends.
 
-libzmq limits the size of a message's *part*; a message of a thousand parts, or a queue of messages that
-nobody has read yet, is kept whole in the reader's memory. The other end here is a student's kernel, so
-the driver speaks the protocol itself: ZMTP 3.0 without encryption (rfc.zeromq.org/spec/23), of which a
-client needs a greeting, one command, and frames with a length. Nothing is read ahead: what the driver
-has not asked for waits in the system's socket buffer, and then the kernel waits.
+The other end here is a student's kernel. A limit has to hold for a whole message, however many parts it
+has, and for all that nobody has read yet. So the driver speaks the protocol itself: ZMTP 3.0 without
+encryption (rfc.zeromq.org/spec/23), of which a client needs a greeting, one command, and frames with a
+length. Nothing is read ahead: what the driver has not asked for waits in the system's socket buffer, and
+then the kernel waits.
 """
 
 from __future__ import annotations

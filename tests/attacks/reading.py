@@ -36,16 +36,21 @@ READING = [
         "search_disk_for_canary",
         _HAS
         + """
-for top in ("/tmp", "/work", "/home", "/root", "/var", "/mnt", "/srv", "/opt", "/data", "/dev/shm",
-            at["folder"]):
+tops = [at["folder"]]  # all that is the tests' own, where nothing holds this
+if "AUTOGRADER_BOX" in os.environ:
+    tops += ["/tmp", "/work", "/home", "/root", "/var", "/mnt", "/srv", "/opt", "/data", "/dev/shm"]
+for top in tops:
     for folder, folders, files in os.walk(top):
         folders[:] = [f for f in folders if f not in ("python", ".git", ".venv", ".pyenv", "lib")]
         for name in files[:200]:
             path = Path(folder, name)
-            if path.is_file() and path.stat().st_size < 10**5 and os.access(path, os.R_OK):
-                if top != "/work" or "autograder" in str(path) or at["folder"] in str(path):
-                    if has(path.read_bytes()):
-                        return str(path)
+            if top == "/work" and "autograder" not in str(path) and at["folder"] not in str(path):
+                continue
+            try:
+                if path.is_file() and path.stat().st_size < 10**5 and has(path.read_bytes()):
+                    return str(path)
+            except OSError:  # a link into a folder that is closed to this user
+                pass
 """,
         NOT_MOUNTED,
     ),

@@ -76,6 +76,7 @@ def planted(folder: Path) -> Iterator[Targets]:
     for key in ("mount_point", "copy"):
         Path(at[key]).mkdir()
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_closed_folder(folder))
         stack.enter_context(_environment("ATTACK_CANARY", canary))
         at["tcp_port"] = stack.enter_context(_listener(socket.AF_INET, ("127.0.0.1", 0)))[1]
         stack.enter_context(_listener(socket.AF_UNIX, f"\0{name}"))
@@ -91,6 +92,20 @@ def planted(folder: Path) -> Iterator[Targets]:
         descriptor = os.open(at["hidden_tests"], os.O_RDONLY)
         stack.callback(os.close, descriptor)
         yield Targets(canary, at, [descriptor], [victim[0]])
+
+
+@contextlib.contextmanager
+def _closed_folder(folder: Path) -> Iterator[None]:
+    """A link into a folder that an ordinary user may not enter, as any machine has some."""
+    closed = folder / "closed"
+    closed.mkdir()
+    (closed / "file").write_text("")
+    (folder / "a_link").symlink_to(closed / "file")
+    closed.chmod(0)
+    try:
+        yield
+    finally:
+        closed.chmod(0o700)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
-"""Submissions that forge answers: each fools a check in the student's own interpreter, none earns a point.
+"""Submissions that forge answers to the kit's judge: none earns a point.
 
-The evidence that a forgery is a real one: either a naive check, written as a hidden test cell of other
-tools is, runs in the same kernel and prints FOOLED; or the forged reply is shown to reach the grader.
+The evidence that a forgery does what its name says: either an assertion that stands beside it in the same
+kernel prints FOOLED, or the forged reply is shown to reach the judge.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ MULTIPLIES = "a = torch.ones(2, 2)\nassert torch.allclose(multiply(a, a), a @ a)
 
 @dataclass(frozen=True)
 class Forgery:
-    """A cell that forges, and the naive check that it fools in its own kernel."""
+    """A cell that forges, and an assertion in its own kernel that shows that it does."""
 
     name: str
     cell: str

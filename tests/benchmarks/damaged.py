@@ -1,11 +1,11 @@
-"""Damaged submissions, graded by this kit and by nbgrader as it comes, side by side.
+"""Damaged submissions, graded by this kit.
 
     python tests/benchmarks/damaged.py [--only colab]
 
 The tiny assignment has two autograded functions of 3 and 4 points; every submission below has both right,
-unless its name says otherwise, and something that happens to notebooks on their way to a grader. For
-nbgrader the same tests lie in the notebook as its hidden tests. Prints a table in markdown: the points
-that each gave, and what the kit said or how nbgrader ended.
+unless its name says otherwise, and something that happens to notebooks on their way to a grader. Prints a
+table in markdown: the points that each gave, and what the kit said. Graders that read a notebook as it
+comes lose points at some of these, or stop.
 """
 
 from __future__ import annotations
@@ -13,11 +13,8 @@ from __future__ import annotations
 import argparse
 import copy
 import inspect
-import io
 import json
 import logging
-import os
-import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -33,21 +30,7 @@ from autograder.autograde.records import load_card
 from autograder.course import load_course
 from autograder.release.release import build
 from tests import damages
-from tests.tiny_course import RIGHT, TinyCourse, cell, tiny_source
-
-STOCK_CONFIG = """
-c = get_config()
-c.CourseDirectory.course_id = "tiny-course"
-c.CourseDirectory.root = {root!r}
-c.CourseDirectory.db_url = "sqlite:///" + {root!r} + "/gradebook.db"
-c.ClearSolutions.code_stub = {{"python": "# YOUR CODE HERE\\nraise NotImplementedError()"}}
-c.ExecutePreprocessor.timeout = 10
-"""
-HIDDEN = {
-    "double_tests": "double(2)\n### BEGIN HIDDEN TESTS\nassert double(7) == 14\n### END HIDDEN TESTS",
-    "mean_tests": "mean([1, 2])\n### BEGIN HIDDEN TESTS\nassert mean([1, 2, 6]) == 3\n"
-    "### END HIDDEN TESTS",
-}
+from tests.tiny_course import RIGHT, TinyCourse, cell
 
 InNotebook = Callable[[dict[str, Any]], object]
 OnFile = Callable[[Path], object]
@@ -210,45 +193,6 @@ def by_the_kit(root: Path, changes: list[Any]) -> dict[str, str]:
     return found
 
 
-def by_stock_nbgrader(root: Path, changes: list[Any]) -> dict[str, str]:
-    """Points in nbgrader's gradebook and how it ended, by the damage's name; one student at a time."""
-    from nbgrader.api import Gradebook, MissingEntry
-    from nbgrader.apps import NbGraderAPI
-    from traitlets.config import Config
-    from traitlets.config.loader import PyFileConfigLoader
-
-    source = tiny_source()
-    for entry in source["cells"]:
-        grade_id = entry["metadata"].get("nbgrader", {}).get("grade_id")
-        entry["source"] = HIDDEN.get(grade_id, entry["source"])
-    (root / "source/tiny").mkdir(parents=True)
-    (root / "source/tiny/tiny.ipynb").write_text(json.dumps(source))
-    (root / "nbgrader_config.py").write_text(STOCK_CONFIG.format(root=str(root)))
-    config: Config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
-    api = NbGraderAPI(config=config)
-    made = api.generate_assignment("tiny")
-    assert made["success"], made
-    pristine = json.loads((root / "release/tiny/tiny.ipynb").read_text())
-    found = {}
-    for change in changes:
-        name = change.__name__
-        submission(root / f"submitted/{name}/tiny", pristine, change)
-        try:
-            done = api.autograde("tiny", name)
-        except BaseException as error:  # it ends a class with SystemExit, too
-            done = {"success": False, "log": "", "error": f"{type(error).__name__}: {error}"}
-        with Gradebook(config.CourseDirectory.db_url, "tiny-course") as book:
-            try:
-                points = f"{book.find_submission('tiny', name).code_score:g}"
-            except MissingEntry:
-                points = "no row"
-        log = f"{done.get('log', '')}\n{done.get('error') or ''}"
-        why = re.findall(r"^(?:\w+\.)*\w*(?:Error|Exception|Warning|Died\w*|Entry): .*$", log, re.M)
-        ended = "" if done["success"] else f"stops: {short(why[-1]) if why else 'no reason named'}"
-        found[name] = f"{points} | {ended}"
-    return found
-
-
 def short(text: str) -> str:
     """One line of a table."""
     line = " ".join(text.split()).replace("|", "/")
@@ -261,19 +205,12 @@ def main() -> None:
     wanted = parser.parse_args().only
     changes = [one for one in [*IN_NOTEBOOK, *ON_FILE] if wanted in one.__name__]
     logging.getLogger("autograder").setLevel(logging.CRITICAL)
-    os.environ["PATH"] += f":{Path(sys.executable).parent}"  # nbgrader calls alembic
     with tempfile.TemporaryDirectory() as folder:
-        stderr, sys.stderr = sys.stderr, io.StringIO()  # nbgrader's own words
-        try:
-            stock = by_stock_nbgrader(Path(folder).resolve() / "stock", changes)
-        finally:
-            sys.stderr = stderr
-        kit = by_the_kit(Path(folder).resolve() / "kit", changes)
-    print("| damage | kit: points of 7 | what it said | nbgrader: points | how it ended |")
-    print("|---|---|---|---|---|")
+        kit = by_the_kit(Path(folder).resolve(), changes)
+    print("| damage | points of 7 | what was said |")
+    print("|---|---|---|")
     for change in changes:
-        name = change.__name__
-        print(f"| {name.replace('_', ' ')} | {kit[name]} | {stock[name]} |")
+        print(f"| {change.__name__.replace('_', ' ')} | {kit[change.__name__]} |")
 
 
 if __name__ == "__main__":
