@@ -44,11 +44,6 @@ def runs_beyond(runs: int, rate: float, confidence: float) -> int:
     return k
 
 
-def runs_needed(rate: float, confidence: float) -> int:
-    """How many runs it takes until the largest of them is a bound."""
-    return math.ceil(math.log(1 - confidence) / math.log1p(-rate))
-
-
 def rate_beyond_worst(runs: int, confidence: float) -> float:
     """The rate for which the largest of `runs` values is a bound, whatever their distribution."""
     return -math.expm1(math.log(1 - confidence) / runs)

@@ -49,11 +49,6 @@ class Watchdog:
         self._cell_started_s = 0.0
         self._used_s = 0.0
 
-    @property
-    def by_group(self) -> bool:
-        """Whether the system itself holds the memory limit."""
-        return self._group is not None
-
     def start_cell(self) -> None:
         """Count the processor time of a new cell or probe from here."""
         self._used_s = self._cpu_s()

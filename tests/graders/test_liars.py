@@ -6,7 +6,6 @@ or reshaped. None of this may end as `ungraded`, which would go to staff.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,6 @@ import torch
 from autograder.grading.plugin import judge
 from autograder.plain_data import Opaque
 from autograder.scorecard import Verdict
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from tests.graders.fake_box import FakeBox
 
 GRADERS = Path(__file__).parents[2] / "autograder" / "graders" / "vgg16"

@@ -338,7 +338,7 @@ def test_a_box_has_a_share_of_the_processor_of_its_own() -> None:
         box.run_cells()
         assert box._driver is not None
         watchdog = box._driver._watchdog
-        if not watchdog.by_group:
+        if watchdog._group is None:
             assert os.getsid(watchdog._pid) == watchdog._pid, "the system shares by session"
             return
         groups = Path(f"/proc/{watchdog._pid}/cgroup").read_text().splitlines()
