@@ -11,7 +11,7 @@ import pytest
 import autograder
 
 ROOT = Path(autograder.__file__).parent
-LEAVES = {"errors", "scorecard", "plain_data", "clean", "digest", "locks", "files"}
+LEAVES = {"errors", "scorecard", "plain_data", "clean", "digest", "locks", "files", "progress"}
 SIBLINGS = {"course", "sandbox", "grading", "report", "data"}
 BELOW_JUDGE = LEAVES | SIBLINGS
 COMMANDS = {"autograde", "release", "calibration", "cluster", "runners"}

@@ -36,6 +36,7 @@ from autograder.judge.service import judge_service
 from autograder.judge.slots import gpus_of
 from autograder.judge.submission import read_submission
 from autograder.judge.training_data import box_data
+from autograder.progress import Progress
 from autograder.scorecard import Scorecard, Verdict
 
 log = logging.getLogger("autograder")
@@ -45,8 +46,6 @@ _USABLE = re.compile(r"[\w.@ -]{1,120}")  # ids of students; letters of any scri
 _OVERTAKEN = 3  # how often a submission is begun again because the course was changed meanwhile
 _GOES_ON = "This went on with a regrade that had been stopped, and judged what was left of it."
 _AHEAD = 4  # submissions a worker that are judged, or being judged, before their marks are written
-
-Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 
 
 class Stopped(Exception):

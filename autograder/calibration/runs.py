@@ -15,7 +15,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -32,6 +32,7 @@ from autograder.grading.calibration import Calibration
 from autograder.judge.forked import importing_nothing_from_here
 from autograder.judge.pool import prepare_worker
 from autograder.judge.training_data import judge_images
+from autograder.progress import Progress
 from autograder.sandbox import BoxSettings
 
 FILE = "calibrate.py"
@@ -40,7 +41,6 @@ RIGHT = "right"
 
 Result = dict[str, float] | None
 Results = dict[tuple[str, int], Result]  # by solution (RIGHT, or a mistake's name) and seed
-Progress = Callable[[str, int, int], None]
 
 
 _ROOM = 3  # how many times longer than a right run alone a submission's may take

@@ -13,10 +13,11 @@ from pathlib import Path
 from autograder.autograde import gradebook
 from autograder.autograde.class_run import ClassRun
 from autograder.autograde.feedback import write_feedback
-from autograder.autograde.grade import Progress, grade_class
+from autograder.autograde.grade import grade_class
 from autograder.course import Course, SourceNotebook, find_course, load_course
 from autograder.demo.demo_class import CLASS, SubmissionPlan, expected_items, write_submission
 from autograder.errors import KitError
+from autograder.progress import Progress
 from autograder.release import release as releases
 from autograder.release.cases import Case, read_cases
 

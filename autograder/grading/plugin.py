@@ -288,8 +288,7 @@ class JudgePlugin:
             return report
         if call.excinfo is not None:
             verdict, message = _verdict_of(call.excinfo.value)
-            taken_out = hasattr(report, "wasxfail")
-            if taken_out or (call.when != "call" and verdict is not Verdict.LIMIT):
+            if call.when != "call" and verdict is not Verdict.LIMIT:
                 verdict, message = Verdict.UNGRADED, ""
             detail = "".join(traceback.format_exception(call.excinfo.value, limit=-6))
             self._set(item, verdict, message, "" if verdict is Verdict.PASSED else detail)

@@ -70,7 +70,7 @@ class SubmissionExporter(NotebookExporter):  # type: ignore[misc]
             )
             return second
         for odd in odd_files(submission.folder):
-            # What a link points to, which may be anybody's, if nbgrader has copied it in spite of all.
+            # What a link points to may be anybody's: no copy of it stays.
             copied = submission.course.autograded(about["student"], about["assignment"])
             (copied / odd.relative_to(submission.folder)).unlink(missing_ok=True)
         read = submission.notebooks[about["notebook"]]

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograder.progress import Progress
 from autograder.course import Course
 from autograder.course.converters import run_converter
 from autograder.release import gate
@@ -27,7 +28,7 @@ class Released:
     archive: Path
 
 
-def release(course: Course, assignment: str, progress: gate.Progress = lambda *_: None) -> Released:
+def release(course: Course, assignment: str, progress: Progress = lambda *_: None) -> Released:
     """Write `release/<assignment>` and a zip of it, if the gate lets it pass.
 
     Raises:

@@ -39,7 +39,7 @@ def class_of(root: Path, released: Path) -> TinyCourse:
     renamed = tiny.submission("eli")
     renamed.rename(renamed.with_name("Copy of tiny.ipynb"))
     (renamed.parent / "dangling").symlink_to("/nowhere")
-    os.mkfifo(renamed.parent / "timestamp.txt")
+    os.mkfifo(renamed.parent / "pipe")
     one = tiny.submission("fay")
     one.rename(one.with_name("tiny (1).ipynb"))
     two = tiny.submission("fay", {"double": ""})

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -118,10 +119,15 @@ def test_memory_of_the_gpu_is_watched(
 
 def test_it_looks_no_more_often_than_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr(watchdog_module.time, "monotonic", lambda: clock[0])
-    looks = []
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    looks: list[float] = []
+
+    def used() -> float:
+        looks.append(clock[0])
+        return 0.0
+
     with program() as box:
-        monkeypatch.setattr(box.watchdog, "_cpu_s", lambda: float(looks.append(clock[0]) or 0))
+        monkeypatch.setattr(box.watchdog, "_cpu_s", used)
         for step in range(11):
             clock[0] = 100.0 + step * watchdog_module.LOOK_EVERY_S / 4
             box.watchdog.look()

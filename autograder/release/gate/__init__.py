@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from autograder.progress import Progress
 from autograder.course import Course, SourceNotebook, read_source
 from autograder.release.gate.contract import (
     FILE,
@@ -26,12 +27,11 @@ from autograder.release.gate.leaks import (
 )
 from autograder.release.gate.notebooks import check_released, check_source, read_raw
 from autograder.release.gate.refusal import Refusal, Refused, cell_name
-from autograder.release.gate.runs import Progress, check_graders, run_trials
+from autograder.release.gate.runs import check_graders, run_trials
 from autograder.release.gate.trials import check_cases, make_trials, read_cases
 from autograder.errors import KitError
 
 __all__ = [
-    "Progress",
     "Refusal",
     "Refused",
     "examine_drafts",

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 
+from autograder.progress import Progress
 from autograder.course import Course, SourceNotebook
 from autograder.release.gate.contract import FILE, bonuses_of
 from autograder.release.gate.refusal import Refusal
@@ -16,7 +17,6 @@ from autograder.judge.service import judge_service
 from autograder.sandbox import check_wall
 from autograder.scorecard import Item, Scorecard, Verdict
 
-Progress = Callable[[str, int, int], None]
 
 
 def check_graders(
