@@ -135,6 +135,7 @@ def check_command(words: list[str]) -> None:
             "cd",
             "dask",
             "for",
+            "ruff",
             "jupyter",
             "mkdir",
             "sbatch",
@@ -222,6 +223,12 @@ def test_every_file_that_a_page_names_is_there(path: Path) -> None:
         r"`((?:autograder|tests|docs|\.ci|\.github)/[\w./]+)`", path.read_text()
     ):
         assert (ROOT / name).exists() or "lenses" in name, name
+
+
+def test_the_tests_that_show_what_holds_an_attack_are_there() -> None:
+    defined = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    for name in re.findall(r"`(test_\w+)(?:\.py)?`", (DOCS / "security.md").read_text()):
+        assert f"def {name}(" in defined or [*(ROOT / "tests").rglob(f"{name}.py")], name
 
 
 def test_the_readme_is_short_and_its_pictures_are_small() -> None:
