@@ -1,11 +1,11 @@
-# Each target sets up what it needs: .venv, and bubblewrap for the box. README.md tells the rest.
+# Each target sets up what it needs: .venv, and bubblewrap for the box. docs/CONTRIBUTING.md tells the rest.
 
 BIN := .venv/bin
 # Judging and testing are computation, so one worker a core. Two is what the limits were tried with.
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types check clean
+.PHONY: help setup demo test lint types check docs wheel clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/'
@@ -30,6 +30,12 @@ types: setup ## Types, by mypy
 	@$(BIN)/mypy
 
 check: lint types ## Style and types
+
+docs: setup ## The pages as a site, in build/site
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -d build/doctrees docs build/site
+
+wheel: setup ## Build the wheel, and go an instructor's way with it outside of the checkout
+	@.ci/wheel
 
 clean: ## Remove .venv and caches, never a course's records
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist ./*.egg-info

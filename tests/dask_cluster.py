@@ -17,7 +17,7 @@ import psutil
 
 
 class DaskCluster:
-    """A scheduler and workers, started by Dask's own commands as the README says."""
+    """A scheduler and workers, started by Dask's own commands as docs/cluster.md says."""
 
     def __init__(
         self, folder: Path, keys: Path, host: str = "127.0.0.1", within: Sequence[str] = ()

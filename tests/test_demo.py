@@ -15,7 +15,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from rich.console import Console
 
 from autograder.autograde import gradebook
 from autograder.autograde.grade import grade_class
@@ -30,12 +29,12 @@ from autograder.demo.demo import (
 )
 from autograder.demo.demo_class import SubmissionPlan
 from autograder.errors import KitError
-from autograder.report.table import class_table, to_json
+from autograder.report.table import to_json
 from autograder.sandbox import check_wall
 from autograder.scorecard import Scorecard
+from tests import pictures
 
 ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
 NAMES = [plan.name for plan in plans()]
 # Alone on two cores the class takes two minutes; beside other tests it may take several times that.
 pytestmark = pytest.mark.timeout(1500)
@@ -201,18 +200,16 @@ def test_nothing_is_graded_twice(demo: DemoRun) -> None:
 
 
 def test_readme_shows_this_session(demo: DemoRun) -> None:
-    console = Console(file=io.StringIO(), width=90, color_system=None)
-    console.print(class_table(demo.run.cards, demo.marks))
-    assert isinstance(console.file, io.StringIO)
-    lines = ["$ make demo", *console.file.getvalue().splitlines()]
-    for student, reasons in demo.run.reasons.items():
-        lines.append(f"{student} needs staff: {'; '.join(reasons)}")
-    session = "".join(f"{line.rstrip()}\n" for line in lines if line.strip())
-    text = README.read_text()
+    picture = pictures.class_picture(demo.run.cards, demo.marks, demo.run.reasons)
     if os.environ.get("UPDATE_README"):
-        text = re.sub(r"(?s)(<!-- demo: .*?-->\n```text\n).*?(```\n)", rf"\1{session}\2", text)
-        README.write_text(text)
-    assert session in text, "The README's session is old. Its source says how to regenerate it."
+        pictures.CLASS.write_text(picture)
+        page = demo.places["feedback for students"] / "dmitri" / ASSIGNMENT / "3_training.html"
+        pictures.draw_feedback(page, pictures.FEEDBACK, item="train_epoch")
+    shown = pictures.words_of(pictures.CLASS.read_text())
+    old = "The README's picture is old. docs/CONTRIBUTING.md says how to renew it."
+    assert shown == pictures.words_of(picture), old
+    assert "dmitri" in shown
+    assert "ungraded" in " ".join(shown)
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
