@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +10,8 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.course.markers import Markers
 from autograder.errors import KitError
-
-_HIDDEN = re.compile(r"[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*\n?", re.DOTALL)
-_SOLUTION = re.compile(r"([^\S\n]*)### BEGIN SOLUTION.*?### END SOLUTION[^\n]*", re.DOTALL)
-
-_CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError()"  # nbgrader's
-_TEXT_STUB = "YOUR ANSWER HERE"
 
 
 @dataclass(frozen=True)
@@ -35,25 +29,48 @@ class SourceNotebook:
     """A source notebook and its grade cells in order. Read once for a whole class: change nothing in it."""
 
     name: str
-    notebook: NotebookNode
+    notebook: NotebookNode  # with the cells of the course's header and footer
     grade_cells: tuple[GradeCell, ...]
+    path: Path
+    markers: Markers
+    release: Path | None = None  # where nbgrader's release of it lies, or will
 
     @cached_property
-    def released_texts(self) -> dict[str, str]:
-        """The sources of the cells with a grade_id, without solutions and hidden tests."""
-        named = ((grade_id_of(cell), cell) for cell in self.notebook.cells)
-        return {grade_id: _released(cell) for grade_id, cell in named if grade_id}
+    def released(self) -> NotebookNode:
+        """The notebook as students get it: without solutions, hidden tests and mark schemes.
+
+        Raises:
+            KitError: when nbgrader makes no release of it.
+        """
+        try:
+            notebook = self.markers.released(self.notebook)
+        except KitError as error:
+            raise KitError(f"{self.path}: {error}") from error
+        automatic = [cell for cell in notebook.cells if self.markers.is_instantiated(cell)]
+        texts = self._texts_of_release() if automatic else {}
+        for cell in automatic:
+            cell.source = texts.get(grade_id_of(cell), cell.source)
+        return notebook
+
+    def _texts_of_release(self) -> dict[str | None, str]:
+        """Tests that nbgrader wrote when it made the release (AUTOTEST) stand there and nowhere else."""
+        if self.release is None or not self.release.is_file():
+            return {}
+        try:
+            notebook = nbformat.read(self.release, as_version=4)
+        except Exception as error:
+            raise KitError(f"The release {self.release} cannot be read: {error}") from error
+        return {grade_id_of(cell): cell.source for cell in notebook.cells if grade_id_of(cell)}
 
     def released_cells(self) -> dict[str, NotebookNode]:
-        """The cells with a grade_id as students get them: without solutions and hidden tests."""
+        """The cells with a grade_id as students get them, with nbgrader's metadata and no other."""
         released = {}
-        for cell in self.notebook.cells:
+        for cell in self.released.cells:
             grade_id = grade_id_of(cell)
             if grade_id:
-                copy = NotebookNode(cell)
-                copy.metadata = NotebookNode(nbgrader=NotebookNode(cell.metadata.nbgrader))
-                copy.source = self.released_texts[grade_id]
-                released[grade_id] = copy
+                released[grade_id] = NotebookNode(cell)
+                about = NotebookNode(nbgrader=NotebookNode(cell.metadata.nbgrader))
+                released[grade_id].metadata = about
         return released
 
 
@@ -64,16 +81,24 @@ def grade_id_of(cell: NotebookNode) -> str | None:
     return grade_id if isinstance(grade_id, str) and grade_id else None
 
 
-def read_source(path: Path) -> SourceNotebook:
+def read_source(
+    path: Path, markers: Markers | None = None, release: Path | None = None
+) -> SourceNotebook:
     """Read a source notebook.
+
+    Args:
+        markers: the course's; without them nbgrader's defaults hold.
+        release: where nbgrader's release of it lies, for tests that nbgrader writes.
 
     Raises:
         KitError: when it is damaged: not readable, two cells with one id, or points that are none.
     """
+    markers = markers or Markers()
     try:
         notebook = nbformat.read(path, as_version=4)
     except Exception as error:
         raise KitError(f"The source notebook {path} cannot be read: {error}") from error
+    notebook = markers.with_header(notebook)
     cells: list[GradeCell] = []
     seen: set[str] = set()
     solution = ""
@@ -94,7 +119,7 @@ def read_source(path: Path) -> SourceNotebook:
                 metadata.get("solution") or metadata.get("task") or cell.cell_type != "code"
             )
             cells.append(GradeCell(grade_id, _points(path, grade_id, metadata), manual, solution))
-    return SourceNotebook(path.stem, notebook, tuple(cells))
+    return SourceNotebook(path.stem, notebook, tuple(cells), path, markers, release)
 
 
 def _points(path: Path, grade_id: str, metadata: dict[str, Any]) -> float:
@@ -102,16 +127,3 @@ def _points(path: Path, grade_id: str, metadata: dict[str, Any]) -> float:
     if isinstance(points, bool) or not isinstance(points, int | float) or not 0 <= points < 1e6:
         raise KitError(f"{path}: the cell `{grade_id}` has points {points!r}; give it a number.")
     return float(points)
-
-
-def _released(cell: NotebookNode) -> str:
-    """What nbgrader leaves of a cell's source in the release."""
-    text, replaced = _SOLUTION.subn(_stub, _HIDDEN.sub("", cell.source))
-    if replaced or not cell.metadata.nbgrader.get("solution"):
-        return text
-    return _CODE_STUB if cell.cell_type == "code" else _TEXT_STUB
-
-
-def _stub(match: re.Match[str]) -> str:
-    indent = match.group(1)
-    return "\n".join(indent + line for line in _CODE_STUB.splitlines())

@@ -6,7 +6,7 @@ import fnmatch
 import os
 import secrets
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from traitlets import Int, List, Unicode
@@ -15,10 +15,11 @@ from traitlets.config.loader import PyFileConfigLoader
 
 import autograder
 from autograder.course.cells import SourceNotebook, read_source
+from autograder.course.folders import Folders, lies_with_students
+from autograder.course.markers import Markers
 from autograder.errors import KitError
 
 CONFIG = "course_config.py"
-_OF_STUDENTS = ("submitted", "autograded", "feedback", "downloaded")  # nbgrader's folders
 RECORDS = "records"
 
 
@@ -92,24 +93,53 @@ class Course:
         """What the kit keeps: gradebook, scorecards, the course's secret. For staff only."""
         return self.root / RECORDS
 
+    @cached_property
+    def folders(self) -> Folders:
+        """Where nbgrader's steps lie."""
+        return Folders.of(self.root, self.config)
+
+    @cached_property
+    def markers(self) -> Markers:
+        """What stands in the source notebooks for nbgrader."""
+        return Markers(self.root, self.config)
+
     def source(self, assignment: str) -> Path:
-        return self.root / "source" / assignment
+        return self.folders.own_path("source", assignment)
+
+    def release(self, assignment: str) -> Path:
+        return self.folders.own_path("release", assignment)
+
+    def solution(self, assignment: str) -> Path:
+        return self.folders.own_path("solution", assignment)
 
     def submitted(self, student: str, assignment: str) -> Path:
-        return self.root / "submitted" / student / assignment
+        return self.folders.path("submitted", student, assignment)
 
     def autograded(self, student: str, assignment: str) -> Path:
-        return self.root / "autograded" / student / assignment
+        return self.folders.path("autograded", student, assignment)
+
+    def feedback(self, student: str, assignment: str) -> Path:
+        return self.folders.path("feedback", student, assignment)
+
+    def shown(self, path: Path) -> str:
+        """A path as messages name it: from the course's folder on."""
+        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
     def assignments(self) -> list[str]:
         """The assignments that have source notebooks, by name."""
-        return sorted({path.parent.name for path in self.root.glob("source/*/*.ipynb")})
+        folders = self.folders.assignments("source")
+        return [name for name, folder in folders if name[0] != "." and any(folder.glob("*.ipynb"))]
 
     def students(self, assignment: str, pattern: str = "*") -> list[str]:
-        """Who handed in a folder for this assignment."""
-        folders = self.root.glob(f"submitted/*/{assignment}")
-        names = sorted(folder.parent.name for folder in folders if folder.is_dir())
-        return [name for name in names if fnmatch.fnmatchcase(name, pattern)]
+        """Who handed in a folder for this assignment, but for those whom `c.CourseDirectory` leaves out."""
+        section = self.config.CourseDirectory
+        excluded = {name.strip() for name in section.get("student_id_exclude", "").split(",")}
+        patterns = (pattern, section.get("student_id", "*"))
+        return sorted(
+            name
+            for name, _ in self.folders.students("submitted", assignment)
+            if name not in excluded and all(fnmatch.fnmatchcase(name, glob) for glob in patterns)
+        )
 
     def notebooks(self, assignment: str) -> dict[str, SourceNotebook]:
         """The assignment's source notebooks by name.
@@ -117,17 +147,24 @@ class Course:
         Raises:
             KitError: when the assignment does not exist or a notebook of it is damaged.
         """
-        found = {
-            path.stem: _read_source(path, status.st_size, status.st_mtime_ns)
+        sources = {
+            path.stem: self._notebook(path, assignment)
             for path in sorted(self.source(assignment).glob("*.ipynb"))
-            for status in [path.stat()]
         }
-        if not found:
+        if not sources:
             known = ", ".join(self.assignments()) or "none"
             raise KitError(
-                f"There is no assignment `{assignment}` in {self.root / 'source'} (there: {known})."
+                f"There is no assignment `{assignment}`: no notebook lies in {self.source(assignment)} "
+                f"(there: {known})."
             )
-        return found
+        return sources
+
+    def _notebook(self, path: Path, assignment: str) -> SourceNotebook:
+        around = self.config.get("IncludeHeaderFooter", {})
+        extra = [self.root / str(around[name]) for name in ("header", "footer") if around.get(name)]
+        released = self.release(assignment) / path.name
+        states = tuple(_state(file) for file in (path, released, *extra))
+        return _read_source(path, self.markers, released, states)
 
     def graders(self, assignment: str) -> Path:
         """The folder with the hidden graders of an assignment."""
@@ -174,9 +211,20 @@ class Course:
 
 
 @lru_cache(maxsize=64)
-def _read_source(path: Path, _size: int, _changed_ns: int) -> SourceNotebook:
+def _read_source(
+    path: Path, markers: Markers, released: Path, _states: tuple[tuple[int, int], ...]
+) -> SourceNotebook:
     """Every submission asks for the sources several times, and nobody changes what was read."""
-    return read_source(path)
+    return read_source(path, markers, released)
+
+
+def _state(file: Path) -> tuple[int, int]:
+    """Changes when a file does."""
+    try:
+        status = file.stat()
+    except OSError:
+        return (0, 0)
+    return status.st_size, status.st_mtime_ns
 
 
 def find_course(start: Path) -> Path:
@@ -188,10 +236,10 @@ def find_course(start: Path) -> Path:
         KitError: when there is none.
     """
     start = start.resolve()
-    found = [folder for folder in (start, *start.parents) if (folder / CONFIG).is_file()]
-    for number, folder in enumerate(found):
-        untrusted = (outer / name for outer in found[number + 1 :] for name in _OF_STUDENTS)
-        if not any(folder.is_relative_to(place) for place in untrusted):
+    courses = [folder for folder in (start, *start.parents) if (folder / CONFIG).is_file()]
+    for number, folder in enumerate(courses):
+        around = courses[number + 1 :]
+        if not any(lies_with_students(folder, outer / CONFIG) for outer in around):
             return folder
     raise KitError(
         f"There is no course at or above {start}: no {CONFIG} was found. Go into the course's folder, or "
@@ -221,7 +269,9 @@ def load_course(root: Path) -> Course:
             f"{path} does not connect nbgrader to this kit. Call `configure(c, __file__)` from "
             "autograder.nbgrader_plugin in it."
         )
-    return Course(root, config, settings)
+    course = Course(root, config, settings)
+    _ = course.folders  # refuses what would put two steps into one folder
+    return course
 
 
 def course_at(root: Path) -> Course:

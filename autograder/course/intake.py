@@ -190,11 +190,9 @@ def _share(notebook: NotebookNode, source: SourceNotebook) -> float:
     """How much of a source's cells a notebook has, by their ids or their text: 0 to 1."""
     ids = {grade_id_of(cell) for cell in notebook.cells}
     texts = {essence(cell.cell_type, cell.source) for cell in notebook.cells}
-    released = source.released_cells()
-    cells = [released.get(grade_id_of(cell) or "", cell) for cell in source.notebook.cells]
     known = [
         grade_id_of(cell) in ids - {None} or essence(cell.cell_type, cell.source) in texts
-        for cell in cells
+        for cell in source.released.cells
     ]
     return sum(known) / max(len(known), 1)
 
@@ -202,9 +200,7 @@ def _share(notebook: NotebookNode, source: SourceNotebook) -> float:
 @lru_cache(maxsize=32)
 def _texts(source: SourceNotebook) -> frozenset[tuple[str, ...]]:
     """What students were given; not the solutions, for those may be theirs as well."""
-    own = [cell for cell in source.notebook.cells if not grade_id_of(cell)]
-    cells = (*source.released_cells().values(), *own)
-    return frozenset(essence(cell.cell_type, cell.source) for cell in cells)
+    return frozenset(essence(cell.cell_type, cell.source) for cell in source.released.cells)
 
 
 def _candidates(folder: Path) -> list[Path]:

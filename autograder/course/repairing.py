@@ -98,10 +98,7 @@ class _Repair:
     def __init__(self, notebook: NotebookNode, source: SourceNotebook) -> None:
         self.cells: list[NotebookNode] = notebook.cells
         self.released: Cells = source.released_cells()
-        own = [cell for cell in source.notebook.cells if not grade_id_of(cell)]
-        self.given_texts = {
-            essence("markdown", cell.source) for cell in (*self.released.values(), *own)
-        }
+        self.given_texts = {essence("markdown", cell.source) for cell in source.released.cells}
         self.stubs = {
             essence("code", cell.source): grade_id
             for grade_id, cell in self.released.items()

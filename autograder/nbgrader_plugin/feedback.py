@@ -11,7 +11,7 @@ from nbgrader.api import Gradebook
 
 from autograder.autograde.feedback import other_names
 from autograder.autograde.records import load_card
-from autograder.course import find_course, load_course
+from autograder.course import course_at, find_course
 from autograder.report.feedback import render_feedback
 
 
@@ -26,9 +26,8 @@ class FeedbackExporter(Exporter):  # type: ignore[misc]
     ) -> tuple[str, dict[str, Any]]:
         notebook, found = super().from_notebook_node(nb, resources, **kwargs)
         about = found["nbgrader"]
-        card = load_card(
-            load_course(find_course(Path.cwd())), about["assignment"], about["student"]
-        )
+        course = course_at(find_course(Path.cwd()))
+        card = load_card(course, about["assignment"], about["student"])
         notebooks = card.for_student().notebooks if card else ()
         page = render_feedback(
             notebook,
@@ -37,6 +36,7 @@ class FeedbackExporter(Exporter):  # type: ignore[misc]
             assignment=about["assignment"],
             score=about["score"],
             max_score=about["max_score"],
+            for_students=course.markers.for_students,
             late_penalty=about["late_penalty"],
             waiting=_waiting(about),
         )

@@ -19,10 +19,10 @@ from nbgrader.converters import GenerateSolution
 from nbgrader.converters.base import BaseConverter
 
 from autograder.course import Course
-from autograder.course.intake import course_files
 from autograder.course.converters import run_converter
-from autograder.release.release import scratch
+from autograder.course.intake import course_files
 from autograder.errors import KitError
+from autograder.release.release import move, scratch
 
 NOTE = "EXECUTED.md"
 _CIFAR10 = (50_000, 10_000)  # images
@@ -43,7 +43,7 @@ class _AnswerKey(GenerateSolution):  # type: ignore[misc]
 def make_answer_key(
     course: Course, assignment: str, unsafe_no_box: bool = False, full_size: Path | None = None
 ) -> Path:
-    """Write `solutions/<assignment>`, with a note that says where and how it was executed.
+    """Write the assignment's answer key, with a note that says where and how it was executed.
 
     Args:
         unsafe_no_box: run the notebooks in an ordinary kernel, not in the box.
@@ -71,12 +71,14 @@ def make_answer_key(
                 (folder / "work" / _DATA).symlink_to(full_size.resolve())
                 config.RunInKernel.data = _DATA  # so that no output names a folder of this machine
                 config.RunInKernel.first = _NEEDS_GPU
-        run_converter(dataclasses.replace(course, config=config), assignment, _AnswerKey)
-        made = folder / "made" / assignment
+        aside = dataclasses.replace(course, config=config)
+        run_converter(aside, assignment, _AnswerKey)
+        made = folder / "key"
+        move(aside.solution(assignment), made)
         minutes = (time.monotonic() - began_s) / 60
         (made / NOTE).write_text(_note(assignment, gpu, unsafe_no_box, minutes))
-        target = course.root / "solutions" / assignment
-        target.parent.mkdir(exist_ok=True)
+        target = course.solution(assignment)
+        target.parent.mkdir(parents=True, exist_ok=True)
         _keep_links(course, assignment, made, target)
         if target.exists():
             shutil.move(target, folder / "old")

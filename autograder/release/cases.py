@@ -71,8 +71,8 @@ def read_case(folder: Path) -> Case:
 
 def read_cases(folder: Path) -> dict[str, Case]:
     """All cases below a folder, by name."""
-    found = (read_case(path.parent) for path in sorted(folder.glob("*/scorecard.json")))
-    return {case.name: case for case in found}
+    cases = (read_case(path.parent) for path in sorted(folder.glob("*/scorecard.json")))
+    return {case.name: case for case in cases}
 
 
 def submission_of(source: SourceNotebook, cases: Iterable[Case] = ()) -> NotebookNode:
@@ -92,12 +92,8 @@ def submission_of(source: SourceNotebook, cases: Iterable[Case] = ()) -> Noteboo
         grade_id = grade_id_of(cell)
         if grade_id in written:
             cell.source = written.pop(grade_id).rstrip()
-        elif cell.cell_type == "code":
-            lines = cell.source.splitlines()
-            cell.source = "\n".join(line for line in lines if line.strip() not in _MARKERS)
+        else:
+            cell.source = source.markers.solution.without_delimiters(cell.source)
     if written:
         raise KitError(f"{source.name} has no cell {', '.join(written)} for a case to replace.")
     return notebook
-
-
-_MARKERS = ("### BEGIN SOLUTION", "### END SOLUTION")

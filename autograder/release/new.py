@@ -41,7 +41,7 @@ def new_assignment(course: Course, name: str) -> dict[str, Path]:
         "graders": graders,
         "cases": course.root / course.settings.cases_directory / name,
     }
-    taken = [path for path in (*folders.values(), course.root / "release" / name) if path.exists()]
+    taken = [path for path in (*folders.values(), course.release(name)) if path.exists()]
     if taken:
         raise KitError(f"{taken[0]} is there already. Take another name, or move it away.")
     for part, folder in folders.items():

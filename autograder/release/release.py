@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.progress import Progress
 from autograder.course import Course
 from autograder.course.converters import run_converter
-from autograder.release import gate
 from autograder.errors import KitError
+from autograder.progress import Progress
+from autograder.release import gate
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Released:
 
 
 def release(course: Course, assignment: str, progress: Progress = lambda *_: None) -> Released:
-    """Write `release/<assignment>` and a zip of it, if the gate lets it pass.
+    """Write the assignment's release and a zip of it, if the gate lets it pass.
 
     Raises:
         Refused: when the gate keeps it back; nothing was written, not even to the gradebook.
@@ -56,7 +56,7 @@ def release(course: Course, assignment: str, progress: Progress = lambda *_: Non
 
 
 def build(course: Course, assignment: str, seen: Path | None = None) -> Path:
-    """Write `release/<assignment>` without asking the gate, and make it known to the gradebook.
+    """Write the assignment's release without asking the gate, and make it known to the gradebook.
 
     Args:
         seen: a draft that the gate has seen; what is written must be the same.
@@ -66,14 +66,15 @@ def build(course: Course, assignment: str, seen: Path | None = None) -> Path:
             an older release stays.
     """
     course.notebooks(assignment)  # refuses what is damaged, by name
-    folder = course.root / "release" / assignment
+    folder = course.release(assignment)
     with scratch(course) as aside:
         draft(course, assignment, aside / "new", known_to_gradebook=True)
         if seen is not None and zipped(aside / "new", "") != zipped(seen, ""):
+            source = course.shown(course.source(assignment))
             raise KitError(
-                f"source/{assignment} has changed while the gate was looking at it. Release it again."
+                f"{source} has changed while the gate was looking at it. Release it again."
             )
-        folder.parent.mkdir(exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists():
             shutil.move(folder, aside / "old")
         shutil.move(aside / "new", folder)
@@ -107,8 +108,18 @@ def draft(course: Course, assignment: str, to: Path, known_to_gradebook: bool = 
     if not known_to_gradebook:
         config.GenerateAssignment.no_database = True
         config.SaveCells.enabled = False
-    run_converter(dataclasses.replace(course, config=config), assignment, GenerateAssignment)
-    (to.parent / assignment).rename(to)
+    aside = dataclasses.replace(course, config=config)
+    run_converter(aside, assignment, GenerateAssignment)
+    move(aside.release(assignment), to)
+
+
+def move(folder: Path, to: Path) -> None:
+    """Move what nbgrader made; what its directory_structure put around it goes, where that is empty."""
+    shutil.move(folder, to)
+    for above in folder.parents:
+        if any(above.iterdir()):
+            break
+        above.rmdir()
 
 
 @contextmanager

@@ -10,9 +10,9 @@ Not in the page: hidden tests, expected values, what is for staff, other student
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
@@ -26,7 +26,6 @@ from autograder.scorecard import Check, Item, NotebookCard, Verdict
 
 NOT_GRADED = "This item could not be graded; the staff have been told. It is not a zero."
 
-_HIDDEN = re.compile(r"[^\n]*BEGIN HIDDEN TESTS.*?(END HIDDEN TESTS[^\n]*\n?|\Z)", re.DOTALL)
 _NOTHING = Markup("")
 _WORDS = {
     "passed": "Passed",
@@ -128,6 +127,7 @@ def render_feedback(
     assignment: str,
     score: float,
     max_score: float,
+    for_students: Callable[[str], str],
     late_penalty: float = 0.0,
     waiting: Collection[str] | None = None,
 ) -> str:
@@ -140,6 +140,7 @@ def render_feedback(
         assignment: its name.
         score: the notebook's points in the gradebook, less the penalty.
         max_score: what the notebook is worth.
+        for_students: takes what is for staff out of the text of a grade cell or a task cell.
         late_penalty: points lost for handing in late.
         waiting: the items that the gradebook wants a person to look at (`needs_manual_grade`).
             Without it, a written answer with neither points nor a comment counts as waiting.
@@ -147,7 +148,7 @@ def render_feedback(
     items = _find_items(notebook, card, waiting)
     shown = {view.name: view for view in items.values()}
     said = {item.hint.strip() for item in card.items} if card else set()
-    cells = [_cell_view(cell, items, said) for cell in notebook.get("cells", [])]
+    cells = [_cell_view(cell, items, said, for_students) for cell in notebook.get("cells", [])]
     page = _template().render(
         student=clean_text(student),
         assignment=clean_text(assignment),
@@ -162,6 +163,7 @@ def render_feedback(
     return clean_text(page)
 
 
+@cache
 def _template() -> Any:
     environment = Environment(
         loader=PackageLoader("autograder.report"),
@@ -252,7 +254,12 @@ def _check_view(check: Check) -> CheckView:
     )
 
 
-def _cell_view(cell: NotebookNode, items: dict[str, ItemView], said: set[str]) -> CellView | None:
+def _cell_view(
+    cell: NotebookNode,
+    items: dict[str, ItemView],
+    said: set[str],
+    for_students: Callable[[str], str],
+) -> CellView | None:
     """One cell; takes its item out of `items`, so that a second cell of the same id shows none."""
     about = _nbgrader(cell)
     source = str(cell.get("source", ""))
@@ -260,10 +267,12 @@ def _cell_view(cell: NotebookNode, items: dict[str, ItemView], said: set[str]) -
     item = items.pop(_grade_id(about), None) if graded else None
     kind = _kind(cell, about)
     if kind == "check":
-        visible = _HIDDEN.sub("", source)
+        visible = for_students(source)
         # A traceback quotes the source that ran, which must not be a hidden test.
         outputs = render_outputs(cell, tracebacks=visible == source)
         return CellView(kind, highlight(visible), outputs, item=item)
+    if about.get("task"):
+        source = for_students(source)
     if cell.get("cell_type") == "code":
         text = source.strip("\n")
         body = _NOTHING if kind == "given" else highlight(text)  # every student has it

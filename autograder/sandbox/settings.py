@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from traitlets import Bool, Float, Integer, List, Unicode
+from traitlets import Bool, Float, Integer, List, Unicode, default
 from traitlets.config import Configurable
+
+_BASE_CELL_S = 60.0
+# nbgrader's Execute has its time-out of its own section, or of those of the classes above it.
+_CELL_TIME = ("Execute", "ExecutePreprocessor", "NotebookClient")
 
 
 class BoxSettings(Configurable):
     """What a submission may use. Units are in the names; each default says why.
 
-    A limit holds for one notebook, since each notebook of a submission gets a box of its own.
+    A limit holds for one notebook, since each notebook of a submission gets a box of its own. Where a
+    course sets nbgrader's own time-out of a cell (`c.Execute.timeout`), that is the default of
+    `cell_wall_s`, and a longer one than ours lengthens what depends on it.
     """
 
     start_wall_s = Float(
@@ -18,7 +24,8 @@ class BoxSettings(Configurable):
         "A kernel that does not start is our failure, so this is generous.",
     ).tag(config=True)
     cell_wall_s = Float(
-        60.0, help="One cell. The slowest cell of the reference takes about 10 s on one core."
+        _BASE_CELL_S,
+        help="One cell. The slowest cell of the reference takes about 10 s on one core.",
     ).tag(config=True)
     probe_wall_s = Float(
         60.0, help="One question of a hidden test. The reference's slowest takes about 5 s."
@@ -121,3 +128,30 @@ class BoxSettings(Configurable):
         help="Started by root, students' code runs as this unprivileged user and group id "
         "(plus a number below 1000 that differs between graders). It needs no account.",
     ).tag(config=True)
+
+    @default("cell_wall_s")
+    def _cell_wall_s(self) -> float:
+        return _BASE_CELL_S * self._scale()
+
+    @default("cell_cpu_s")
+    def _cell_cpu_s(self) -> float:
+        return self._scaled("cell_cpu_s")
+
+    @default("notebook_wall_s")
+    def _notebook_wall_s(self) -> float:
+        return self._scaled("notebook_wall_s")
+
+    @default("notebook_cpu_s")
+    def _notebook_cpu_s(self) -> float:
+        return self._scaled("notebook_cpu_s")
+
+    def _scaled(self, name: str) -> float:
+        return float(type(self).class_traits()[name].default_value) * max(1.0, self._scale())
+
+    def _scale(self) -> float:
+        """nbgrader's time-out of a cell, where the course sets one, as a part of our own."""
+        if "cell_wall_s" in self.config.BoxSettings:
+            return 1.0
+        sections = (self.config[name] for name in _CELL_TIME if name in self.config)
+        timeout = next((section.timeout for section in sections if section.get("timeout")), 0)
+        return timeout / _BASE_CELL_S if timeout > 0 else 1.0

@@ -99,7 +99,8 @@ def test_a_released_cell_holds_no_solution_and_no_hidden_test(tmp_path: Path) ->
     solved = "def f():\n    ### BEGIN SOLUTION\n    return 5\n    ### END SOLUTION\n"
     path = tmp_path / "tiny.ipynb"
     data = notebook(
-        cell("code", solved, "f", solution=True), cell("code", hidden, "g", locked=True)
+        cell("code", solved, "f", solution=True),
+        cell("code", hidden, "g", grade=True, locked=True, points=1),
     )
     path.write_text(json.dumps(data))
     cells = read_source(path).released_cells()

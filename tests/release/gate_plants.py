@@ -444,7 +444,7 @@ SEEN = {
         write("tests/cases/tiny/x__y/scorecard.json", OTHER_CASE),
         "x__y/scorecard.json",
         "",
-        "its notebook is `big`, which is not in source/",
+        "its notebook is `big`, which is not among the sources",
     ),
     "no_right_submission": Plant(
         remove("tests/cases/double__times_two/scorecard.json"),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from nbformat import NotebookNode, v4
 
+from autograder.course.markers import Markers
 from autograder.report.feedback import NOT_GRADED, render_feedback
 from autograder.scorecard import Check, Item, NotebookCard, Verdict
 from tests.report.samples import (
@@ -24,6 +25,7 @@ from tests.report.samples import (
 
 def page(cells: list[NotebookNode], card: NotebookCard | None = None, **options: Any) -> str:
     values = {"student": "ada", "assignment": "vgg16", "score": 6.0, "max_score": 14.0, **options}
+    values.setdefault("for_students", Markers().for_students)
     return render_feedback(v4.new_notebook(cells=cells), card, **values)
 
 
@@ -208,7 +210,13 @@ def test_the_page_has_a_policy_and_is_small() -> None:
 def test_a_damaged_cell_does_not_stop_the_page(broken: dict[str, Any]) -> None:
     cell = NotebookNode(broken)
     html = render_feedback(
-        NotebookNode(cells=[cell]), None, student="a", assignment="b", score=0, max_score=0
+        NotebookNode(cells=[cell]),
+        None,
+        student="a",
+        assignment="b",
+        score=0,
+        max_score=0,
+        for_students=str,
     )
     assert html.encode("utf-8")
 

@@ -11,6 +11,7 @@ from nbformat import NotebookNode, v4
 from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver import Chrome
 
+from autograder.course.markers import Markers
 from autograder.report.feedback import render_feedback
 from autograder.scorecard import Check, Item, NotebookCard, Verdict
 from tests.browser import missing_browser, open_browser
@@ -155,7 +156,13 @@ def attacked_page(payload: str) -> str:
     card = NotebookCard(payload, items, payload, (payload,))
     notebook = v4.new_notebook(cells=cells, metadata={"title": payload})
     return render_feedback(
-        notebook, card, student=payload, assignment=payload, score=1.0, max_score=15.0
+        notebook,
+        card,
+        student=payload,
+        assignment=payload,
+        score=1.0,
+        max_score=15.0,
+        for_students=Markers().for_students,
     )
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from autograder.progress import Progress
 from autograder.course import Course, SourceNotebook, read_source
+from autograder.errors import KitError
+from autograder.progress import Progress
 from autograder.release.gate.contract import (
     FILE,
     Contract,
@@ -29,7 +30,6 @@ from autograder.release.gate.notebooks import check_released, check_source, read
 from autograder.release.gate.refusal import Refusal, Refused, cell_name
 from autograder.release.gate.runs import check_graders, run_trials
 from autograder.release.gate.trials import check_cases, make_trials, read_cases
-from autograder.errors import KitError
 
 __all__ = [
     "Refusal",
@@ -50,10 +50,10 @@ def examine_source(course: Course, assignment: str) -> list[Refusal]:
     contract = _contract(course, assignment)
     for path in _source_files(course, assignment):
         try:
-            found = list(check_source(path.stem, read_raw(path), contract.kernel))
-            refusals += found
-            if not found:
-                read_source(path)
+            named = list(check_source(path.stem, read_raw(path), contract.kernel, course.markers))
+            refusals += named
+            if not named:
+                _ = read_source(path, course.markers).released
         except KitError as error:
             refusals.append(Refusal(path.stem, "", str(error), "Correct the source notebook."))
     return refusals
@@ -98,22 +98,27 @@ def examine_runs(
 def _examine_release(course: Course, assignment: str, drafts: tuple[Path, Path]) -> list[Refusal]:
     """What in a release students must not get, and whether it comes out the same each time."""
     contract = _contract(course, assignment)
-    sources = {path.stem: read_raw(path) for path in _source_files(course, assignment)}
+    sources = {
+        path.stem: course.markers.with_header(read_raw(path))
+        for path in _source_files(course, assignment)
+    }
     released = {name: read_raw(drafts[0] / f"{name}.ipynb") for name in sources}
     refusals: list[Refusal] = []
     for name, notebook in released.items():
         refusals += check_released(name, notebook, contract.kernel)
         refusals += check_attachments(name, notebook)
-    secrets = secrets_of(sources, course.graders(assignment))
-    refusals += check_leaks(secrets, texts_of_release(released, drafts[0]), contract)
+    secrets = secrets_of(sources, course.graders(assignment), course.markers)
+    refusals += check_leaks(
+        secrets, texts_of_release(released, drafts[0]), contract, course.markers
+    )
     return [*refusals, *_differences(drafts)]
 
 
 def _source_files(course: Course, assignment: str) -> list[Path]:
-    found = sorted(course.source(assignment).glob("*.ipynb"))
-    if not found:
+    paths = sorted(course.source(assignment).glob("*.ipynb"))
+    if not paths:
         course.notebooks(assignment)  # says what there is instead
-    return found
+    return paths
 
 
 def _contract(course: Course, assignment: str) -> Contract:

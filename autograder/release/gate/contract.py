@@ -32,8 +32,8 @@ from typing import Any
 
 from autograder.course import Course, SourceNotebook
 from autograder.course.bonus import CONTRACT, SECTION, Bonus, announced, read_bonuses
-from autograder.release.gate.refusal import Refusal
 from autograder.errors import KitError
+from autograder.release.gate.refusal import Refusal
 
 FILE = CONTRACT
 _KINDS = {"autograded": False, "written": True}
@@ -118,7 +118,7 @@ def check_contract(
     """Refuse points, ids and notebooks that are not those of the contract."""
     for name in {**contract.items, **contract.bonuses}:
         if name not in sources:
-            yield Refusal(name, "", f"{file} has this notebook, but source/ has not.", _AGREE)
+            yield Refusal(name, "", f"{file} has this notebook, but the sources have not.", _AGREE)
     total = sum(cell.max_score for source in sources.values() for cell in source.grade_cells)
     if total != contract.total:
         what = f"the notebooks' points add up to {total:g}, but the total is {contract.total:g}."

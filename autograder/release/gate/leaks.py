@@ -8,8 +8,8 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from autograder.course.markers import Markers
 from autograder.release.gate.contract import Contract
-from autograder.release.gate.notebooks import MARKERS
 from autograder.release.gate.refusal import Refusal, cell_name
 from autograder.release.gate.secrets import (
     Secret,
@@ -23,31 +23,39 @@ _STAFF_ONLY = re.compile(r"\b(instructor|teacher|staff|grader)s?[ _-]+only\b", r
 _PUBLIC = "Take it out; if students may read it, list it in the contract as `public`."
 
 
-def secrets_of(sources: Mapping[str, NotebookNode], graders: Path) -> list[Secret]:
+def secrets_of(
+    sources: Mapping[str, NotebookNode], graders: Path, markers: Markers
+) -> list[Secret]:
     """What must not be in the release of these source notebooks with these graders."""
-    found = [s for name, notebook in sources.items() for s in secrets_of_source(name, notebook)]
+    secrets = [
+        secret
+        for name, notebook in sources.items()
+        for secret in secrets_of_source(name, notebook, markers)
+    ]
     for path in sorted(graders.rglob("*.py")):
-        found += secrets_of_grader(path)
+        secrets += secrets_of_grader(path)
     for path in sorted(graders.rglob("*.json")):
-        found += secrets_of_values(path)
-    return found
+        secrets += secrets_of_values(path)
+    return secrets
 
 
 def texts_of_release(notebooks: Mapping[str, NotebookNode], folder: Path) -> list[Text]:
     """All texts of a released folder."""
-    found = [text for name, nb in notebooks.items() for text in texts_of_notebook(name, nb)]
+    texts = [text for name, nb in notebooks.items() for text in texts_of_notebook(name, nb)]
     known = {f"{name}.ipynb" for name in notebooks}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.is_file() and name not in known:
-            found += texts_of_file(name, path)
-    return found
+            texts += texts_of_file(name, path)
+    return texts
 
 
 def check_leaks(
-    secrets: Iterable[Secret], texts: Iterable[Text], contract: Contract
+    secrets: Iterable[Secret], texts: Iterable[Text], contract: Contract, markers: Markers
 ) -> Iterator[Refusal]:
     """Refuse each part of a cell or file that holds secrets; the first of each kind is quoted."""
+    kinds = (markers.solution, markers.hidden_tests, markers.mark_scheme)
+    delimiters = [text for kind in kinds for text in (kind.begin, kind.end)]
     public = [Text("", "", "", entry) for entry in contract.public]
     guarded = [secret for secret in secrets if not any(secret.is_in(text) for text in public)]
     for text in texts:
@@ -59,16 +67,18 @@ def check_leaks(
                 told.add((kind, source))
                 what = f"{text.part} holds {secret.kind} ({secret.origin}): {secret.shown}."
                 yield Refusal(text.place, text.cell, what, _PUBLIC)
-        for marker in MARKERS:
-            if marker in text.content:
-                what = f"{text.part} still has `{marker}`."
+        for delimiter in delimiters:
+            if delimiter in text.content:
+                what = f"{text.part} still has `{delimiter}`."
                 repair = "Mark the region in the source, so that the release is made without it."
                 yield Refusal(text.place, text.cell, what, repair)
                 break
-        found = _STAFF_ONLY.search(text.content)
-        if found:
-            what = f"{text.part} says “{found.group()}”."
-            yield Refusal(text.place, text.cell, what, "Keep it in a notebook outside of source/.")
+        note = _STAFF_ONLY.search(text.content)
+        if note:
+            what = f"{text.part} says “{note.group()}”."
+            yield Refusal(
+                text.place, text.cell, what, "Keep it in a notebook that is not released."
+            )
 
 
 def check_attachments(name: str, notebook: NotebookNode) -> Iterator[Refusal]:

@@ -11,18 +11,10 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4.rwbase import rejoin_lines
 
-from autograder.release.gate.refusal import Refusal, cell_name
+from autograder.course.markers import Markers
 from autograder.errors import KitError
+from autograder.release.gate.refusal import Refusal, cell_name
 
-SOLUTION = ("BEGIN SOLUTION", "END SOLUTION")
-HIDDEN_TESTS = ("BEGIN HIDDEN TESTS", "END HIDDEN TESTS")
-MARK_SCHEME = ("BEGIN MARK SCHEME", "END MARK SCHEME")
-MARKERS = (*SOLUTION, *HIDDEN_TESTS, *MARK_SCHEME)
-_BELONGS = {
-    SOLUTION: ("solution", "a solution cell"),
-    HIDDEN_TESTS: ("grade", "a grade cell"),
-    MARK_SCHEME: ("task", "a task cell"),
-}
 # Where Jupyter, VS Code and Colab keep results of a run, besides outputs.
 _RUN_METADATA = ("ExecuteTime", "execution", "executionInfo", "outputId")
 
@@ -42,28 +34,15 @@ def read_raw(path: Path) -> NotebookNode:
     raise KitError("it is no notebook of nbformat 4.")
 
 
-def split_regions(text: str, markers: tuple[str, str]) -> tuple[list[list[str]], str]:
-    """The lines between a begin and an end marker, region by region, and what is wrong with them."""
-    begin, end = markers
-    regions: list[list[str]] = []
-    inside = False
-    for line in text.splitlines():
-        if begin in line:
-            if inside:
-                return regions, f"a second `{begin}` stands before `{end}`."
-            inside = True
-            regions.append([])
-        elif end in line:
-            if not inside:
-                return regions, f"`{end}` stands without `{begin}`."
-            inside = False
-        elif inside:
-            regions[-1].append(line)
-    return regions, f"`{begin}` has no `{end}`." if inside else ""
-
-
-def check_source(name: str, notebook: NotebookNode, kernel: str) -> Iterator[Refusal]:
+def check_source(
+    name: str, notebook: NotebookNode, kernel: str, markers: Markers
+) -> Iterator[Refusal]:
     """Refuse a source notebook that no release can be made of, or not the same one each time."""
+    belongs = (
+        (markers.solution, "solution", "a solution cell"),
+        (markers.hidden_tests, "grade", "a grade cell"),
+        (markers.mark_scheme, "task", "a task cell"),
+    )
     yield from _check_valid(name, notebook)
     yield from _check_kernelspec(name, notebook, kernel)
     seen: set[str] = set()
@@ -75,12 +54,12 @@ def check_source(name: str, notebook: NotebookNode, kernel: str) -> Iterator[Ref
             what = "another cell of the notebook has the same grade_id."
             yield Refusal(name, place, what, "Give one of them another id.")
         seen |= {grade_id} if grade_id else set()
-        for markers, (kind, where) in _BELONGS.items():
-            regions, wrong = split_regions(cell.source, markers)
+        for delimiters, kind, where in belongs:
+            regions, wrong = delimiters.regions(cell.source)
             if wrong:
                 yield Refusal(name, place, wrong, "Mark the region from its begin to its end.")
             elif regions and not about.get(kind):
-                what = f"`{markers[0]}` stands outside {where}, where nothing takes it out."
+                what = f"`{delimiters.begin}` stands outside {where}, where nothing takes it out."
                 yield Refusal(name, place, what, f"Make it {where}, or take the lines out.")
 
 
@@ -126,12 +105,12 @@ def _check_valid(name: str, notebook: NotebookNode) -> Iterator[Refusal]:
 
 def _check_kernelspec(name: str, notebook: NotebookNode, kernel: str) -> Iterator[Refusal]:
     spec = notebook.metadata.get("kernelspec") or {}
-    found = spec.get("name")
+    chosen = spec.get("name")
     repair = f"Choose the kernel `{kernel}` in Jupyter and save the source notebook."
-    if not found:
+    if not chosen:
         yield Refusal(name, "", "it has no kernelspec, so editors must ask for a kernel.", repair)
-    elif found != kernel:
-        what = f"its kernelspec is `{found}`, but the contract says `{kernel}`."
+    elif chosen != kernel:
+        what = f"its kernelspec is `{chosen}`, but the contract says `{kernel}`."
         yield Refusal(name, "", what, repair)
     elif not spec.get("display_name") or not spec.get("language"):
         yield Refusal(name, "", "its kernelspec lacks display_name or language.", repair)

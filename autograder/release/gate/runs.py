@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 
-from autograder.progress import Progress
 from autograder.course import Course, SourceNotebook
-from autograder.release.gate.contract import FILE, bonuses_of
-from autograder.release.gate.refusal import Refusal
-from autograder.release.gate.trials import Trial
 from autograder.judge.job import course_of
 from autograder.judge.keys import judgement_key
 from autograder.judge.service import judge_service
+from autograder.progress import Progress
+from autograder.release.gate.contract import FILE, bonuses_of
+from autograder.release.gate.refusal import Refusal
+from autograder.release.gate.trials import Trial
 from autograder.sandbox import check_wall
 from autograder.scorecard import Item, Scorecard, Verdict
-
 
 
 def check_graders(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from autograder.release.gate.notebooks import HIDDEN_TESTS, MARK_SCHEME, SOLUTION, split_regions
+from autograder.course.markers import Markers
 from autograder.release.gate.refusal import cell_name
 from autograder.release.gate.texts import Text, prose, split_words, words
 
@@ -52,19 +52,22 @@ class Secret:
         return self.prose in text.prose if self.prose else self.words in text.words
 
 
-def secrets_of_source(name: str, notebook: NotebookNode) -> Iterator[Secret]:
+def secrets_of_source(name: str, notebook: NotebookNode, markers: Markers) -> Iterator[Secret]:
     """The solutions, model answers, hidden tests and mark schemes of a source notebook."""
     for number, cell in enumerate(notebook.cells, 1):
         about = cell.metadata.get("nbgrader", {})
         origin = f"{name}, {cell_name(cell, number)}"
-        regions, _ = split_regions(cell.source, SOLUTION)
+        regions, _ = markers.solution.regions(cell.source)
         if about.get("solution") and not regions:  # then nbgrader replaces the whole cell
             regions = [cell.source.splitlines()]
         kinds = [("the solution", regions, _NAMES_OF_SOLUTION)]
-        for kind, markers in (("a hidden test", HIDDEN_TESTS), ("a mark scheme", MARK_SCHEME)):
-            kinds.append((kind, split_regions(cell.source, markers)[0], _NAMES_OF_REGION))
-        for kind, found, names in kinds:
-            for lines in found:
+        for kind, delimiters in (
+            ("a hidden test", markers.hidden_tests),
+            ("a mark scheme", markers.mark_scheme),
+        ):
+            kinds.append((kind, delimiters.regions(cell.source)[0], _NAMES_OF_REGION))
+        for kind, parts, names in kinds:
+            for lines in parts:
                 if cell.cell_type == "code":
                     yield from _of_code(kind, origin, lines, names)
                 else:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.course import Course, SourceNotebook
-from autograder.release.cases import Case, Expected, submission_of, read_case
+from autograder.errors import KitError
+from autograder.judge.job import Job
+from autograder.judge.submission import ReadNotebook, make_job, read_submission
+from autograder.release.cases import Case, Expected, read_case, submission_of
 from autograder.release.gate.contract import bonuses_of
 from autograder.release.gate.refusal import Refusal
-from autograder.judge.submission import ReadNotebook, make_job, read_submission
-from autograder.judge.job import Job
-from autograder.errors import KitError
 from autograder.scorecard import Verdict
 
 
@@ -47,7 +47,7 @@ def read_cases(
             case = read_case(path.parent)
             if case.notebook not in sources:
                 if folder.name == assignment:  # else it is another assignment's
-                    what = f"its notebook is `{case.notebook}`, which is not in source/."
+                    what = f"its notebook is `{case.notebook}`, which is not among the sources."
                     refusals.append(Refusal(name, "", what, "Correct its name."))
                 continue
             for grade_id, item in case.items.items():
