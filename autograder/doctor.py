@@ -13,6 +13,7 @@ from pathlib import Path
 from autograder.course import Course, find_course, load_course
 from autograder.course.bonus import check_bonus
 from autograder.course.course import CourseSettings
+from autograder.course.unhonoured import unhonoured
 from autograder.errors import KitError
 from autograder.judge.slots import settings_for
 from autograder.sandbox import BoxSettings, check_wall, warm
@@ -133,6 +134,8 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
         yield Finding("course", False, str(error))
         return
     yield Finding("course", True, str(course.root))
+    for text in unhonoured(course, BoxSettings):
+        yield Finding("setting", False, text)
     yield from _gpus(course)
     if course.settings.bonus:
         try:

@@ -11,12 +11,16 @@ from autograder.course.intake import find_notebooks
 
 
 def write_feedback(course: Course, assignment: str, pattern: str) -> Path:
-    """Write `feedback/<student>/<assignment>` for every graded submission."""
+    """Write a folder of pages for every graded submission.
+
+    Returns:
+        where they lie, with `<student>` for the students' names.
+    """
     from nbgrader.converters import GenerateFeedback
 
     renew_penalties(course, assignment)
     run_converter(course, assignment, GenerateFeedback, pattern)
-    return course.root / "feedback"
+    return course.feedback("<student>", assignment)
 
 
 def other_names(course: Course, assignment: str, student: str, notebook: str) -> list[str]:

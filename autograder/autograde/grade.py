@@ -123,7 +123,7 @@ def grade_class(
     if not students:
         raise KitError(
             f"Nobody handed in `{assignment}`: there is no folder "
-            f"{course.root / 'submitted'}/{pattern}/{assignment}."
+            f"{course.submitted(pattern, assignment)}."
         )
     run = ClassRun()
     for student in [name for name in students if not _USABLE.fullmatch(name)]:

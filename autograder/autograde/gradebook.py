@@ -215,8 +215,9 @@ def check_released(course: Course, assignment: str, sources: Mapping[str, Source
                 changed = sorted(
                     key for key in {*cells, *wanted} if cells.get(key) != wanted.get(key)
                 )
+                path = course.shown(course.source(assignment) / f"{name}.ipynb")
                 raise KitError(
-                    f"source/{assignment}/{name}.ipynb was changed after its release: "
+                    f"{path} was changed after its release: "
                     f"{', '.join(changed)} differ in the gradebook. {repair}"
                 )
 

@@ -45,6 +45,8 @@ def grade(
     from autograder.autograde.grade import Stopped, grade_class
     from autograder.autograde.gradebook import marks
     from autograder.autograde.penalties import lateness
+    from autograder.course.unhonoured import unhonoured
+    from autograder.sandbox import BoxSettings
 
     course = open_course(ctx, f"grade-{assignment}")
     try:
@@ -60,7 +62,7 @@ def grade(
     if not quiet:
         print_table(run.cards, marks(course, assignment), lateness(course, assignment))
     print_summary(run.counts(), quiet)
-    for text in run.notes:
+    for text in (*unhonoured(course, BoxSettings), *run.notes):
         click.secho(f"Note for staff: {text}", fg="yellow", err=True)
     _stop_for_staff(ctx, run.reasons)
 
@@ -73,9 +75,7 @@ def feedback(ctx: click.Context, assignment: str, student: str) -> None:
     """Write a page for each graded notebook into feedback/STUDENT/ASSIGNMENT."""
     from autograder.autograde.feedback import write_feedback
 
-    click.echo(
-        f"Feedback: {short(write_feedback(open_course(ctx), assignment, student))}/<student>/{assignment}"
-    )
+    click.echo(f"Feedback: {short(write_feedback(open_course(ctx), assignment, student))}")
 
 
 @main.command()

@@ -19,9 +19,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+import nbformat
+
 import autograder
 from autograder.course import Course, load_course
 from autograder.course.course import CONFIG, RECORDS
+from autograder.course.folders import DEFAULTS
 from autograder.digest import digest
 from autograder.errors import KitError
 from autograder.judge.job import Job, Judgement
@@ -75,10 +78,7 @@ def pack(course: Course, assignment: str) -> Bundle:
     if course.settings.gpus:
         names = ("gpus", "gpu_slots", "gpu_notebooks")
         settings |= {name: getattr(course.settings, name) for name in names}
-    files: dict[str, Path] = {
-        f"source/{assignment}/{path.name}": path
-        for path in course.source(assignment).glob("*.ipynb")
-    }
+    files: dict[str, Path] = {}
     if course.settings.graders_directory:
         settings["graders_directory"] = _GRADERS
         files |= _below(course.graders(assignment), f"{_GRADERS}/{assignment}")
@@ -90,6 +90,9 @@ def pack(course: Course, assignment: str) -> Bundle:
         files |= _below(hidden, _JUDGE_PART) if hidden else {}
     config = _CONFIG.format(settings=settings_json(course), course=settings)
     texts: dict[str, bytes] = {CONFIG: config.encode(), f"{RECORDS}/secret": course.secret()}
+    for name, source in course.notebooks(assignment).items():  # with the course's header and footer
+        path = f"{DEFAULTS['source']}/{assignment}/{name}.ipynb"
+        texts[path] = nbformat.writes(source.notebook).encode()
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
         for name in sorted([*texts, *files]):

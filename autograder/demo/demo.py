@@ -62,13 +62,13 @@ def run_demo(into: Path | None = None, progress: Progress = lambda *_: None) -> 
             write_submission(plan, course.submitted(plan.name, ASSIGNMENT), sources, cases, release)
         run = grade_class(course, ASSIGNMENT, progress=progress)
         progress("writing feedback", 0, 1)
-        feedback = write_feedback(course, ASSIGNMENT, "*")
+        write_feedback(course, ASSIGNMENT, "*")
     marks = gradebook.marks(course, ASSIGNMENT)
     csv = root / f"{ASSIGNMENT}_marks.csv"
     csv.write_text(to_csv(run.cards, marks))
     places = {
         "marks": csv,
-        "feedback for students": feedback,
+        "feedback for students": root / "feedback",
         "gradebook": course.records / "gradebook.db",
         "log": log_file,
     }

@@ -42,7 +42,7 @@ class RunInBox(NbGraderPreprocessor):  # type: ignore[misc]
             if run.status != "ok":
                 raise KitError(
                     f"The solution of {about['notebook']} does not run: code cell {number} ended with "
-                    f"{run.message}. Correct source/{about['assignment']}/{about['notebook']}.ipynb."
+                    f"{run.message}. Correct it in the source of {about['assignment']}."
                 )
         return nb, resources
 
@@ -73,7 +73,7 @@ class RunInKernel(NbGraderPreprocessor):  # type: ignore[misc]
             except CellExecutionError as error:
                 raise KitError(
                     f"{about['notebook']} does not run: {error.ename}: {error.evalue}. Correct "
-                    f"source/{about['assignment']}/{about['notebook']}.ipynb, or this machine."
+                    f"it in the source of {about['assignment']}, or this machine."
                 ) from error
         return nb, resources
 
