@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -41,6 +42,20 @@ from autograder.errors import KitError
 
 FORMAT = "autograder-scorecard"
 VERSION = 1
+
+
+_DECIMALS = 12  # of a score: more than any points have, fewer than the noise of binary fractions
+
+
+def add_points(points: Iterable[float]) -> float:
+    """The sum of points as people count: three thirds of a point are one, ten tenths as well."""
+    return round(math.fsum(points), _DECIMALS - 3)
+
+
+def points_text(points: float) -> str:
+    """Points as people read them: 4, 2.5, 0.125; of a third two decimals."""
+    decimals = 6 if abs(points - round(points, 6)) < 1e-9 else 2
+    return f"{round(points, decimals) + 0.0:.{decimals}f}".rstrip("0").rstrip(".")  # no minus zero
 
 
 class Verdict(StrEnum):
@@ -100,9 +115,11 @@ class Item:
         """Points by weight of the passed checks; None where a person or staff must decide."""
         if self.manual or self.verdict is Verdict.UNGRADED:
             return None
+        if self.verdict is Verdict.PASSED:
+            return self.max_score
         total = sum(check.weight for check in self.checks)
         passed = sum(check.weight for check in self.checks if check.verdict is Verdict.PASSED)
-        return round(self.max_score * passed / total, 2)
+        return round(self.max_score * passed / total, _DECIMALS)
 
     @property
     def hint(self) -> str:
@@ -144,12 +161,12 @@ class Scorecard:
     @property
     def score(self) -> float:
         """Points earned so far (written answers and ungraded items count nothing yet)."""
-        return round(sum(item.score or 0.0 for item in self.items), 2)
+        return add_points(item.score or 0.0 for item in self.items)
 
     @property
     def auto_max_score(self) -> float:
         """What the autograded items are worth together."""
-        return sum(item.worth for item in self.items if not item.manual)
+        return add_points(item.worth for item in self.items if not item.manual)
 
     @property
     def lost_points(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import secrets
+import warnings
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -259,7 +260,10 @@ def load_course(root: Path) -> Course:
         raise KitError(f"{root} is no course: it has no {CONFIG}.")
     try:
         config = PyFileConfigLoader(CONFIG, path=str(root)).load_config()
-        settings = CourseSettings(config=config)
+        with warnings.catch_warnings():
+            # `unhonoured` names a setting that does not exist, wherever it is.
+            warnings.filterwarnings("ignore", message="Config option `.*` not recognized by")
+            settings = CourseSettings(config=config)
     except Exception as error:
         raise KitError(
             f"{path} cannot be read: {type(error).__name__}: {error}. Correct it."

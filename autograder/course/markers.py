@@ -145,7 +145,7 @@ class Markers:
         try:
             for made in self._active(_CLEARING):
                 notebook, _ = made.preprocess(notebook, {})
-        except (RuntimeError, ValueError, KeyError) as error:
+        except Exception as error:
             raise KitError(f"nbgrader makes no release of it: {error}") from error
         return notebook
 

@@ -42,7 +42,7 @@ class FeedbackExporter(Exporter):  # type: ignore[misc]
         )
         # Written beside the page by nbconvert: nbgrader's fetch_feedback asks for the submitted name.
         where = (about["assignment"], about["student"], about["notebook"])
-        names = other_names(load_course(find_course(Path.cwd())), *where)
+        names = other_names(course, *where)
         found["outputs"] = {f"{name}.html": page.encode() for name in names}
         return page, found
 

@@ -22,7 +22,7 @@ from nbformat import NotebookNode
 from autograder.clean import clean_text
 from autograder.report.markdown import render_markdown
 from autograder.report.pieces import coloured, highlight, inline_code, render_outputs
-from autograder.scorecard import Check, Item, NotebookCard, Verdict
+from autograder.scorecard import Check, Item, NotebookCard, Verdict, add_points, points_text
 
 NOT_GRADED = "This item could not be graded; the staff have been told. It is not a zero."
 
@@ -101,7 +101,7 @@ class Summary:
     @property
     def open_points(self) -> float:
         items = (item for item in self.items if item.is_open and not item.bonus)
-        return sum(max(0.0, item.max_score - item.score) for item in items)
+        return add_points(max(0.0, item.max_score - item.score) for item in items)
 
     @property
     def waiting(self) -> int:
@@ -171,13 +171,8 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["points"] = _points
+    environment.filters["points"] = points_text
     return environment.get_template("feedback.html.j2")
-
-
-def _points(value: float) -> str:
-    """Points without needless zeros: 4, 2.5, 0.33."""
-    return f"{round(value, 2) + 0.0:g}"  # + 0.0: no minus zero
 
 
 def _find_items(

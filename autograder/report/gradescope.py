@@ -16,7 +16,7 @@ from typing import Any
 
 from autograder.clean import clean_text
 from autograder.errors import KitError
-from autograder.scorecard import Check, Item, Scorecard, Verdict
+from autograder.scorecard import Check, Item, Scorecard, Verdict, add_points, points_text
 
 
 def to_gradescope(card: Scorecard, execution_s: float) -> str:
@@ -78,8 +78,10 @@ def _about(card: Scorecard) -> str:
     written = [item for item in card.items if item.manual]
     if written:
         names = ", ".join(item.grade_id for item in written)
-        points = sum(item.max_score for item in written)
-        lines.append(f"A person marks {names} ({points:g} points), which these points leave out.")
+        points = add_points(item.max_score for item in written)
+        lines.append(
+            f"A person marks {names} ({points_text(points)} points), which these points leave out."
+        )
     lines += [
         f"{notebook.name}: {line}" for notebook in card.notebooks for line in notebook.repairs
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from autograder.scorecard import Item, Scorecard
+from autograder.scorecard import Item, Scorecard, points_text
 
 _COLOURS = {"passed": "green", "failed": "red", "raised": "red", "limit": "yellow"}
 
@@ -13,7 +13,8 @@ _COLOURS = {"passed": "green", "failed": "red", "raised": "red", "limit": "yello
 def item_table(card: Scorecard) -> Table:
     """The items of a scorecard: verdict, points, and the hint for what did not pass."""
     table = Table(
-        title=f"{card.student}, {card.assignment}: {card.score:g} of {card.auto_max_score:g} points",
+        title=f"{card.student}, {card.assignment}: {points_text(card.score)} of "
+        f"{points_text(card.auto_max_score)} points",
         caption="\n".join([f"{card.size} size, on {card.device}", *card.staff_notes]),
     )
     table.add_column("item")
@@ -34,5 +35,5 @@ def item_table(card: Scorecard) -> Table:
 
 
 def _points(item: Item) -> str:
-    scored = "–" if item.score is None else f"{item.score:g}"
-    return f"{scored} / {item.max_score:g}{' bonus' if item.bonus else ''}"
+    scored = "–" if item.score is None else points_text(item.score)
+    return f"{scored} / {points_text(item.max_score)}{' bonus' if item.bonus else ''}"

@@ -21,7 +21,14 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from autograder.scorecard import Item, NotebookCard, Scorecard, Verdict
+from autograder.scorecard import (
+    Item,
+    NotebookCard,
+    Scorecard,
+    Verdict,
+    add_points,
+    points_text,
+)
 
 Marks = Mapping[tuple[str, str, str], float | None]
 
@@ -148,7 +155,9 @@ def class_table(
             cells.append(_total([row for row in rows if row.notebook == name]))
         penalty = late.get(card.student, _IN_TIME).penalty
         if some_late:
-            cells.append(Text(f"−{penalty:g}", style="red") if penalty else Text("–", style="dim"))
+            cells.append(
+                Text(f"−{points_text(penalty)}", style="red") if penalty else Text("–", style="dim")
+            )
         verdicts = _verdicts(card)
         if card.reasons:
             reasons = textwrap.shorten("; ".join(card.reasons), 90, placeholder=" …")
@@ -178,7 +187,7 @@ def to_csv(
             about.when,
             f"{about.seconds_late:.0f}",
             f"{about.extension_s:.0f}",
-            f"{_points(rows, about.penalty):g}",
+            _number(_points(rows, about.penalty)),
         )
         for row in rows:
             verdict = row.item.verdict
@@ -187,8 +196,8 @@ def to_csv(
                     *map(_no_formula, _names(card, row.notebook)),
                     _no_formula(row.item.grade_id),
                     verdict.value if verdict else "",
-                    "" if row.score is None else f"{row.score:g}",
-                    f"{row.item.worth:g}",
+                    "" if row.score is None else _number(row.score),
+                    _number(row.item.worth),
                     row.state,
                     _no_formula(row.item.hint),
                     *common,
@@ -196,7 +205,7 @@ def to_csv(
             )
         for notebook, penalty in sorted(about.penalties.items()):
             names = map(_no_formula, _names(card, notebook))
-            writer.writerow([*names, "", "", f"{-penalty:g}", "0", "penalty", "Late.", *common])
+            writer.writerow([*names, "", "", _number(-penalty), "0", "penalty", "Late.", *common])
     return out.getvalue().encode("utf-8", "replace").decode()
 
 
@@ -231,9 +240,9 @@ def to_json(
                 "student": card.student,
                 "assignment": card.assignment,
                 "score": _points(rows, about.penalty),
-                "max_score": sum(row.item.worth for row in rows),
+                "max_score": add_points(row.item.worth for row in rows),
                 "raw_score": _points(rows),
-                "late_penalty": round(about.penalty, 2),
+                "late_penalty": add_points([about.penalty]),
                 "submitted": about.when if about.submitted else None,
                 "seconds_late": about.seconds_late,
                 "extension_s": about.extension_s,
@@ -268,7 +277,7 @@ def _names(card: Scorecard, notebook: str) -> tuple[str, str, str]:
 
 def _points(rows: Sequence[Row], penalty: float = 0.0) -> float:
     """What is marked so far, less what is taken off for a late submission."""
-    return round(sum(row.score or 0.0 for row in rows) - penalty, 2)
+    return add_points([*(row.score or 0.0 for row in rows), -penalty])
 
 
 def _total(rows: Sequence[Row], penalty: float = 0.0) -> Text:
@@ -276,13 +285,14 @@ def _total(rows: Sequence[Row], penalty: float = 0.0) -> Text:
     if not rows:
         return Text("–", style="dim")
     final = [row for row in rows if row.score is not None]
-    text = Text(f"{_points(final, penalty):g}")
-    return text.append(f" / {sum(row.item.worth for row in final):g}", style="dim")
+    text = Text(points_text(_points(final, penalty)))
+    worth = add_points(row.item.worth for row in final)
+    return text.append(f" / {points_text(worth)}", style="dim")
 
 
 def _waits(rows: Sequence[Row]) -> Text:
-    points = sum(row.item.worth for row in rows if row.score is None)
-    return Text(f"{points:g}", style="cyan") if points else Text("–", style="dim")
+    points = add_points(row.item.worth for row in rows if row.score is None)
+    return Text(points_text(points), style="cyan") if points else Text("–", style="dim")
 
 
 def _verdicts(card: Scorecard) -> Text:
@@ -293,8 +303,13 @@ def _verdicts(card: Scorecard) -> Text:
         if counts[verdict]
     ]
     for item in (item for item in card.items if item.bonus):
-        parts.append(Text("bonus –" if item.score is None else f"bonus {item.score:g}"))
+        parts.append(Text("bonus –" if item.score is None else f"bonus {points_text(item.score)}"))
     return Text(", ").join(parts)
+
+
+def _number(points: float) -> str:
+    """Points for programs: every decimal."""
+    return f"{points:.12g}"
 
 
 def _visible(text: str) -> str:

@@ -318,7 +318,7 @@ def item(*verdicts: tuple[Verdict, float], max_score: float = 6.0) -> Item:
         (item((FAILED, 1), (PASSED, 2)), FAILED, 4.0),
         (item((PASSED, 1), (FAILED, 1), (RAISED, 1)), RAISED, 2.0),
         (item((PASSED, 3), (LIMIT, 1), (RAISED, 1), (FAILED, 1)), LIMIT, 3.0),
-        (item((PASSED, 1), (PASSED, 1), (FAILED, 1), max_score=1.0), FAILED, 0.67),
+        (item((PASSED, 1), (PASSED, 1), (FAILED, 1), max_score=1.0), FAILED, 0.666666666667),
         (item((RAISED, 1)), RAISED, 0.0),
         (item((PASSED, 99), (UNGRADED, 1)), UNGRADED, None),
         (item(), UNGRADED, None),

@@ -33,6 +33,7 @@ from typing import Any
 from autograder.course import Course, SourceNotebook
 from autograder.course.bonus import CONTRACT, SECTION, Bonus, announced, read_bonuses
 from autograder.errors import KitError
+from autograder.scorecard import add_points, points_text
 from autograder.release.gate.refusal import Refusal
 
 FILE = CONTRACT
@@ -99,11 +100,11 @@ def _number(points: Any) -> float:
 def contract_of(sources: Mapping[str, SourceNotebook]) -> str:
     """The text of a contract that these notebooks keep."""
     cells = {name: source.grade_cells for name, source in sources.items()}
-    total = sum(cell.max_score for found in cells.values() for cell in found)
-    lines = ['kernel = "python3"', f"total = {total:g}"]
+    total = add_points(cell.max_score for found in cells.values() for cell in found)
+    lines = ['kernel = "python3"', f"total = {total:.12g}"]
     for kind, manual in _KINDS.items():
         for name, found in cells.items():
-            rows = [f"{_key(c.grade_id)} = {c.max_score:g}" for c in found if c.manual is manual]
+            rows = [f"{_key(c.grade_id)} = {c.max_score:.12g}" for c in found if c.manual is manual]
             lines += ["", f"[{kind}.{_key(name)}]", *rows] if rows else []
     return "\n".join(lines)
 
@@ -119,9 +120,11 @@ def check_contract(
     for name in {**contract.items, **contract.bonuses}:
         if name not in sources:
             yield Refusal(name, "", f"{file} has this notebook, but the sources have not.", _AGREE)
-    total = sum(cell.max_score for source in sources.values() for cell in source.grade_cells)
-    if total != contract.total:
-        what = f"the notebooks' points add up to {total:g}, but the total is {contract.total:g}."
+    cells = (cell for source in sources.values() for cell in source.grade_cells)
+    total = add_points(cell.max_score for cell in cells)
+    if total != add_points([contract.total]):
+        what = f"the notebooks' points add up to {points_text(total)}, but the total is "
+        what += f"{points_text(contract.total)}."
         yield Refusal(file, "", what, _AGREE)
     for name, source in sources.items():
         wanted = dict(contract.items.get(name, {}))
@@ -138,7 +141,7 @@ def check_contract(
                 continue
             points, manual = wanted.pop(cell.grade_id)
             if points != cell.max_score:
-                what = f"it has {cell.max_score:g} points, but {file} says {points:g}."
+                what = f"it has {points_text(cell.max_score)} points, but {file} says {points_text(points)}."
                 yield Refusal(name, place, what, _AGREE)
             if manual != cell.manual:
                 kinds = ("autograded", "written")

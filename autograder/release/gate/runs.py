@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
+from decimal import Decimal
 
 from autograder.course import Course, SourceNotebook
 from autograder.judge.job import course_of
@@ -15,7 +16,7 @@ from autograder.release.gate.contract import FILE, bonuses_of
 from autograder.release.gate.refusal import Refusal
 from autograder.release.gate.trials import Trial
 from autograder.sandbox import check_wall
-from autograder.scorecard import Item, Scorecard, Verdict
+from autograder.scorecard import Item, Scorecard, Verdict, points_text
 
 
 def check_graders(
@@ -116,12 +117,21 @@ def check_card(trial: Trial, card: Scorecard) -> Iterator[Refusal]:
         verdict = wanted.verdict if wanted else (Verdict.PASSED if trial.earns else item.verdict)
         if item.verdict is Verdict.UNGRADED:
             yield _refusal(trial, item, f"is ungraded: {_reason(item, card)}", "Correct it.")
-        elif (item.score, item.verdict) != (points, verdict):
-            seen = f"gets {item.score:g} of {item.max_score:g} points ({item.verdict})"
+        elif item.verdict != verdict or not _agrees(item.score, points):
+            score, most = points_text(item.score or 0.0), points_text(item.max_score)
+            seen = f"gets {score} of {most} points ({item.verdict})"
             hint = f" The student would read: {item.hint}" if item.hint else ""
             yield _refusal(
                 trial, item, f"{seen}{_should(trial, item)}.{hint}", _repair(trial, item)
             )
+
+
+def _agrees(score: float | None, told: float) -> bool:
+    """Whether a score is the one in a scorecard.json, where an author may have cut a third to 0.33."""
+    if score is None or score == told:
+        return score is not None
+    decimals = -int(Decimal(repr(told)).as_tuple().exponent)
+    return decimals >= 2 and round(score, decimals) == told
 
 
 def _refusal(trial: Trial, item: Item, what: str, repair: str) -> Refusal:
@@ -138,7 +148,7 @@ def _who(trial: Trial, item: Item) -> str:
 def _should(trial: Trial, item: Item) -> str:
     wanted = trial.wanted.get(item.grade_id)
     if wanted:
-        return f", where its scorecard.json says {wanted.score:g} ({wanted.verdict})"
+        return f", where its scorecard.json says {points_text(wanted.score)} ({wanted.verdict})"
     return ", where it should get all" if trial.earns else ", where it should get none"
 
 
