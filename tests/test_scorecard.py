@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autograder.errors import KitError
-from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict, merge
+from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict, merge, points_text
 
 
 def card(notebook: str = "tiny") -> Scorecard:
@@ -70,3 +70,44 @@ def test_cards_of_notebooks_are_merged_by_name() -> None:
 def test_every_ungraded_item_is_named_to_staff() -> None:
     silent = Scorecard("x", "ada", (NotebookCard("tiny", tuple(card().items)),))
     assert silent.reasons == ["tiny: no verdict for a, d"]
+
+
+def part(max_score: float, passed: int, of: int) -> Item:
+    """An item of which some checks of equal weight passed."""
+    verdicts = [Verdict.PASSED] * passed + [Verdict.FAILED] * (of - passed)
+    checks = tuple(Check(f"t{n}", "", verdict, 1 / of) for n, verdict in enumerate(verdicts))
+    return Item(f"i{passed}/{of}", max_score, checks=checks)
+
+
+@pytest.mark.parametrize("points", [0.125, 0.1, 1 / 3, 0.0005, 2.5, 1e5 + 0.001, 7])
+def test_whole_points_of_any_precision_are_earned_whole(points: float) -> None:
+    for checks in (1, 3, 7):
+        card = Scorecard("hw", "ada", (NotebookCard("a", (part(points, checks, checks),)),))
+        assert card.items[0].score == points
+        assert not card.lost_points
+
+
+@pytest.mark.parametrize(
+    ("items", "total", "text"),
+    [
+        ([part(1, 1, 3)] * 3, 1.0, "1"),
+        ([part(1 / 3, 1, 1)] * 3, 1.0, "1"),
+        ([part(0.1, 1, 1)] * 10, 1.0, "1"),
+        ([part(0.125, 1, 1)], 0.125, "0.125"),
+        ([part(0.125, 1, 2)] * 3, 0.1875, "0.1875"),
+        ([part(10, 2, 3)], 6.666666667, "6.67"),
+        ([part(1000.125, 1, 1)], 1000.125, "1000.125"),
+        ([part(2, 1, 7)] * 7, 2.0, "2"),
+        ([part(5, 0, 2)], 0.0, "0"),
+    ],
+)
+def test_parts_of_points_add_up(items: list[Item], total: float, text: str) -> None:
+    card = Scorecard("hw", "ada", (NotebookCard("a", tuple(items)),))
+    assert card.score == total
+    assert points_text(card.score) == text
+
+
+def test_a_score_in_json_is_short() -> None:
+    card = Scorecard("hw", "ada", (NotebookCard("a", (part(0.3, 1, 1), part(0.7, 1, 3))),))
+    scores = [item["score"] for item in card.to_json()["notebooks"][0]["items"]]
+    assert scores == [0.3, 0.233333333333]

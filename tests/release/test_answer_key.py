@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from autograder.cli import main
 from autograder.course import load_course
 from autograder.data import draw_images, write_cifar_folder
+from autograder.errors import KitError
 from autograder.release import answer_key
 from autograder.release.answer_key import NOTE, make_answer_key
-from autograder.errors import KitError
 from tests.tiny_course import TinyCourse
 
 FIRST = "open('left.txt', 'w').write('kernels')"

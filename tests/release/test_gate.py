@@ -15,11 +15,12 @@ from click.testing import CliRunner
 from autograder.cli import main
 from autograder.course import load_course
 from autograder.course.bonus import ordinary_cells
-from autograder.release import gate
-from autograder.release.gate.trials import make_trials, read_cases
-from autograder.release.release import build, draft, release, zipped
 from autograder.errors import KitError
 from autograder.grading import Challenge
+from autograder.release import gate
+from autograder.release.gate.runs import _agrees
+from autograder.release.gate.trials import make_trials, read_cases
+from autograder.release.release import build, draft, release, zipped
 from autograder.sandbox import check_wall
 from tests.course_copy import ROOT
 from tests.release.gate_plants import CONTRACT, RUN, SEEN, SLOWLY, Plant, gated_course, in_cell
@@ -200,3 +201,22 @@ def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             yield str(path.relative_to(folder)), path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("score", "told", "agrees"),
+    [
+        (2 / 3, 0.67, True),
+        (2 / 3, 0.667, True),
+        (2 / 3, 0.66, False),
+        (2 / 3, 0.7, False),
+        (0.125, 0.125, True),
+        (0.004, 0, False),
+        (3.0, 3, True),
+        (None, 0, False),
+    ],
+)
+def test_an_author_may_cut_a_third_and_nothing_else(
+    score: float | None, told: float, agrees: bool
+) -> None:
+    assert _agrees(score, told) is agrees

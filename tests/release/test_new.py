@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from autograder.autograde.score import score_path
 from autograder.cli import main
 from autograder.course import load_course
-from autograder.release.cases import submission_of, read_cases
-from autograder.release.new import new_assignment
-from autograder.autograde.score import score_path
 from autograder.errors import KitError
+from autograder.release.cases import read_cases, submission_of
+from autograder.release.new import new_assignment
 from tests.tiny_course import CONFIG, TinyCourse
 
 

@@ -99,3 +99,24 @@ def test_json_has_each_item_and_says_whether_all_are_marked() -> None:
     assert (bob["complete"], bob["reasons"]) == (False, ["1_data: no graders"])
     assert bob["items"][0]["score"] is None
     assert "the hidden value" not in to_json([ADA, BOB])
+
+
+def test_programs_get_every_decimal_and_people_those_that_they_read() -> None:
+    """`:g` would cut the sixth digit."""
+    third = Item(
+        "third",
+        1.0,
+        checks=(
+            Check("a", "", Verdict.PASSED),
+            Check("b", "", Verdict.FAILED),
+            Check("c", "", Verdict.FAILED),
+        ),
+    )
+    card = scorecard(
+        "ada",
+        notebook_card(third, Item("eighth", 1000.125, checks=(Check("a", "", Verdict.PASSED),))),
+    )
+    assert [row["score"] for row in rows(card)] == ["0.333333333333", "1000.125"]
+    assert [row["max_score"] for row in rows(card)] == ["1", "1000.125"]
+    assert json.loads(to_json([card]))["submissions"][0]["max_score"] == 1001.125
+    assert "1000.46 / 1001.125" in shown(card)
