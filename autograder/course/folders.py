@@ -63,10 +63,11 @@ class Folders:
                 f"By c.CourseDirectory in course_config.py {' and '.join(alike)} are one folder. Give each "
                 "step its own, and directory_structure an {nbgrader_step}."
             )
-        if not all(_STUDENT in str(path) and _ASSIGNMENT in str(path) for path in paths.values()):
+        marks = (_STUDENT, _ASSIGNMENT)
+        if any(str(path).count(mark) != 1 for path in paths.values() for mark in marks):
             raise KitError(
-                f"c.CourseDirectory.directory_structure = {made.structure!r} leaves out {{student_id}} or "
-                "{assignment_id}, so that submissions cannot be told apart. Correct it in course_config.py."
+                f"c.CourseDirectory.directory_structure = {made.structure!r} must have {{student_id}} and "
+                "{assignment_id} once each, as in nbgrader. Correct it in course_config.py."
             )
         return made
 
@@ -99,8 +100,7 @@ def _matches(path: Path) -> Iterator[tuple[re.Match[str], Path]]:
     pattern, wildcard = re.escape(str(path)), glob.escape(str(path.relative_to(top)))
     for name in ("student", "assignment"):
         mark = f"\0{name}\0"
-        pattern = pattern.replace(re.escape(mark), f"(?P<{name}>[^/]+)", 1)
-        pattern = pattern.replace(re.escape(mark), f"(?P={name})")
+        pattern = pattern.replace(re.escape(mark), f"(?P<{name}>[^/]+)")
         wildcard = wildcard.replace(mark, "*")
     for folder in sorted(top.glob(wildcard)):
         match = re.fullmatch(pattern, str(folder))

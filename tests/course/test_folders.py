@@ -89,8 +89,8 @@ def test_a_release_is_written_where_nbgrader_has_it_and_nothing_beside_it(
     course = load_course(tiny.root)
     old = tiny.root / "source/tiny"
     if course.source("tiny") != old:
-        course.source("tiny").parent.mkdir(parents=True, exist_ok=True)
-        old.rename(course.source("tiny"))
+        course.source("tiny").mkdir(parents=True, exist_ok=True)
+        (old / "tiny.ipynb").rename(course.source("tiny") / "tiny.ipynb")
     before = {*tiny.root.rglob("*")}
     folder = build(course, "tiny")
     assert folder == course.release("tiny")
@@ -121,8 +121,12 @@ def test_students_that_nbgrader_leaves_out_are_left_out(tmp_path: Path) -> None:
 REFUSED = {
     "an unknown part": ({"directory_structure": "{nbgrader_step}/{student}"}, "KeyError"),
     "no step": ({"directory_structure": "{student_id}/{assignment_id}"}, "one folder"),
-    "no student": ({"directory_structure": "{nbgrader_step}/{assignment_id}"}, "leaves out"),
-    "no assignment": ({"directory_structure": "{nbgrader_step}/{student_id}"}, "leaves out"),
+    "no student": ({"directory_structure": "{nbgrader_step}/{assignment_id}"}, "once each"),
+    "no assignment": ({"directory_structure": "{nbgrader_step}/{student_id}"}, "once each"),
+    "a student twice": (
+        {"directory_structure": "{nbgrader_step}/{student_id}/{assignment_id}/{student_id}"},
+        "once each",
+    ),
     "a brace too much": ({"directory_structure": "{nbgrader_step}/{"}, "ValueError"),
     "two steps of one name": ({"submitted_directory": "autograded"}, "submitted and autograded"),
 }
