@@ -115,7 +115,7 @@ def _checked(grade: Any, item: Item, where: tuple[str, str, str]) -> Any:
     if grade is None or grade.max_score != item.worth:
         known = "is not there" if grade is None else f"has {grade.max_score:g} points"
         raise KitError(
-            f"`{item.grade_id}` has {item.worth:g} points in source/{where[1]}/{where[0]}.ipynb, "
+            f"`{item.grade_id}` has {item.worth:g} points in the source of {where[1]}, {where[0]}.ipynb, "
             f"but in the gradebook it {known}. Run `autograder release {where[1]}`."
         )
     return grade
