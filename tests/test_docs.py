@@ -19,6 +19,7 @@ import click
 import pytest
 from nbgrader.apps import NbGraderApp
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.exchange import Exchange
 
 import autograder
 from autograder import grading
@@ -35,7 +36,7 @@ README = ROOT / "README.md"
 PAGES = [README, ROOT / "CHANGELOG.md", ROOT / "tests/cases/README.md", *sorted(DOCS.glob("*.md"))]
 MAKEFILE = (ROOT / "Makefile").read_text()
 COMMANDS = dict(reference_pages.commands())
-KINDS = {**reference_pages.KINDS, "CourseDirectory": CourseDirectory}
+KINDS = {**reference_pages.KINDS, "CourseDirectory": CourseDirectory, "Exchange": Exchange}
 
 page = pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -288,7 +289,7 @@ def test_the_comparisons_are_explained_as_they_are() -> None:
     for name, written in rows.items():
         parameters = inspect.signature(getattr(grading, name)).parameters
         for part in written.split(", "):
-            word, _, default = part.partition("=")
+            word, _, default = part.lstrip("*").partition("=")
             assert word in parameters, (name, word)
             assert not default or ast.literal_eval(default) == parameters[word].default, (
                 name,

@@ -91,7 +91,7 @@ def test_csv_quotes_commas_quotes_and_lines() -> None:
 
 def test_json_has_each_item_and_says_whether_all_are_marked() -> None:
     data = json.loads(to_json([BOB, ADA], {("ada", "1_data", "why"): 4.0}))
-    assert (data["format"], data["version"]) == ("autograder-marks", 1)
+    assert (data["format"], data["version"]) == ("autograder-marks", 2)
     ada, bob = data["submissions"]
     assert (ada["score"], ada["max_score"], ada["complete"]) == (9.0, 14.0, True)
     assert ada["items"][0]["verdict"] == "failed"
