@@ -146,12 +146,7 @@ def test_what_is_offered_to_calibrate_gets_a_threshold(tmp_path: Path) -> None:
 def test_the_core_of_a_training_check_holds_for_the_reference() -> None:
     from autograder.graders.vgg16 import reference, training
     from autograder.graders.vgg16.training import TOLERANCE, training_challenge
-<<<<<<< HEAD
     from autograder.grading import Challenge, Mismatch, expect, relative_difference, updates
-=======
-    from autograder.grading import Challenge, Mismatch, expect, relative_difference
-    from autograder.grading.replies import updates
->>>>>>> pages
 
     (block,) = [example.values[0] for example in those("the core of a training check")]
     drawn = training_challenge(Challenge(b"s", "s", "t"), norm=False, learning_rate=0.3)
