@@ -28,6 +28,16 @@ from autograder.course.cells import grade_id_of
 _KEPT = {"cell_type", "source", "input", "id", "level", "language"}
 _PARTS = {"nbformat", "nbformat_minor", "cells", "worksheets"}
 
+_FORMS = {
+    b"<!doctype html": "a page (HTML)",
+    b"<html": "a page (HTML)",
+    b"%pdf": "a PDF",
+    b"pk\x03\x04": "a zip archive",
+    b"\x1f\x8b": "an archive (gzip)",
+    b"#!/usr/bin/env python": "a script",
+    b"# -*- coding": "a script",
+}
+
 MAX_CELLS = 10_000
 MAX_TEXT_MIB = 16  # of sources; outputs are not counted
 
@@ -119,13 +129,25 @@ def _parse(path: Path, limit: int) -> Any:
             continue
     if text is None or not text.strip():
         raise Unreadable(
-            f"{path.name} is empty" if not content.strip() else f"{path.name} is no text"
+            f"{path.name} is {_known_form(content) or 'no text'}, so it is no notebook"
+            if content.strip()
+            else f"{path.name} is empty"
         )
+    known = _known_form(content)
     del content
     try:
         return json.loads(text, object_hook=_lean)
     except (ValueError, RecursionError):
-        raise Unreadable(f"{path.name} is not JSON, so it is no notebook") from None
+        raise Unreadable(f"{path.name} is {known or 'not JSON'}, so it is no notebook") from None
+
+
+def _known_form(content: bytes) -> str:
+    """What a file is that people hand in as a notebook, by how it begins."""
+    start = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    for beginning, form in _FORMS.items():
+        if start.startswith(beginning):
+            return form
+    return "a text with a link" if re.search(rb"https?://", start) else ""
 
 
 def _encodings(content: bytes) -> tuple[str, ...]:
