@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
@@ -27,6 +27,7 @@ from autograder.autograde.timestamps import course_zone, submitted_at
 from autograder.clean import clean_text
 from autograder.course import Course
 from autograder.course.astray import aside, find_astray
+from autograder.course.beside import some
 from autograder.course.bonus import check_bonus
 from autograder.course.ids import why_unusable, written_twice
 from autograder.digest import digest
@@ -175,7 +176,7 @@ def grade_class(
     run.notes += judge_service().troubles()
     cards = (written.get(student) or load_card(course, assignment, student) for student in students)
     run.cards += [card for card in cards if card is not None]
-    run.notes += dict.fromkeys(text for card in run.cards for text in card.staff_notes)
+    run.notes += _notes_on(run.cards)
     log.info("done: %s", {name: count for name, (count, _) in run.counts().items()})
     return run
 
@@ -187,6 +188,16 @@ def _renew_penalties(course: Course, assignment: str, run: ClassRun) -> None:
     except PolicyFailed as error:
         run.notes.append(str(error))
         log.warning("%s", error)
+
+
+def _notes_on(cards: Iterable[Scorecard]) -> Iterator[str]:
+    """What staff should know of the cards: each text once, and whose cards they are."""
+    students: dict[str, list[str]] = {}
+    for card in cards:
+        for text in card.staff_notes:
+            students.setdefault(text, []).append(card.student)
+    for text, names in students.items():
+        yield f"{text} ({some(names)})"
 
 
 def _misfits(course: Course, assignment: str) -> list[str]:

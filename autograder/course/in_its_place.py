@@ -21,7 +21,7 @@ _SHORTCUT = re.compile(
 _PLAIN = re.compile(r"\.(txt|md|rtf|text|rst|csv|py|r|js|json)$|^[^.]+$", re.IGNORECASE)
 _URL = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+", re.IGNORECASE)
 _OF_NOTEBOOKS = re.compile(
-    r"(colab|drive|docs)\.(research\.)?google\.|github\.|gitlab\.|kaggle\.com|nbviewer|deepnote|"
+    r"\bcolab\b|\bdrive\b|docs\.google\.|github\.|gitlab\.|kaggle\.com|nbviewer|deepnote|"
     r"mybinder|1drv\.ms|onedrive|sharepoint|dropbox|\.ipynb\b",
     re.IGNORECASE,
 )
@@ -81,7 +81,7 @@ def stand_ins(
         kind = _kind_by_name(entry)
         if kind == "other" and entry.kind == "file" and _PLAIN.search(entry.name) and looks > 0:
             looks -= 1
-            kind = _kind_by_text(_beginning(listing, entry))
+            kind = _kind_by_text(_beginning(listing, entry), nothing)
         if named or kind != "other" or nothing:
             files.append(StandIn(entry.label, kind, named))
     files += _checkpoint(listing, name)
@@ -116,11 +116,11 @@ def _kind_by_name(entry: Entry) -> str:
     return "other"
 
 
-def _kind_by_text(text: str) -> str:
+def _kind_by_text(text: str, any_link: bool) -> str:
     if _EXPORT.search(text):
         return "document"
     link = _only_link(text)
-    return "link" if link and _OF_NOTEBOOKS.search(link) else "other"
+    return "link" if link and (any_link or _OF_NOTEBOOKS.search(link)) else "other"
 
 
 def _beginning(listing: Listing, entry: Entry) -> str:

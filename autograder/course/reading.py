@@ -1,7 +1,8 @@
 """From the bytes of a handed-in file to a notebook, whatever the file is.
 
 Every byte of a submission is untrusted. What comes out of here is plain: code and markdown cells with a
-source, an id and perhaps a claim to be one of the course's cells; no outputs, no other metadata.
+source, an id and perhaps a claim to be one of the course's cells; no outputs, and no other metadata but the
+version of Python.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ _FORMS = {
     b"# -*- coding": "a script",
 }
 
+_VERSION = re.compile(r"3\.\d{1,3}(\.\d{1,3})?")
+
 MAX_CELLS = 10_000
 MAX_TEXT_MIB = 16  # of sources; outputs are not counted
 
@@ -58,6 +61,7 @@ def read_notebook(path: Path, limit_mib: int = 150) -> NotebookNode:
     data = _parse(path, limit_mib * 2**20)
     if not isinstance(data, dict) or type(data.get("nbformat")) is not int:
         raise Unreadable(f"{path.name} is JSON, but no notebook")
+    version = _python_of(data)
     data = {key: data[key] for key in _PARTS & data.keys()} | {"metadata": {}}
     cells = data.get("cells")
     if isinstance(cells, list) and len(cells) > MAX_CELLS:
@@ -72,6 +76,8 @@ def read_notebook(path: Path, limit_mib: int = 150) -> NotebookNode:
         raise Unreadable(f"{path.name} is a damaged notebook ({type(error).__name__})") from None
     if sum(len(cell.source) for cell in plain.cells) > MAX_TEXT_MIB * 2**20:
         raise Unreadable(f"{path.name} has more than {MAX_TEXT_MIB} MiB of text in its cells")
+    if version:
+        plain.metadata["language_info"] = {"name": "python", "version": version}
     return plain
 
 
@@ -148,6 +154,14 @@ def _known_form(content: bytes) -> str:
         if start.startswith(beginning):
             return form
     return "a text with a link" if re.search(rb"https?://", start) else ""
+
+
+def _python_of(data: dict[str, Any]) -> str:
+    """The version of Python that a notebook says it was run with last."""
+    place: Any = data
+    for key in ("metadata", "language_info", "version"):
+        place = place.get(key) if isinstance(place, dict) else None
+    return place if isinstance(place, str) and _VERSION.fullmatch(place) else ""
 
 
 def _encodings(content: bytes) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from autograder.course.beside import (
 )
 from autograder.course.bonus import find_bonus_files, given
 from autograder.course.intake import Candidate, find_notebooks, name_of
+from autograder.course.newer_python import say_of_notebook
 from autograder.course.repairing import empty_notebook
 from autograder.course.walk import list_folder
 from autograder.errors import KitError
@@ -156,9 +157,10 @@ def _read_file(course: Course, assignment: str, path: Path) -> tuple[str, ReadNo
 def _take(found: Candidate, source: SourceNotebook, folder: Path) -> ReadNotebook:
     if found.notebook is None:
         return ReadNotebook(repair(empty_notebook(source), source).notebook, [], found.why)
+    written_with = found.notebook.metadata.pop("language_info", {}).get("version", "")
     submission = repair(found.notebook, source)
     place = found.path.relative_to(folder)
-    repairs = [*found.said, *submission.repairs]
+    repairs = [*found.said, *submission.repairs, *say_of_notebook(submission.cells, written_with)]
     return ReadNotebook(submission.notebook, repairs, "", str(place.parent), str(place))
 
 
