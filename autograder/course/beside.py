@@ -122,6 +122,8 @@ def own_files(folder: Path) -> dict[str, bytes]:
 def unused(listing: Listing) -> Iterator[str]:
     """The labels of what nobody reads when a submission is judged: documents, archives, links."""
     for entry in listing.entries:
+        if entry.hidden:
+            continue
         if entry.kind == "odd":
             yield f"{entry.label} (a link, or no ordinary file)"
         elif entry.kind == "file" and (DOCUMENT.search(entry.name) or ARCHIVE.search(entry.name)):
@@ -153,7 +155,9 @@ def names_of_course_files(folder: Path) -> list[str]:
 def _rank(entry: Entry, words: set[str]) -> tuple[int, int, str]:
     """In which order files are taken."""
     small = entry.size <= _SMALL
-    if small and entry.name.endswith((".py", ".ipynb")):
+    if entry.hidden:
+        tier = 5
+    elif small and entry.name.endswith((".py", ".ipynb")):
         tier = 0
     elif _is_named(entry, words):
         tier = 1

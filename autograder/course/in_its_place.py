@@ -73,7 +73,7 @@ def stand_ins(
     for entry in listing.entries:
         if entry.kind == "folder" or entry.place in given or NOTEBOOK.search(entry.name):
             continue
-        if entry.label in unknown:
+        if entry.label in unknown or entry.hidden:
             continue
         named = _plain(name) in _plain(entry.name)
         if not named and any(_plain(other) in _plain(entry.name) for other in others):

@@ -46,6 +46,11 @@ class Entry:
         return self.place.rpartition("/")[2]
 
     @property
+    def hidden(self) -> bool:
+        """Whether a program keeps it for itself, as `.git` and `.venv`."""
+        return self.place.startswith(".") or "/." in self.place
+
+    @property
     def label(self) -> str:
         """The path as a person reads it; names of files need not be text."""
         return clean_text("".join(c if c.isprintable() else "�" for c in self.place))

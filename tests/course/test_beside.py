@@ -44,6 +44,12 @@ def test_a_file_that_the_notebook_names_comes_before_others(code: str, tmp_path:
     assert wanted in picked(tmp_path, code)
 
 
+@pytest.mark.usefixtures("few")
+def test_what_a_program_keeps_for_itself_comes_last(tmp_path: Path) -> None:
+    write(tmp_path, **dict.fromkeys((".venv/a.py", ".venv/b.py", "a.bin", "x/y/z/utils.py"), "x"))
+    assert picked(tmp_path) == [".venv/a.py", "a.bin", "x/y/z/utils.py"]
+
+
 def test_a_large_file_takes_no_room_from_small_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,6 +125,8 @@ def test_what_nobody_reads_is_listed(tmp_path: Path) -> None:
         "link.csv (a link, or no ordinary file)",
         "a/old.zip",
     ]
+    write(tmp_path, **{".git/hooks/x.html": "x"})
+    assert len(list(unused(list_folder(tmp_path)))) == 4, "a program's own"
     assert some(["a", "b", "c"], 2) == "a, b and 1 more"
     assert some(["a" * 200])[-1] == "…"
 

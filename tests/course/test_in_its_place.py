@@ -82,6 +82,13 @@ def test_where_nothing_else_was_handed_in_anything_is_looked_at(
     assert find_notebooks(folder, sources, given=[name]) == {}, "the course gave it"
 
 
+def test_a_folder_that_holds_nothing_of_the_students_is_empty(
+    tmp_path: Path, sources: dict[str, SourceNotebook]
+) -> None:
+    write(tmp_path, **{".keep": "", ".git/config": "x", "timestamp.txt": "now", ".DS_Store": "x"})
+    assert find_notebooks(tmp_path, sources) == {}
+
+
 def test_a_link_in_the_file_system_is_named_and_not_followed(
     tmp_path: Path, sources: dict[str, SourceNotebook]
 ) -> None:
