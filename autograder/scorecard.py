@@ -12,7 +12,7 @@ Format, version 1::
     {"format": "autograder-scorecard", "version": 1,
      "assignment": "vgg16", "student": "ada", "size": "short", "device": "cpu",
      "notebooks": [
-       {"name": "1_data_and_head", "reason": null, "repairs": ["..."],
+       {"name": "1_data_and_head", "reason": null, "repairs": ["..."], "staff": [],
         "items": [
           {"grade_id": "swap_head_tests", "max_score": 10.0, "score": 6.0, "verdict": "failed",
            "manual": false, "bonus": false, "message": null,
@@ -23,7 +23,8 @@ Format, version 1::
 A `bonus` gives points on top: its `max_score` is no part of what a submission can be asked for, and it is
 only there where the course gives it and something was handed in for it.
 
-`reason` says in words for staff why a notebook could not be graded. `message` is for the student:
+`reason` says in words for staff why a notebook could not be graded, and `staff` what else they should
+know of it. `message` is for the student:
 what was expected and seen, never a hidden input or an expected value. `staff_detail` (a traceback of
 ours) is kept in the file for staff and left out by `Scorecard.for_student`.
 """
@@ -138,6 +139,7 @@ class NotebookCard:
     items: tuple[Item, ...]
     reason: str | None = None
     repairs: tuple[str, ...] = ()
+    staff: tuple[str, ...] = ()  # what staff should know, though they need not act
 
     def ungraded(self) -> list[Item]:
         """The items that carry no mark through no fault of the student's."""
@@ -188,10 +190,11 @@ class Scorecard:
 
     @property
     def staff_notes(self) -> list[str]:
-        """What staff should know of how tests decided, though nothing is wrong with the marks."""
+        """What staff should know of how tests decided and of what they met, though marks are there."""
         checks = (check for item in self.items for check in item.checks)
         said = (c.staff_detail for c in checks if c.note and c.verdict is Verdict.PASSED)
-        return list(dict.fromkeys(text for text in said if text))
+        noted = (text for notebook in self.notebooks for text in notebook.staff)
+        return list(dict.fromkeys(text for text in (*said, *noted) if text))
 
     def with_repairs(self, said: Iterable[str]) -> Scorecard:
         """The same card with more that was repaired."""
@@ -214,6 +217,7 @@ class Scorecard:
             dataclasses.replace(
                 notebook,
                 items=tuple(clean(item) for item in notebook.items),
+                staff=(),
                 reason=notebook.reason and "It is not graded yet: staff will look at it.",
             )
             for notebook in self.notebooks
@@ -275,6 +279,7 @@ def _notebook_to_json(notebook: NotebookCard) -> dict[str, Any]:
         "name": notebook.name,
         "reason": notebook.reason,
         "repairs": list(notebook.repairs),
+        "staff": list(notebook.staff),
         "items": [
             {
                 "grade_id": item.grade_id,
@@ -309,4 +314,5 @@ def _notebook_from_json(data: dict[str, Any]) -> NotebookCard:
         )
         for entry in data["items"]
     )
-    return NotebookCard(data["name"], items, data["reason"], tuple(data["repairs"]))
+    staff = tuple(data.get("staff", ()))
+    return NotebookCard(data["name"], items, data["reason"], tuple(data["repairs"]), staff)

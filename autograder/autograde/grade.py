@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
@@ -25,8 +24,12 @@ from autograder.autograde.records import (
     was_graded,
 )
 from autograder.autograde.timestamps import course_zone, submitted_at
+from autograder.clean import clean_text
 from autograder.course import Course
+from autograder.course.astray import aside, find_astray
+from autograder.course.beside import some
 from autograder.course.bonus import check_bonus
+from autograder.course.ids import why_unusable, written_twice
 from autograder.digest import digest
 from autograder.errors import KitError
 from autograder.judge.forked import run_in_worker
@@ -40,8 +43,6 @@ from autograder.progress import Progress
 from autograder.scorecard import Scorecard, Verdict
 
 log = logging.getLogger("autograder")
-
-_USABLE = re.compile(r"[\w.@ -]{1,120}")  # ids of students; letters of any script
 
 _OVERTAKEN = 3  # how often a submission is begun again because the course was changed meanwhile
 _GOES_ON = "This went on with a regrade that had been stopped, and judged what was left of it."
@@ -120,17 +121,20 @@ def grade_class(
         judge_service().prepare(course)  # while the gradebook is opened and submissions are read
     sources = course.notebooks(assignment)
     gradebook.check_released(course, assignment, sources)
-    if not students:
+    astray = find_astray(course, assignment, students, pattern)
+    if not students and not astray:
         raise KitError(
             f"Nobody handed in `{assignment}`: there is no folder "
             f"{course.submitted(pattern, assignment)}."
         )
     run = ClassRun()
-    for student in [name for name in students if not _USABLE.fullmatch(name)]:
-        students.remove(student)
-        run.reasons[student] = [
-            f"rename its folder: {student!r} is no id that nbgrader's pages can show"
-        ]
+    for student in list(students):
+        if why := why_unusable(student):
+            students.remove(student)
+            run.needs_staff(clean_text(student), [why])
+    for lost in astray:
+        run.needs_staff(lost.place, [lost.why])
+    run.notes += [*written_twice(students), *aside(course, assignment, students)]
     log.info(
         "grading `%s`: %s submissions, version %s%s",
         assignment,
@@ -172,7 +176,7 @@ def grade_class(
     run.notes += judge_service().troubles()
     cards = (written.get(student) or load_card(course, assignment, student) for student in students)
     run.cards += [card for card in cards if card is not None]
-    run.notes += dict.fromkeys(text for card in run.cards for text in card.staff_notes)
+    run.notes += _notes_on(run.cards)
     log.info("done: %s", {name: count for name, (count, _) in run.counts().items()})
     return run
 
@@ -184,6 +188,16 @@ def _renew_penalties(course: Course, assignment: str, run: ClassRun) -> None:
     except PolicyFailed as error:
         run.notes.append(str(error))
         log.warning("%s", error)
+
+
+def _notes_on(cards: Iterable[Scorecard]) -> Iterator[str]:
+    """What staff should know of the cards: each text once, and whose cards they are."""
+    students: dict[str, list[str]] = {}
+    for card in cards:
+        for text in card.staff_notes:
+            students.setdefault(text, []).append(card.student)
+    for text, names in students.items():
+        yield f"{text} ({some(names)})"
 
 
 def _misfits(course: Course, assignment: str) -> list[str]:

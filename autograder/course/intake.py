@@ -1,15 +1,14 @@
-"""What a submission's folder holds: which of its files is which notebook, and the files beside them.
+"""What a submission's folder holds: which of its files is which notebook.
 
 A notebook is known by its name, or where that was lost (`x (1).ipynb`, `Copy of x.ipynb`, a subfolder)
 by its content: enough of the cells that the course released, and of no other notebook of the
-assignment. Where two files could be meant, nobody guesses: staff read both names.
+assignment. Where two files could be meant, nobody guesses: staff read both names. Where something of the
+student's stands in a notebook's place (a page, a link, an archive), a person must look at it.
 """
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,16 +18,13 @@ from nbformat import NotebookNode
 from autograder.clean import clean_text
 from autograder.course.cells import SourceNotebook, grade_id_of
 from autograder.course.claims import essence
-from autograder.course.reading import Unreadable, read_notebook, read_regular
+from autograder.course.in_its_place import NOTEBOOK, only_a_link, stand_ins, what_to_do
+from autograder.course.reading import Unreadable, read_notebook
+from autograder.course.walk import Entry, Listing, list_folder
 
-MAX_FILE_MIB = 64  # the other files of a submission, together
-MAX_FILES = 200
 MAX_CANDIDATES = 40  # files that could be a notebook
+_OTHER_SUFFIXES = ("", ".json", ".txt")  # that systems give a notebook whose own they do not know
 _ENOUGH = 0.5  # of a notebook's released cells: fewer, and it may be anything
-
-_NOTEBOOK = re.compile(r".\.ipynb(\.txt|\.json)?$", re.IGNORECASE)
-_ARCHIVE = re.compile(r"\.(zip|tar|tgz|gz|xz|bz2|7z|rar)$", re.IGNORECASE)
-_JUNK = {".ipynb_checkpoints", "__MACOSX", "__pycache__", "timestamp.txt"}
 
 
 @dataclass(frozen=True)
@@ -52,30 +48,55 @@ class _Candidate:
 
 
 def find_notebooks(
-    folder: Path, sources: Mapping[str, SourceNotebook], limit_mib: int = 150
+    folder: Path,
+    sources: Mapping[str, SourceNotebook],
+    limit_mib: int = 150,
+    given: Collection[str] = (),
+    listing: Listing | None = None,
 ) -> dict[str, Candidate]:
     """The notebooks of an assignment in a submission's folder, by name.
 
     A notebook that may be there, but that nobody can tell, is in it with a reason; one that is surely
     not there is not. Nothing in the folder can make this raise.
+
+    Args:
+        given: names of the files that the course gives along: they are nothing of the student's.
+        listing: of the folder, where it was looked through before.
     """
-    candidates = [_look_at(path, folder, sources, limit_mib) for path in _candidates(folder)]
-    found = {}
+    listing = listing or list_folder(folder)
+    candidates = [
+        _look_at(path, folder, sources, limit_mib) for path in _candidates(listing, sources)
+    ]
+    notebooks: dict[str, Candidate] = {}
     for name in sources:
         named = [one for one in candidates if one.label == f"{name}.ipynb"]
         named = [one for one in named if one.kin in (name, None)]
         others = [one for one in candidates if one.kin == name and one not in named]
         choice = _choose(name, named[0] if named else None, others)
         if choice is not None:
-            found[name] = choice
+            notebooks[name] = choice
     names = {f"{name}.ipynb" for name in sources}
-    unknown = [one.label for one in candidates if one.kin is None and one.label not in names]
-    unknown += [_label(path, folder) for path in _files(folder) if _ARCHIVE.search(path.name)]
-    for name in sources.keys() - found.keys():
-        why = _why_missing(name, candidates, unknown)
+    unknown = {one.label for one in candidates if one.kin is None and one.label not in names}
+    untouched = {one.path for one in candidates if one.notebook is not None and not one.work}
+    no_work = not any(one.work for one in candidates)
+    nothing = not notebooks
+    for name in sources:
+        choice = notebooks.get(name)
+        if choice is not None and not (choice.path in untouched and sources[name].grade_cells):
+            continue
+        others_there = notebooks.keys() - {name}
+        files = stand_ins(
+            listing, name, others_there, nothing, given, unknown if not choice else ()
+        )
+        if choice is not None:  # a report beside may belong to what was done
+            files = [file for file in files if file.named or (no_work and file.kind != "other")]
+        state = "not there" if choice is None else "as it was released"
+        why = f"{name}.ipynb is {state}, but {what_to_do(name, files)}" if files else ""
+        if choice is None and any(one.label == f"{name}.ipynb" for one in candidates):
+            why = f"{name}.ipynb holds the cells of another notebook. Ask for the right file"
         if why:
-            found[name] = Candidate(folder / f"{name}.ipynb", None, why)
-    return found
+            notebooks[name] = Candidate(folder / f"{name}.ipynb", None, why)
+    return notebooks
 
 
 def name_of(notebook: NotebookNode, sources: Mapping[str, SourceNotebook]) -> str | None:
@@ -86,44 +107,9 @@ def name_of(notebook: NotebookNode, sources: Mapping[str, SourceNotebook]) -> st
     return name if best >= _ENOUGH and second <= best / 2 else None
 
 
-def own_files(folder: Path) -> dict[str, bytes]:
-    """The other files of a submission, for the box's work folder: regular ones, up to a total size."""
-    found: dict[str, bytes] = {}
-    left = MAX_FILE_MIB * 2**20
-    for path in _files(folder):
-        name = str(path.relative_to(folder))
-        if path.suffix == ".ipynb" or len(found) >= MAX_FILES or name != clean_text(name):
-            continue
-        try:
-            content = read_regular(path, left)
-        except (Unreadable, OSError):
-            continue
-        left -= len(content)
-        found[name] = content
-    return found
-
-
-def odd_files(folder: Path) -> Iterator[Path]:
-    """Links, pipes and devices in a submission, which nobody may open."""
-    for path in _walk(folder, junk=True):
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            yield path
-
-
-def course_files(folder: Path) -> dict[str, bytes]:
-    """The files that the course gives along with its notebooks; they win over a submission's own."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and path.suffix != ".ipynb"
-        and "__pycache__" not in path.parts
-        and ".ipynb_checkpoints" not in path.parts
-    }
-
-
 def _choose(name: str, named: _Candidate | None, others: list[_Candidate]) -> Candidate | None:
     """The file that is the notebook: the one of its name, unless the work is in one other alone."""
+    without, others = [one for one in others if one.why], [one for one in others if not one.why]
     if named is not None and named.notebook is not None and (named.work or not others):
         differ = [one.label for one in others if one.work and one.work != named.work]
         said = tuple(f"{label} lies beside {name}.ipynb and was not graded" for label in differ)
@@ -145,20 +131,8 @@ def _choose(name: str, named: _Candidate | None, others: list[_Candidate]) -> Ca
         return Candidate(
             one.path, one.notebook, said=(f"{one.label} was taken for {name}.ipynb{state}",)
         )
-    return Candidate(named.path, named.notebook, named.why) if named else None
-
-
-def _why_missing(name: str, candidates: list[_Candidate], unknown: list[str]) -> str:
-    """Why staff must look before a notebook that was not found may be called missing."""
-    if any(one.label == f"{name}.ipynb" for one in candidates):
-        return f"{name}.ipynb holds the cells of another notebook. Ask for the right file"
-    if not unknown:
-        return ""
-    files = ", ".join(sorted(unknown)[:5])
-    return (
-        f"{name}.ipynb is not there, but {files} is. If that is it, rename it (or unpack it) and grade "
-        "again"
-    )
+    last = named or next(iter(without), None)
+    return Candidate(last.path, last.notebook, last.why) if last else None
 
 
 def _look_at(
@@ -178,7 +152,12 @@ def _look_at(
         for cell in notebook.cells
         if (text := essence(cell.cell_type, cell.source)) and text not in given
     )
-    return _Candidate(path, label, notebook, "", kin, work)
+    why = ""
+    if link := only_a_link(work):
+        why = f"{label} holds only a link ({link}). Ask the student for the notebook itself"
+    elif not work and not any(_share(notebook, source) for source in sources.values()):
+        why = f"{label} is a notebook with nothing in it. Ask the student for the right file"
+    return _Candidate(path, label, None if why else notebook, why, kin, work)
 
 
 def _label(path: Path, folder: Path) -> str:
@@ -203,41 +182,18 @@ def _texts(source: SourceNotebook) -> frozenset[tuple[str, ...]]:
     return frozenset(essence(cell.cell_type, cell.source) for cell in source.released.cells)
 
 
-def _candidates(folder: Path) -> list[Path]:
-    """The files that could be notebooks, those at the top first."""
-    at_top = sorted(path for path in _files_here(folder) if _NOTEBOOK.search(path.name))
-    below = [
-        path for path in _files(folder) if path.parent != folder and _NOTEBOOK.search(path.name)
-    ]
-    return [*at_top, *below][:MAX_CANDIDATES]
+def _candidates(listing: Listing, names: Collection[str]) -> list[Path]:
+    """What could be a notebook, at the top first: there also a link or a folder of such a name."""
+    bare = {f"{name}{suffix}".casefold() for name in names for suffix in _OTHER_SUFFIXES}
 
+    def could_be(entry: Entry) -> bool:
+        ordinary = entry.kind == "file" or entry.depth == 0
+        return ordinary and (
+            NOTEBOOK.search(entry.name) is not None
+            or (entry.kind == "file" and entry.name.casefold() in bare)
+        )
 
-def _files_here(folder: Path) -> list[Path]:
-    """What is at the top, whatever it is: a notebook's name may be a link's or a folder's."""
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:
-        return []
-    return [folder / entry.name for entry in entries if not _is_junk(entry.name)]
-
-
-def _files(folder: Path) -> list[Path]:
-    """The ordinary files of a folder, sorted, without junk that computers add."""
-    return [path for path in _walk(folder) if path.is_file() and not path.is_symlink()]
-
-
-def _walk(folder: Path, junk: bool = False) -> list[Path]:
-    found: list[Path] = []
-    for where, folders, names in os.walk(folder):
-        below = [Path(where, name) for name in folders if junk or not _is_junk(name)]
-        linked = [path for path in below if path.is_symlink()]
-        folders[:] = sorted(path.name for path in below if path not in linked)
-        found += linked
-        found += [Path(where, name) for name in names if junk or not _is_junk(name)]
-        if len(found) > 50 * MAX_FILES:
-            break
-    return sorted(found)
-
-
-def _is_junk(name: str) -> bool:
-    return name in _JUNK or name.startswith("._")
+    candidates = sorted(
+        filter(could_be, listing.entries), key=lambda entry: (entry.depth > 0, entry.place)
+    )
+    return [listing.path(entry) for entry in candidates[:MAX_CANDIDATES]]

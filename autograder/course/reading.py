@@ -1,7 +1,8 @@
 """From the bytes of a handed-in file to a notebook, whatever the file is.
 
 Every byte of a submission is untrusted. What comes out of here is plain: code and markdown cells with a
-source, an id and perhaps a claim to be one of the course's cells; no outputs, no other metadata.
+source, an id and perhaps a claim to be one of the course's cells; no outputs, and no other metadata but the
+version of Python.
 """
 
 from __future__ import annotations
@@ -28,6 +29,18 @@ from autograder.course.cells import grade_id_of
 _KEPT = {"cell_type", "source", "input", "id", "level", "language"}
 _PARTS = {"nbformat", "nbformat_minor", "cells", "worksheets"}
 
+_FORMS = {
+    b"<!doctype html": "a page (HTML)",
+    b"<html": "a page (HTML)",
+    b"%pdf": "a PDF",
+    b"pk\x03\x04": "a zip archive",
+    b"\x1f\x8b": "an archive (gzip)",
+    b"#!/usr/bin/env python": "a script",
+    b"# -*- coding": "a script",
+}
+
+_VERSION = re.compile(r"3\.\d{1,3}(\.\d{1,3})?")
+
 MAX_CELLS = 10_000
 MAX_TEXT_MIB = 16  # of sources; outputs are not counted
 
@@ -48,6 +61,7 @@ def read_notebook(path: Path, limit_mib: int = 150) -> NotebookNode:
     data = _parse(path, limit_mib * 2**20)
     if not isinstance(data, dict) or type(data.get("nbformat")) is not int:
         raise Unreadable(f"{path.name} is JSON, but no notebook")
+    version = _python_of(data)
     data = {key: data[key] for key in _PARTS & data.keys()} | {"metadata": {}}
     cells = data.get("cells")
     if isinstance(cells, list) and len(cells) > MAX_CELLS:
@@ -62,6 +76,8 @@ def read_notebook(path: Path, limit_mib: int = 150) -> NotebookNode:
         raise Unreadable(f"{path.name} is a damaged notebook ({type(error).__name__})") from None
     if sum(len(cell.source) for cell in plain.cells) > MAX_TEXT_MIB * 2**20:
         raise Unreadable(f"{path.name} has more than {MAX_TEXT_MIB} MiB of text in its cells")
+    if version:
+        plain.metadata["language_info"] = {"name": "python", "version": version}
     return plain
 
 
@@ -119,13 +135,33 @@ def _parse(path: Path, limit: int) -> Any:
             continue
     if text is None or not text.strip():
         raise Unreadable(
-            f"{path.name} is empty" if not content.strip() else f"{path.name} is no text"
+            f"{path.name} is {_known_form(content) or 'no text'}, so it is no notebook"
+            if content.strip()
+            else f"{path.name} is empty"
         )
+    known = _known_form(content)
     del content
     try:
         return json.loads(text, object_hook=_lean)
     except (ValueError, RecursionError):
-        raise Unreadable(f"{path.name} is not JSON, so it is no notebook") from None
+        raise Unreadable(f"{path.name} is {known or 'not JSON'}, so it is no notebook") from None
+
+
+def _known_form(content: bytes) -> str:
+    """What a file is that people hand in as a notebook, by how it begins."""
+    start = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    for beginning, form in _FORMS.items():
+        if start.startswith(beginning):
+            return form
+    return "a text with a link" if re.search(rb"https?://", start) else ""
+
+
+def _python_of(data: dict[str, Any]) -> str:
+    """The version of Python that a notebook says it was run with last."""
+    place: Any = data
+    for key in ("metadata", "language_info", "version"):
+        place = place.get(key) if isinstance(place, dict) else None
+    return place if isinstance(place, str) and _VERSION.fullmatch(place) else ""
 
 
 def _encodings(content: bytes) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from autograder.course.bonus import SubmittedFile, ordinary_cells
 from autograder.errors import LimitHit
 from autograder.judge.job import Job, Judgement, course_of
 from autograder.judge.slots import GpuWatch, with_gpu
+from autograder.judge.surroundings import explain, modules_of_course
 from autograder.judge.training_data import box_data, judge_images
 from autograder.sandbox import BoxSettings, CellRun, open_box, warm
 from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
@@ -80,12 +81,14 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
         _bonus_item(one, judged.checks.get(one.bonus.grade_id, ())) for one in job.bonus_files
     )
     missing = [item.grade_id for item in items if not item.manual and not item.checks]
-    reason = None
+    of_course = modules_of_course(course, job.assignment)
+    explained = explain(items, job.cells, runs, dict(job.files), of_course)
+    items, reason = explained.items, explained.reason or None
     if missing:
         reason = f"no hidden test ran for {', '.join(missing)}. {judged.trouble}".strip()
     outputs = tuple(run.outputs for run in runs)
     title = device.title if judged.used_device else "cpu"
-    card = replace(_card(job, items, reason), size=judged.size, device=title)
+    card = replace(_card(job, items, reason, explained.staff), size=judged.size, device=title)
     return Judgement(card, outputs)
 
 
@@ -104,8 +107,10 @@ def _bonus_item(file: SubmittedFile, checks: tuple[Check, ...]) -> Item:
     return Item(bonus.grade_id, bonus.points, False, checks, bonus=True)
 
 
-def _card(job: Job, items: tuple[Item, ...], reason: str | None) -> Scorecard:
-    notebook = NotebookCard(job.notebook, items, reason, job.repairs)
+def _card(
+    job: Job, items: tuple[Item, ...], reason: str | None, staff: tuple[str, ...] = ()
+) -> Scorecard:
+    notebook = NotebookCard(job.notebook, items, reason, job.repairs, staff)
     return Scorecard(job.assignment, job.student, (notebook,))
 
 

@@ -14,6 +14,7 @@ from autograder.course import Course, SourceNotebook
 from autograder.digest import content_of, digest, files_in
 from autograder.judge.job import Job
 from autograder.judge.slots import uses_gpu
+from autograder.judge.surroundings import modules_of_course
 from autograder.judge.training_data import data_digest
 from autograder.sandbox import BoxSettings
 
@@ -36,6 +37,7 @@ _ROOMS = (
     "judge/job.py",
     "judge/judge.py",
     "judge/slots.py",
+    "judge/surroundings.py",
     "judge/training_data.py",
 )
 
@@ -58,6 +60,7 @@ def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
         points_json(source),
         _graders(course.graders(job.assignment), job.notebook),
         settings_json(course),
+        ",".join(sorted(modules_of_course(course, job.assignment))),
         data_digest(course) if data is None else data,
         course.secret(),
         _kit(),

@@ -5,15 +5,26 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nbformat import NotebookNode
 
 from autograder.course import Course, SourceNotebook, Unreadable, read_notebook, repair
+from autograder.course.beside import (
+    MAX_FILES,
+    MAX_MIB,
+    FilesBeside,
+    course_files,
+    names_of_course_files,
+    some,
+    unused,
+)
 from autograder.course.bonus import find_bonus_files, given
-from autograder.course.intake import Candidate, course_files, find_notebooks, name_of, own_files
+from autograder.course.intake import Candidate, find_notebooks, name_of
+from autograder.course.newer_python import say_of_notebook
 from autograder.course.repairing import empty_notebook
+from autograder.course.walk import list_folder
 from autograder.errors import KitError
 from autograder.judge.digest_cache import known_digest
 from autograder.judge.job import Job, course_of
@@ -28,6 +39,7 @@ class ReadNotebook:
     repairs: list[str] = field(default_factory=list)
     unreadable: str = ""
     beside: str = ""  # the folder within the submission in which it lay
+    file: str = ""  # its path within the submission
 
 
 @dataclass(frozen=True)
@@ -89,8 +101,13 @@ def _submission(
     wanted: Iterable[str],
 ) -> Submission:
     sources = course.notebooks(assignment)
+    files = FilesBeside(list_folder(folder))
     jobs = {
-        name: make_job(course, assignment, student, sources[name], notebook, folder)
+        name: make_job(course, assignment, student, sources[name], notebook, folder, files)
+        for name, notebook in notebooks.items()
+    }
+    notebooks = {
+        name: replace(notebook, repairs=list(jobs[name].repairs))
         for name, notebook in notebooks.items()
     }
     missing = tuple(name for name in wanted if name not in jobs)
@@ -105,11 +122,13 @@ def _keys(jobs: Mapping[str, Job]) -> dict[str, str]:
 def read_notebooks(course: Course, assignment: str, folder: Path) -> dict[str, ReadNotebook]:
     """The notebooks of a submission's folder by name, repaired."""
     sources = course.notebooks(assignment)
-    found = find_notebooks(folder, sources, course.settings.max_notebook_mib)
+    given_files = names_of_course_files(course.source(assignment))
+    limit_mib = course.settings.max_notebook_mib
+    candidates = find_notebooks(folder, sources, limit_mib, given_files)
     return {
-        name: _take(found[name], source, folder)
+        name: _take(candidates[name], source, folder)
         for name, source in sources.items()
-        if name in found
+        if name in candidates
     }
 
 
@@ -118,7 +137,9 @@ def names_of_notebooks(course: Course, assignment: str, folder: Path) -> list[st
     sources = course.notebooks(assignment)
     if all(Path(folder, f"{name}.ipynb").is_file() for name in sources):
         return list(sources)  # without reading any: found in the folder, whatever is in it
-    return list(find_notebooks(folder, sources, course.settings.max_notebook_mib))
+    given_files = names_of_course_files(course.source(assignment))
+    limit_mib = course.settings.max_notebook_mib
+    return list(find_notebooks(folder, sources, limit_mib, given_files))
 
 
 def _read_file(course: Course, assignment: str, path: Path) -> tuple[str, ReadNotebook] | None:
@@ -136,9 +157,11 @@ def _read_file(course: Course, assignment: str, path: Path) -> tuple[str, ReadNo
 def _take(found: Candidate, source: SourceNotebook, folder: Path) -> ReadNotebook:
     if found.notebook is None:
         return ReadNotebook(repair(empty_notebook(source), source).notebook, [], found.why)
+    written_with = found.notebook.metadata.pop("language_info", {}).get("version", "")
     submission = repair(found.notebook, source)
-    beside = str(found.path.parent.relative_to(folder))
-    return ReadNotebook(submission.notebook, [*found.said, *submission.repairs], "", beside)
+    place = found.path.relative_to(folder)
+    repairs = [*found.said, *submission.repairs, *say_of_notebook(submission.cells, written_with)]
+    return ReadNotebook(submission.notebook, repairs, "", str(place.parent), str(place))
 
 
 def make_job(
@@ -148,28 +171,47 @@ def make_job(
     source: SourceNotebook,
     taken: ReadNotebook,
     folder: Path,
+    files: FilesBeside | None = None,
 ) -> Job:
     """The job for a notebook; `folder` is where the submission's other files are.
 
     The notebook stays as it is: nbgrader's checksums in it tell answers that were not touched.
+
+    Args:
+        files: those of the folder, where they were looked through before.
     """
-    files = own_files(folder)
-    if taken.beside not in ("", "."):  # what lay beside it, lies beside it in the box
-        files |= own_files(folder / taken.beside)
+    files = files or FilesBeside(list_folder(folder))
+    cells = repair(copy.deepcopy(taken.notebook), source).cells
     places = (folder / taken.beside, folder)
     bonuses = given(course, assignment, source.name)
     bonus_files = tuple(find_bonus_files(places, bonuses, functools.partial(known_digest, course)))
-    for one in bonus_files:  # the judge's, and perhaps large
-        files.pop(one.bonus.file, None)
-    files |= course_files(course.source(assignment))
+    given_files = course_files(course.source(assignment))
+    # The judge's own, perhaps large, and the course's own.
+    others = {one.bonus.file for one in bonus_files} | given_files.keys()
+    beside = files.pick("\n".join(cells), taken.file, taken.beside, others)
+    aside = [label for label in unused(files.listing) if label not in given_files]
+    notes = []
+    if beside.left_out or beside.more:
+        notes.append(_no_room(beside.left_out, beside.more))
+    if aside and not taken.unreadable:
+        notes.append(f"handed in, and not looked at: {some(aside)}")
     return Job(
         course=course.root,
         assignment=assignment,
         notebook=source.name,
         student=student,
-        cells=repair(copy.deepcopy(taken.notebook), source).cells,
-        files=tuple(sorted(files.items())),
-        repairs=tuple(taken.repairs),
+        cells=cells,
+        files=tuple(sorted((beside.files | given_files).items())),
+        repairs=(*taken.repairs, *notes),
         unreadable=taken.unreadable,
         bonus_files=bonus_files,
+    )
+
+
+def _no_room(left_out: list[str], more: bool) -> str:
+    """What a student and staff read of files for which there was no room."""
+    count = f"more than {len(left_out)}" if more else str(len(left_out))
+    return (
+        f"{count} files did not lie beside the notebook when it ran: {some(left_out)} "
+        f"(at most {MAX_FILES} files and {MAX_MIB} MiB do)"
     )

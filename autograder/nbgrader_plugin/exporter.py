@@ -17,7 +17,7 @@ from autograder.autograde.judged import JudgedSubmission
 from autograder.autograde.timestamps import submitted_at
 from autograder.course import Course, course_at, find_course
 from autograder.course.bonus import announced
-from autograder.course.intake import odd_files
+from autograder.course.walk import odd_files
 from autograder.judge.submission import Submission, names_of_notebooks, read_submission
 from autograder.sandbox.wall import check_wall
 

@@ -15,7 +15,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Unicode
 
 from autograder.course import find_course, load_course
-from autograder.course.intake import course_files
+from autograder.course.beside import course_files
 from autograder.errors import KitError
 from autograder.judge.training_data import box_data
 from autograder.sandbox import BoxSettings, open_box

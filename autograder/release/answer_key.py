@@ -19,8 +19,8 @@ from nbgrader.converters import GenerateSolution
 from nbgrader.converters.base import BaseConverter
 
 from autograder.course import Course
+from autograder.course.beside import course_files
 from autograder.course.converters import run_converter
-from autograder.course.intake import course_files
 from autograder.errors import KitError
 from autograder.release.release import move, scratch
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from autograder.course import SourceNotebook, read_source
-from autograder.course.intake import Candidate, find_notebooks, odd_files, own_files
+from autograder.course.beside import own_files
+from autograder.course.intake import Candidate, find_notebooks
+from autograder.course.walk import odd_files
 from tests.damages import cell_of, handed_in, saved_by_colab
 from tests.tiny_course import RIGHT, cell, notebook, tiny_source
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from autograder.course import SourceNotebook, Unreadable, read_notebook, read_source, repair
-from autograder.course.intake import own_files
+from autograder.course.beside import own_files
 from autograder.course.repairing import RepairedNotebook, empty_notebook
 from tests.damages import Change, by_id, cell_of, expect_whole, handed_in
 from tests.tiny_course import RIGHT, cell, notebook, tiny_source
