@@ -56,7 +56,9 @@ def find_astray(
     return [
         Astray(entry.label, why)
         for entry in wanted
-        if entry.name not in students and (why := search.why(entry))
+        if entry.name not in students
+        and not course.submitted(entry.name, assignment).is_dir()  # the course leaves this one out
+        and (why := search.why(entry))
     ]
 
 

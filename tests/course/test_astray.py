@@ -66,6 +66,7 @@ def test_a_submission_in_the_wrong_place_is_named_with_where_it_belongs(
 
 BELONGS = [
     "gus/hw2/other.ipynb",
+    "gus/hw2/tiny.ipynb",
     "gus/hw2/report.pdf",
     "hw2/gus/other.ipynb",
     "gus/notes.txt",
@@ -80,6 +81,15 @@ def test_what_is_of_another_assignment_is_not_named(
     place: str, made: TinyCourse, course: Course
 ) -> None:
     made.write(f"submitted/{place}", json.dumps(other_source()))
+    assert named(course) == {}
+
+
+def test_a_student_whom_the_course_leaves_out_is_not_named(made: TinyCourse) -> None:
+    text = made.config + '\nc.CourseDirectory.student_id_exclude = "gus"\n'
+    made.write("course_config.py", text)
+    made.write("submitted/gus/tiny/tiny.ipynb", TINY)
+    course = load_course(made.root)
+    assert course.students("tiny") == ["fay"]
     assert named(course) == {}
 
 
