@@ -43,6 +43,7 @@ def unchanged() -> bool:
     state: dict[str, dict[str, Any]] = {
         name: public(vars(module)) for name, module in modules.items()
     }
+    state["builtins"].pop("input", None)  # ipykernel puts a new one there for each request
     state["names"] = public(get_ipython().user_ns)
     state["process"] = {
         "folder": os.getcwd(),  # noqa: PTH109

@@ -204,6 +204,14 @@ def test_one_that_fails_and_leaves_something_behind_costs_itself(students: Class
     assert len(students.boxes) == 3
 
 
+def test_wrong_functions_that_leave_nothing_behind_share_a_box(students: Class) -> None:
+    """Imports within a function, figures and random numbers are nothing that others stumble over."""
+    spread = "def spread(numbers):\n    import csv, torch.fx\n    torch.rand(3)\n    return 7.0"
+    card = students.judge(spread=spread, slope=SLOPE.replace("square", "exp"))
+    assert points(card) == dict.fromkeys(FULL, 0.0)
+    assert len(students.boxes) == 2
+
+
 HANGS = {"hangs": "while True: pass", "sleeps": "__import__('time').sleep(1e6)"}
 DIES = {"dies": "__import__('os')._exit(1)"}
 
@@ -298,12 +306,10 @@ def test_a_stub_costs_one_box(students: Class) -> None:
     assert len(students.boxes) == 1
 
 
-def test_a_function_written_between_an_untouched_stub_and_its_check_counts(
-    students: Class,
-) -> None:
-    """Its name is taken by a later cell, so only the second look sees it."""
+def test_a_function_written_in_a_block_above_its_untouched_stub_counts(students: Class) -> None:
+    """A later cell deletes it, so only the second look sees it."""
     stub = students.course.notebooks("tiny")["tiny"].released_texts["slope"]
-    card = students.judge(first="import math", slope=f"{stub}\n{SLOPE}", last="slope = 0")
+    card = students.judge(spread=f"{SPREAD}\n{SLOPE}", slope=stub, last="del slope")
     assert points(card) == FULL, messages(card)
 
 
