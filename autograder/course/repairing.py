@@ -44,6 +44,12 @@ class RepairedNotebook:
         """The sources of the code cells, in order."""
         return tuple(cell.source for cell in self.notebook.cells if cell.cell_type == "code")
 
+    @property
+    def grade_ids(self) -> tuple[str, ...]:
+        """The grade_ids of the code cells, in order; "" for a student's own."""
+        code = (cell for cell in self.notebook.cells if cell.cell_type == "code")
+        return tuple(grade_id_of(cell) or "" for cell in code)
+
 
 def repair(notebook: NotebookNode, source: SourceNotebook) -> RepairedNotebook:
     """Put back what the course owns, and say what was not as released.

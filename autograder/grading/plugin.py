@@ -17,6 +17,9 @@ broken fixture)
 ===========================================  ==========================================
 
 A grade cell whose tests were not collected at all gets no checks, which is `ungraded` as well.
+
+What hangs is not tried again and again: after a check that did not end, or a second one that ended the
+kernel, the checks of this item that are still to come are `limit` without being run.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ import io
 import os
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +46,8 @@ from autograder.grading.student import BoxLike, Challenge, Student
 from autograder.scorecard import Check, Verdict
 
 _CPU = Device()
+_DID_NOT_END = ("probe_wall_s", "cell_cpu_s")
+_MOST_STRIKES = 2
 _UNWANTED = (
     "cacheprovider",
     "doctest",
@@ -83,6 +89,8 @@ def judge(
     device: Device = _CPU,
     images: Path | None = None,
     bonus_files: Mapping[str, BonusFile] | None = None,
+    only: str = "",
+    strikes: Mapping[str, int] | None = None,
 ) -> Judged:
     """Run the hidden tests of one notebook against one box.
 
@@ -96,6 +104,8 @@ def judge(
             format, which no box sees; None where the course has drawn images only.
         bonus_files: what tests get that ask for `bonus_files`: the files of bonus items, by grade_id. Tests
             of a bonus without a file are left out.
+        only: a grade_id, whose tests alone are run; "" for all.
+        strikes: how often an item's check ended the kernel before, by grade_id.
 
     Returns:
         the checks by grade_id. A test that did not run is `ungraded` or absent, never passed.
@@ -109,6 +119,8 @@ def judge(
             "c.CourseSettings.graders_directory in course_config.py."
         )
     plugin = JudgePlugin(box, secret, submission, device, images, bonus_files or {})
+    plugin.only = only
+    plugin.strikes.update(strikes or {})
     output = io.StringIO()
     with (
         contextlib.redirect_stdout(output),
@@ -210,6 +222,8 @@ class JudgePlugin:
         self.used_device = False
         self.checks: dict[str, list[Check]] = {}
         self.trouble: list[str] = []
+        self.only = ""
+        self.strikes: Counter[str] = Counter()
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.addinivalue_line(
@@ -279,6 +293,16 @@ class JudgePlugin:
                 continue
             self._set(item, Verdict.UNGRADED, staff_detail="This test did not run.")
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Leave out what has cost enough."""
+        mark = item.get_closest_marker("graded")
+        if mark is None or self.strikes[mark.kwargs["grade_id"]] < _MOST_STRIKES:
+            return None
+        text = "This check was not tried: the ones before it did not end, or ended the kernel."
+        self._set(item, Verdict.LIMIT, text)
+        return True
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
@@ -290,6 +314,8 @@ class JudgePlugin:
             verdict, message = _verdict_of(call.excinfo.value)
             if call.when != "call" and verdict is not Verdict.LIMIT:
                 verdict, message = Verdict.UNGRADED, ""
+            if isinstance(call.excinfo.value, LimitHit):
+                self._strike(item, call.excinfo.value.limit)
             detail = "".join(traceback.format_exception(call.excinfo.value, limit=-6))
             self._set(item, verdict, message, "" if verdict is Verdict.PASSED else detail)
         elif item.get_closest_marker("xfail") is not None:
@@ -298,8 +324,16 @@ class JudgePlugin:
             self._set(item, Verdict.PASSED)
         return report
 
+    def _strike(self, item: pytest.Item, limit: str) -> None:
+        mark = item.get_closest_marker("graded")
+        assert mark is not None
+        cost = _MOST_STRIKES if limit in _DID_NOT_END else int(limit == "kernel")
+        self.strikes[mark.kwargs["grade_id"]] += cost
+
     def _is_left_out(self, item: pytest.Item) -> bool:
         mark = item.get_closest_marker("graded")
+        if self.only and (mark is None or mark.kwargs["grade_id"] != self.only):
+            return True
         if mark is None or not mark.kwargs.get("bonus"):
             return False
         return mark.kwargs["grade_id"] not in self._bonus_files

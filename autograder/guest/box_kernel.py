@@ -67,6 +67,11 @@ def run_kernel(options: dict[str, Any]) -> None:
     app.initialize([])
     _connect_figures()
     app.start()
+    # `exit()` and the like end the loop: they ask the program before which a person sits to shut the kernel
+    # down. Here nobody sits, and the cells below are to find what those above have defined.
+    while app.kernel._shutdown_message is None:
+        with contextlib.suppress(KeyboardInterrupt):
+            app.io_loop.start()
 
 
 def limit_gpu(most: int) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from autograder.judge.job import Job, Judgement, course_of
 from autograder.judge.slots import GpuWatch, with_gpu
 from autograder.judge.surroundings import explain, modules_of_course
 from autograder.judge.training_data import box_data, judge_images
-from autograder.sandbox import BoxSettings, CellRun, open_box, warm
+from autograder.sandbox import Box, BoxSettings, CellRun, open_box, warm
 from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
     from autograder.grading.bonus_file import BonusFile
     from autograder.grading.plugin import judge
     from autograder.judge.device import current, device_for  # torch, which only a worker needs
+    from autograder.judge.second_look import SecondLook
 
     course = course_of(job)
     source = course.notebooks(job.assignment)[job.notebook]
@@ -46,23 +48,50 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
         for one in job.bonus_files
     }
 
+    second_look = SecondLook(job, source, cells)
+    graders = course.graders(job.assignment) / f"test_{job.notebook}.py"
+
     def run(settings: BoxSettings, watch: GpuWatch) -> tuple[list[CellRun], Judged, Device]:
         # The other process's warm process knows the GPU of the course's settings only.
         if forks is not None and settings.gpu == BoxSettings(config=course.config).gpu:
             warm.join(settings, data, forks)
-        with open_box(settings, job.cells, dict(job.files), data, seed=seed) as box:
-            runs = box.run_cells()
-            watch.look_at(runs)
-            graders = course.graders(job.assignment) / f"test_{job.notebook}.py"
+        pace = second_look.pace()
+
+        def opened(used_s: float = 0.0) -> AbstractContextManager[Box]:
+            files = dict(job.files)
+            return open_box(settings, job.cells, files, data, seed=seed, pace=pace, used_s=used_s)
+
+        def asked(
+            box: Box, only: str = "", strikes: Mapping[str, int] | None = None
+        ) -> tuple[Judged, Device]:
+            watch.look_at(box.runs)
             watched = watch.around(box)
             device = device_for(settings, watched)
             images = judge_images(course) if device.has_gpu or bonus_files else None
             with current(device):
                 judged = judge(
-                    graders, watched, course.secret(), job.content, device, images, bonus_files
+                    graders,
+                    watched,
+                    course.secret(),
+                    job.content,
+                    device,
+                    images,
+                    bonus_files,
+                    only,
+                    strikes,
                 )
             watch.look_at_checks(check for checks in judged.checks.values() for check in checks)
-            return runs, judged, device
+            return judged, device
+
+        with opened() as box:
+            runs = box.run_cells()
+            judged, device = asked(box, strikes=second_look.strikes(runs))
+        if not watch.ran_out:  # else all is judged once more
+            checks = second_look.improve(
+                judged.checks, runs, opened, lambda box, only: asked(box, only)[0]
+            )
+            judged = replace(judged, checks=checks)
+        return runs, judged, device
 
     try:
         seed = int(job.content[:8], 16)

@@ -36,6 +36,8 @@ _ROOMS = (
     "judge/device.py",
     "judge/job.py",
     "judge/judge.py",
+    "judge/left_behind.py",
+    "judge/second_look.py",
     "judge/slots.py",
     "judge/surroundings.py",
     "judge/training_data.py",
@@ -56,7 +58,8 @@ def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
     return digest(
         _FORM,
         job.content,
-        str(len(job.cells)),  # or a cell could be taken for a file's name, the next for its content
+        # Which cell is which. By their number none is taken for a file's name, the next for its content.
+        json.dumps([len(job.cells), job.grade_ids]),
         points_json(source),
         _graders(course.graders(job.assignment), job.notebook),
         settings_json(course),

@@ -181,14 +181,14 @@ def make_job(
         files: those of the folder, where they were looked through before.
     """
     files = files or FilesBeside(list_folder(folder))
-    cells = repair(copy.deepcopy(taken.notebook), source).cells
+    repaired = repair(copy.deepcopy(taken.notebook), source)
     places = (folder / taken.beside, folder)
     bonuses = given(course, assignment, source.name)
     bonus_files = tuple(find_bonus_files(places, bonuses, functools.partial(known_digest, course)))
     given_files = course_files(course.source(assignment))
     # The judge's own, perhaps large, and the course's own.
     others = {one.bonus.file for one in bonus_files} | given_files.keys()
-    beside = files.pick("\n".join(cells), taken.file, taken.beside, others)
+    beside = files.pick("\n".join(repaired.cells), taken.file, taken.beside, others)
     aside = [label for label in unused(files.listing) if label not in given_files]
     notes = []
     if beside.left_out or beside.more:
@@ -200,7 +200,8 @@ def make_job(
         assignment=assignment,
         notebook=source.name,
         student=student,
-        cells=cells,
+        cells=repaired.cells,
+        grade_ids=repaired.grade_ids,
         files=tuple(sorted((beside.files | given_files).items())),
         repairs=(*taken.repairs, *notes),
         unreadable=taken.unreadable,

@@ -135,6 +135,17 @@ class Driver:
         error = f"{content.get('ename', 'Error')}: {content.get('evalue', '')}"
         return Executed("error", collector.outputs(), " ".join(error.split())[:300])
 
+    def watch(self, wall_s: float) -> None:
+        """See whether the kernel goes on living for so long, with nothing to do.
+
+        Raises:
+            Dead: when it ended.
+            BoxFailed: when it ended by no doing of its own.
+        """
+        deadline = time.monotonic() + wall_s
+        while self._turn(deadline, lambda _message: None, lambda _message: None):
+            pass
+
     def ask(self, request: dict[str, Any], data: Any, wall_s: float) -> Any:
         """Put one question to `box_probe` in the kernel; what is printed meanwhile is dropped.
 

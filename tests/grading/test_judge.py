@@ -329,3 +329,54 @@ def item(*verdicts: tuple[Verdict, float], max_score: float = 6.0) -> Item:
 def test_weights_become_points(made: Item, verdict: Verdict | None, score: float | None) -> None:
     assert made.verdict is verdict
     assert made.score == score
+
+
+HANGING = '''
+@graded("a")
+def test_1(student):
+    """Row."""
+    student.f(1)
+
+@graded("a")
+def test_2(student):
+    """Row."""
+    student.f(2)
+
+@graded("a")
+def test_3(student):
+    """Row."""
+
+@graded("b")
+def test_4():
+    """Row."""
+'''
+
+
+@pytest.mark.parametrize(
+    ("limit", "before", "messages", "last"),
+    [
+        ("probe_wall_s", 0, ["Slow.", "not tried", "not tried"], LIMIT),
+        ("kernel", 0, ["Slow.", "Slow.", "not tried"], LIMIT),
+        ("kernel", 1, ["Slow.", "not tried", "not tried"], LIMIT),
+        ("memory_mib", 1, ["Slow.", "Slow.", ""], PASSED),
+    ],
+)
+def test_what_hangs_or_dies_is_not_tried_again_and_again(
+    limit: str, before: int, messages: list[str], last: Verdict, tmp_path: Path
+) -> None:
+    path = tmp_path / "test_one.py"
+    path.write_text(HEAD + HANGING)
+    box = StubBox(LimitHit(limit, "Slow."))
+    checks = judge(path, box, b"", "", strikes={"a": before}).checks
+    for check, message in zip(checks["a"], messages, strict=True):
+        assert message in check.message
+        assert (check.message == "") == (message == "")
+    assert checks["a"][-1].verdict is last
+    assert checks["b"][0].verdict is PASSED, "another item's checks are"
+
+
+def test_the_checks_of_one_item_can_be_run_alone(tmp_path: Path) -> None:
+    path = tmp_path / "test_one.py"
+    path.write_text(HEAD + HANGING + "\n\ndef test_forgotten():\n    pass\n")
+    found = judge(path, StubBox(), b"", "", only="b")
+    assert (list(found.checks), found.trouble) == (["b"], "")
