@@ -120,10 +120,10 @@ class SecondLook:
     def _is_untouched(self, item: GradeCell) -> bool:
         """Whether nothing was written for an item: its stub is as released, and nothing above defines it."""
         stub = self._places.get(item.solution)
-        released = self._source.released_texts.get(item.solution)
+        released = self._source.released_cells().get(item.solution)
         if stub is None or released is None:
             return False
-        if essence("code", self._job.cells[stub]) != essence("code", released):
+        if essence("code", self._job.cells[stub]) != essence("code", released.source):
             return False
         wanted = self._wanted(item)
         above = range(self._places[item.grade_id])

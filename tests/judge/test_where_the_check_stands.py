@@ -309,7 +309,7 @@ def test_a_stub_costs_one_box(students: Class) -> None:
 
 def test_a_function_written_in_a_block_above_its_untouched_stub_counts(students: Class) -> None:
     """A later cell deletes it, so only the second look sees it."""
-    stub = students.course.notebooks("tiny")["tiny"].released_texts["slope"]
+    stub = students.course.notebooks("tiny")["tiny"].released_cells()["slope"].source
     card = students.judge(spread=f"{SPREAD}\n{SLOPE}", slope=stub, last="del slope")
     assert points(card) == FULL, messages(card)
 
