@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,7 +22,7 @@ from autograder.course.beside import (
 from autograder.course.bonus import find_bonus_files, given
 from autograder.course.intake import Candidate, find_notebooks, name_of
 from autograder.course.newer_python import say_of_notebook
-from autograder.course.repairing import empty_notebook
+from autograder.course.repairing import RepairedNotebook, empty_notebook
 from autograder.course.walk import list_folder
 from autograder.errors import KitError
 from autograder.judge.digest_cache import known_digest
@@ -35,7 +34,9 @@ from autograder.judge.keys import judgement_key
 class ReadNotebook:
     """One notebook of a submission as the box will run it."""
 
-    notebook: NotebookNode  # an empty one with the course's cells where `unreadable` says why
+    notebook: (
+        NotebookNode  # repaired; an empty one with the course's cells where `unreadable` says why
+    )
     repairs: list[str] = field(default_factory=list)
     unreadable: str = ""
     beside: str = ""  # the folder within the submission in which it lay
@@ -164,6 +165,11 @@ def _take(found: Candidate, source: SourceNotebook, folder: Path) -> ReadNoteboo
     return ReadNotebook(submission.notebook, repairs, "", str(place.parent), str(place))
 
 
+def as_read(notebook: NotebookNode, source: SourceNotebook) -> ReadNotebook:
+    """A notebook that comes from no folder, such as a case's, as if it had been submitted."""
+    return ReadNotebook(repair(notebook, source).notebook)
+
+
 def make_job(
     course: Course,
     assignment: str,
@@ -175,13 +181,11 @@ def make_job(
 ) -> Job:
     """The job for a notebook; `folder` is where the submission's other files are.
 
-    The notebook stays as it is: nbgrader's checksums in it tell answers that were not touched.
-
     Args:
         files: those of the folder, where they were looked through before.
     """
     files = files or FilesBeside(list_folder(folder))
-    repaired = repair(copy.deepcopy(taken.notebook), source)
+    repaired = RepairedNotebook(taken.notebook)
     places = (folder / taken.beside, folder)
     bonuses = given(course, assignment, source.name)
     bonus_files = tuple(find_bonus_files(places, bonuses, functools.partial(known_digest, course)))

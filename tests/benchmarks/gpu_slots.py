@@ -31,7 +31,7 @@ from autograder.judge.device import current, device_for
 from autograder.judge.forked import worker_context
 from autograder.judge.pool import prepare_worker
 from autograder.judge.slots import GpuWatch, with_gpu
-from autograder.judge.submission import ReadNotebook, make_job
+from autograder.judge.submission import as_read, make_job
 from autograder.judge.training_data import box_data, judge_images
 from autograder.release.cases import submission_of
 from autograder.sandbox import BoxSettings, open_box
@@ -50,7 +50,7 @@ def graded(root: Path, number: int, smoke: bool) -> Result:
     course = course_at(root)
     source = course.notebooks(ASSIGNMENT)[NOTEBOOK]
     job = make_job(
-        course, ASSIGNMENT, f"ada{number}", source, ReadNotebook(submission_of(source)), root
+        course, ASSIGNMENT, f"ada{number}", source, as_read(submission_of(source), source), root
     )
     images = judge_images(course)
 

@@ -52,7 +52,7 @@ def in_the_box(config: str = "", device: str = "cpu") -> Iterator[Judge]:
     """
     from autograder.course import load_course
     from autograder.judge.judge import judge_job
-    from autograder.judge.submission import ReadNotebook, make_job
+    from autograder.judge.submission import as_read, make_job
     from autograder.release.release import build
     from autograder.sandbox.warm import close_warm_processes
     from tests.course_copy import copy_of_the_course
@@ -66,7 +66,7 @@ def in_the_box(config: str = "", device: str = "cpu") -> Iterator[Judge]:
 
         def judge(case: Case, secret: bytes) -> dict[str, Item]:
             source = course.notebooks("vgg16")[case.notebook]
-            taken = ReadNotebook(submission_of(source, [case]))
+            taken = as_read(submission_of(source, [case]), source)
             job = make_job(course, "vgg16", "ada", source, taken, Path(folder))
             course.secret()  # made on first use
             (course.records / "secret").write_text(secret.hex())

@@ -13,7 +13,7 @@ import pytest
 
 from autograder.course import Course, load_course
 from autograder.judge.judge import judge_job
-from autograder.judge.submission import ReadNotebook, make_job
+from autograder.judge.submission import as_read, make_job
 from autograder.release.cases import Case, read_cases, submission_of
 from autograder.release.release import build
 from tests.course_copy import copy_of_the_course
@@ -71,7 +71,9 @@ def test_items_get_what_their_cases_say(course: Course, name: str) -> None:
     notebook, cases = SUBMISSIONS[name]
     source = course.notebooks(ASSIGNMENT)[notebook]
     handed_in = submission_of(source, cases)
-    job = make_job(course, ASSIGNMENT, "ada", source, ReadNotebook(handed_in), course.root / "none")
+    job = make_job(
+        course, ASSIGNMENT, "ada", source, as_read(handed_in, source), course.root / "none"
+    )
     card = judge_job(job).card
     assert card.reasons == []
     expected = {item: wanted for case in cases for item, wanted in case.items.items()}
@@ -96,7 +98,7 @@ def test_the_reference_gets_everything_and_the_untouched_release_nothing(
     released = read_notebook(course.root / "release" / ASSIGNMENT / f"{notebook}.ipynb")
     for handed_in, share in ((submission_of(source), 1.0), (released, 0.0)):
         job = make_job(
-            course, ASSIGNMENT, "ada", source, ReadNotebook(handed_in), course.root / "none"
+            course, ASSIGNMENT, "ada", source, as_read(handed_in, source), course.root / "none"
         )
         card = judge_job(job).card
         assert card.reasons == []

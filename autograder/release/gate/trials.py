@@ -15,7 +15,7 @@ from pathlib import Path
 from autograder.course import Course, SourceNotebook
 from autograder.errors import KitError
 from autograder.judge.job import Job
-from autograder.judge.submission import ReadNotebook, make_job, read_submission
+from autograder.judge.submission import as_read, make_job, read_submission
 from autograder.release.cases import Case, Expected, read_case, submission_of
 from autograder.release.gate.contract import bonuses_of
 from autograder.release.gate.refusal import Refusal
@@ -104,7 +104,7 @@ def make_trials(
         ) -> Trial:
             notebook = submission_of(source, cases)
             nothing = course.records / "none"  # the submission brings no files of its own
-            job = make_job(course, assignment, who, source, ReadNotebook(notebook), nothing)
+            job = make_job(course, assignment, who, source, as_read(notebook, source), nothing)
             wanted = {item: score for case in cases for item, score in case.items.items()}
             blame = {item: case.name for case in cases for item in case.items}
             return Trial(who, job, source, wanted, blame, cases=tuple(c.name for c in cases))
