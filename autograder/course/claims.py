@@ -34,7 +34,14 @@ def is_untouched(cell: NotebookNode, released: NotebookNode) -> bool:
 
 
 def is_locked(released: NotebookNode) -> bool:
-    return bool(released.metadata.nbgrader.get("locked"))
+    """Whether the course owns this cell's text, by nbgrader's rule: kinds count before `locked`."""
+    about = released.metadata.nbgrader
+    return not about.get("solution") and bool(about.get("grade") or about.get("locked"))
+
+
+def is_task(released: NotebookNode) -> bool:
+    """Whether a student's work is to stand in cells around this one."""
+    return bool(released.metadata.nbgrader.get("task"))
 
 
 def is_code_stub(released: NotebookNode) -> bool:
