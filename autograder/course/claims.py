@@ -39,9 +39,9 @@ def is_locked(released: NotebookNode) -> bool:
     return not about.get("solution") and bool(about.get("grade") or about.get("locked"))
 
 
-def is_task(released: NotebookNode) -> bool:
-    """Whether a student's work is to stand in cells around this one."""
-    return bool(released.metadata.nbgrader.get("task"))
+def is_marked_by_person(released: NotebookNode) -> bool:
+    about = released.metadata.nbgrader
+    return bool(about.get("task") or (about.get("grade") and about.get("solution")))
 
 
 def is_code_stub(released: NotebookNode) -> bool:

@@ -23,7 +23,7 @@ from autograder.course.claims import (
     is_answer,
     is_code_stub,
     is_locked,
-    is_task,
+    is_marked_by_person,
     is_untouched,
     wanted_names,
 )
@@ -227,17 +227,21 @@ class _Repair:
             self.said.append(f"the answer `{grade_id}` was put together from several cells")
 
     def _own_words_around(self, cell: NotebookNode) -> list[NotebookNode]:
-        """A student's own texts between the course's cells above and below a cell."""
+        """A student's own texts between the given cells above and below a cell.
+
+        What stands below another cell that a person marks may be that one's, so it stays in its place,
+        where the person finds it, too.
+        """
         at = self._place(cell)
         words = []
         for way in (range(at - 1, -1, -1), range(at + 1, len(self.cells))):
-            passed = []
+            passed: list[NotebookNode] = []
             for number in way:
                 one = self.cells[number]
                 given = self.released.get(grade_id_of(one) or "")
-                if given is not None:
-                    if number < at and is_task(given):
-                        passed.clear()  # they are the work on the task, which has no other place
+                if given is not None and number < at and is_marked_by_person(given):
+                    passed.clear()
+                if given is not None or self._is_given_text(one):
                     break
                 if self._is_own_text(one):
                     passed.append(one)
@@ -245,8 +249,12 @@ class _Repair:
         return words
 
     def _is_own_text(self, cell: NotebookNode) -> bool:
+        is_text = cell.cell_type == "markdown" and bool(cell.source.strip())
+        return is_text and not self._is_given_text(cell)
+
+    def _is_given_text(self, cell: NotebookNode) -> bool:
         text = essence("markdown", cell.source)
-        return cell.cell_type == "markdown" and bool(text) and text not in self.given_texts
+        return cell.cell_type == "markdown" and bool(text) and text in self.given_texts
 
     def setup_comes_first(self) -> None:
         """Imports and helpers of the course that come before every solution need nothing of them."""
