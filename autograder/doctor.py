@@ -146,7 +146,7 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
     for assignment in course.assignments():
         try:
             sources = course.notebooks(assignment)
-            for name in sources:
+            for name in [name for name, source in sources.items() if source.is_autograded]:
                 grader = course.graders(assignment) / f"test_{name}.py"
                 if not grader.is_file():
                     raise KitError(f"{name} has no hidden tests: write {grader}.")

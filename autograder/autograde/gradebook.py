@@ -205,17 +205,16 @@ def check_released(course: Course, assignment: str, sources: Mapping[str, Source
                 f"`{assignment}` has not been released: the gradebook does not know it. {repair}"
             ) from None
         for name, source in sources.items():
-            cells = (
-                {cell.name: cell.max_score for cell in known[name].grade_cells}
-                if name in known
-                else {}
-            )
+            path = course.shown(course.source(assignment) / f"{name}.ipynb")
+            if name not in known:  # it may have no grade cells by which that could be seen
+                raise KitError(f"{path} is not among the notebooks that were released. {repair}")
+            graded = (*known[name].grade_cells, *known[name].task_cells)
+            cells = {cell.name: cell.max_score for cell in graded}
             wanted = {cell.grade_id: cell.max_score for cell in source.grade_cells}
             if cells != wanted:
                 changed = sorted(
                     key for key in {*cells, *wanted} if cells.get(key) != wanted.get(key)
                 )
-                path = course.shown(course.source(assignment) / f"{name}.ipynb")
                 raise KitError(
                     f"{path} was changed after its release: "
                     f"{', '.join(changed)} differ in the gradebook. {repair}"

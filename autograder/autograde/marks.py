@@ -29,7 +29,7 @@ def write_marks(
         card: of one notebook.
         answers: the solutions' texts by their items' grade_ids; None where they are not known, after a
             failure of ours. Then no mark of a person's goes, and every row waits for one.
-        untouched: written answers that are as they were released: 0 points.
+        untouched: written answers that are as they were released, with no work beside them: 0 points.
 
     Returns:
         the card as it was kept: it says which marks of a person's went.
@@ -46,6 +46,7 @@ def write_marks(
         for cell in course.notebooks(card.assignment)[notebook.name].grade_cells
     }
     taken_back = []
+    hints: dict[str, list[str]] = {}  # by solution, which may have several items
     with gradebook.entry(course) as writing:
         submitted, grades, comments = _rows(writing.book, *where)
         submitted.late_submission_penalty = None
@@ -54,9 +55,12 @@ def write_marks(
             taken_back += _take_back(grade, stale)
             is_untouched = item.manual and item.grade_id in untouched
             _set(grade, 0.0 if is_untouched else item.score)
-            comment = comments.get(solutions.get(item.grade_id, ""))
-            if comment is not None and not item.bonus:  # which is for no solution
-                comment.auto_comment = "No response." if is_untouched else comment_text(item)
+            if not item.bonus:  # which is for no solution
+                hint = "No response." if is_untouched else comment_text(item)
+                said = hints.setdefault(solutions.get(item.grade_id, ""), [])
+                said += [hint] if hint else []
+        for name in hints.keys() & comments.keys():
+            comments[name].auto_comment = "\n\n".join(hints[name]) or None
         for _, grade in sorted(grades.items()):
             if answers is None:
                 _set(grade, None)

@@ -20,8 +20,9 @@ class GradeCell:
 
     grade_id: str
     max_score: float
-    manual: bool  # a written answer, marked by a person
+    manual: bool  # a written answer or a task, marked by a person
     solution: str  # grade_id of the solution cell that it judges (its own for a written answer)
+    task: bool = False  # nbgrader's "manually graded task": the work stands in cells around it
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,11 @@ class SourceNotebook:
     path: Path
     markers: Markers
     release: Path | None = None  # where nbgrader's release of it lies, or will
+
+    @property
+    def is_autograded(self) -> bool:
+        """Whether it has cells for the judge; one to read, or with written answers alone, has none."""
+        return not all(cell.manual for cell in self.grade_cells)
 
     @cached_property
     def released(self) -> NotebookNode:
@@ -114,11 +120,12 @@ def read_source(
         metadata: dict[str, Any] = cell.metadata.nbgrader
         if metadata.get("solution"):
             solution = grade_id
-        if metadata.get("grade") or metadata.get("task"):
-            manual = bool(
-                metadata.get("solution") or metadata.get("task") or cell.cell_type != "code"
-            )
-            cells.append(GradeCell(grade_id, _points(path, grade_id, metadata), manual, solution))
+        task = bool(metadata.get("task"))
+        if metadata.get("grade") or task:
+            manual = task or bool(metadata.get("solution")) or cell.cell_type != "code"
+            points = _points(path, grade_id, metadata)
+            judged = grade_id if task else solution
+            cells.append(GradeCell(grade_id, points, manual, judged, task))
     return SourceNotebook(path.stem, notebook, tuple(cells), path, markers, release)
 
 

@@ -34,7 +34,14 @@ def is_untouched(cell: NotebookNode, released: NotebookNode) -> bool:
 
 
 def is_locked(released: NotebookNode) -> bool:
-    return bool(released.metadata.nbgrader.get("locked"))
+    """Whether the course owns this cell's text, by nbgrader's rule: kinds count before `locked`."""
+    about = released.metadata.nbgrader
+    return not about.get("solution") and bool(about.get("grade") or about.get("locked"))
+
+
+def is_marked_by_person(released: NotebookNode) -> bool:
+    about = released.metadata.nbgrader
+    return bool(about.get("task") or (about.get("grade") and about.get("solution")))
 
 
 def is_code_stub(released: NotebookNode) -> bool:

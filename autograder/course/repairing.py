@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -22,6 +23,7 @@ from autograder.course.claims import (
     is_answer,
     is_code_stub,
     is_locked,
+    is_marked_by_person,
     is_untouched,
     wanted_names,
 )
@@ -178,6 +180,8 @@ class _Repair:
         if cell.cell_type != original.cell_type:
             _change_type(cell, original.cell_type)
             self.said.append(f"the cell `{grade_id}` had another type")
+        if is_locked(original):
+            _set_attachments(cell, original.get("attachments", {}))
 
     def _keep_work(self, cell: NotebookNode, grade_id: str, original: NotebookNode) -> None:
         """What a student wrote in a locked cell: words, and code that is nowhere else."""
@@ -191,7 +195,8 @@ class _Repair:
             if not kept:
                 return
         at = self._place(cell) + (cell.cell_type != "code")
-        self._insert(at, cell.cell_type, text, f"from-{grade_id}")
+        made = self._insert(at, cell.cell_type, text, f"from-{grade_id}")
+        _set_attachments(made, _shown(text, cell.get("attachments", {})))
         self.said.append(f"what was written in `{grade_id}` was kept in a cell of its own")
 
     def _written(self) -> Iterator[NotebookNode]:
@@ -223,27 +228,39 @@ class _Repair:
             cell.source = old
             taken = {id(part) for part in parts}
             here = [one for one in self.cells if one is cell or id(one) in taken]
-            texts = dict.fromkeys(one.source.strip() for one in here if one.source.strip())
-            cell.source = "\n\n".join(texts)
+            _join(cell, here)
             self.cells[:] = [one for one in self.cells if id(one) not in taken]
             self.said.append(f"the answer `{grade_id}` was put together from several cells")
 
     def _own_words_around(self, cell: NotebookNode) -> list[NotebookNode]:
-        """A student's own texts between the course's cells above and below a cell."""
+        """A student's own texts between the given cells above and below a cell.
+
+        What stands below another cell that a person marks may be that one's, so it stays in its place,
+        where the person finds it, too.
+        """
         at = self._place(cell)
-        found = []
+        words = []
         for way in (range(at - 1, -1, -1), range(at + 1, len(self.cells))):
+            passed: list[NotebookNode] = []
             for number in way:
                 one = self.cells[number]
-                if grade_id_of(one) in self.released:
+                given = self.released.get(grade_id_of(one) or "")
+                if given is not None and number < at and is_marked_by_person(given):
+                    passed.clear()
+                if given is not None or self._is_given_text(one):
                     break
                 if self._is_own_text(one):
-                    found.append(one)
-        return found
+                    passed.append(one)
+            words += passed
+        return words
 
     def _is_own_text(self, cell: NotebookNode) -> bool:
+        is_text = cell.cell_type == "markdown" and bool(cell.source.strip())
+        return is_text and not self._is_given_text(cell)
+
+    def _is_given_text(self, cell: NotebookNode) -> bool:
         text = essence("markdown", cell.source)
-        return cell.cell_type == "markdown" and bool(text) and text not in self.given_texts
+        return cell.cell_type == "markdown" and bool(text) and text in self.given_texts
 
     def setup_comes_first(self) -> None:
         """Imports and helpers of the course that come before every solution need nothing of them."""
@@ -305,6 +322,32 @@ def _brief(said: list[str]) -> list[str]:
 
 def _indent(line: str) -> str:
     return line[: len(line) - len(line.lstrip())]
+
+
+def _join(cell: NotebookNode, parts: list[NotebookNode]) -> None:
+    """Put the texts of some cells into one, each once, with the pictures that they show."""
+    texts: dict[str, None] = {}
+    attachments: dict[str, Any] = {}
+    for part in parts:
+        text = part.source.strip()
+        for name, bundle in _shown(text, part.get("attachments", {})).items():
+            free = name  # Jupyter calls every picture that is pasted image.png
+            while attachments.setdefault(free, bundle) != bundle:
+                free = f"_{free}"
+            text = text.replace(f"attachment:{name}", f"attachment:{free}")
+        texts |= {text: None} if text else {}
+    cell.source = "\n\n".join(texts)
+    _set_attachments(cell, attachments)
+
+
+def _shown(text: str, attachments: dict[str, Any]) -> dict[str, Any]:
+    return {name: data for name, data in attachments.items() if f"attachment:{name}" in text}
+
+
+def _set_attachments(cell: NotebookNode, attachments: dict[str, Any]) -> None:
+    cell.pop("attachments", None)
+    if attachments and cell.cell_type != "code":
+        cell["attachments"] = NotebookNode(attachments)
 
 
 def _change_type(cell: NotebookNode, kind: str) -> None:

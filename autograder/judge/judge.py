@@ -21,7 +21,6 @@ from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
 
 if TYPE_CHECKING:
     from autograder.grading.device import Device
-    from autograder.grading.plugin import Judged
 
 
 def judge_job(job: Job, forks: Path | None = None) -> Judgement:
@@ -33,7 +32,7 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
     Whatever breaks on our side ends as `ungraded` with a reason; nothing is raised for a submission.
     """
     from autograder.grading.bonus_file import BonusFile
-    from autograder.grading.plugin import judge
+    from autograder.grading.plugin import Judged, judge
     from autograder.judge.device import current, device_for  # torch, which only a worker needs
     from autograder.judge.second_look import SecondLook
 
@@ -68,6 +67,8 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
             watched = watch.around(box)
             device = device_for(settings, watched)
             images = judge_images(course) if device.has_gpu or bonus_files else None
+            if not source.is_autograded and not graders.is_file():
+                return runs, Judged({}), device
             with current(device):
                 judged = judge(
                     graders,

@@ -11,6 +11,9 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from autograder.autograde.marks import write_marks
 from autograder.autograde.records import forget_done
 from autograder.course.bonus import ordinary_cells
+from autograder.course.cells import grade_id_of
+from autograder.course.claims import is_locked
+from autograder.course.own_work import own_work
 from autograder.nbgrader_plugin.exporter import judged_by
 
 
@@ -40,24 +43,27 @@ class SaveAutoGrades(NbGraderPreprocessor):  # type: ignore[misc]
         judged = judged_by(self)
         submission, notebook = judged.submission, resources["nbgrader"]["notebook"]
         course, assignment = submission.course, submission.assignment
-        cells = {
-            cell.metadata.nbgrader["grade_id"]: cell
-            for cell in nb.cells
-            if cell.metadata.get("nbgrader", {}).get("grade_id")
-        }
-        answers = {
-            cell.grade_id: cells[cell.solution or cell.grade_id].source
-            for cell in ordinary_cells(course, assignment, course.notebooks(assignment)[notebook])
-        }
+        source = course.notebooks(assignment)[notebook]
+        answers: dict[str, str] = {}  # what a mark that a person gives is for
+        untouched: list[str] = []
+        cells = {grade_id: cell for cell in nb.cells if (grade_id := grade_id_of(cell))}
+        for cell in ordinary_cells(course, assignment, source):
+            solution = cells[cell.solution or cell.grade_id]
+            beside = own_work(nb.cells, source, cell.grade_id) if cell.manual else []
+            if not beside and _is_untouched(cells[cell.grade_id]):
+                untouched.append(cell.grade_id)
+            # A locked cell's text is the course's, with the mark scheme that staff may change.
+            parts = beside if is_locked(solution) else [solution, *beside]
+            answers[cell.grade_id] = "\n".join(part.source for part in parts)
         answers |= {
             file.bonus.grade_id: file.digest for file in submission.jobs[notebook].bonus_files
         }
         forget_done(course, assignment, submission.student)  # until a whole submission is written
-        untouched = [grade_id for grade_id, cell in cells.items() if _is_untouched(cell)]
         judged.cards[notebook] = write_marks(course, judged.cards[notebook], answers, untouched)
         return nb, resources
 
 
 def _is_untouched(cell: NotebookNode) -> bool:
+    """Whether it is as it was released where a student's answer should be; a given cell always is."""
     checksum = cell.metadata.nbgrader.get("checksum")
-    return checksum is not None and checksum == utils.compute_checksum(cell)
+    return not is_locked(cell) and checksum is not None and checksum == utils.compute_checksum(cell)

@@ -11,7 +11,7 @@
     [autograded.2_parameters]  # grade cells and their points, by notebook
     count_parameters_tests = 8
 
-    [written.1_data_and_head]  # answers that a person marks
+    [written.1_data_and_head]  # answers and tasks that a person marks
     why_ten = 4
 
     [bonus.3_training.trained_weights_tests]  # see `course/bonus.py`
@@ -130,7 +130,7 @@ def check_contract(
         wanted = dict(contract.items.get(name, {}))
         bonuses = contract.bonuses.get(name, {})
         wanted |= dict.fromkeys(bonuses, (0.0, False))  # their points come on top
-        if not wanted:
+        if not wanted and source.grade_cells:
             yield Refusal(name, "", f"{file} does not know this notebook.", _AGREE)
             continue
         for cell in source.grade_cells:

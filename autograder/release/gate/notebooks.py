@@ -107,6 +107,8 @@ def _check_kernelspec(name: str, notebook: NotebookNode, kernel: str) -> Iterato
     spec = notebook.metadata.get("kernelspec") or {}
     chosen = spec.get("name")
     repair = f"Choose the kernel `{kernel}` in Jupyter and save the source notebook."
+    if not chosen and not any(cell.cell_type == "code" for cell in notebook.cells):
+        return  # one to read, for which no editor asks
     if not chosen:
         yield Refusal(name, "", "it has no kernelspec, so editors must ask for a kernel.", repair)
     elif chosen != kernel:

@@ -22,12 +22,13 @@ from autograder.scorecard import Item, Scorecard, Verdict, points_text
 def check_graders(
     course: Course, assignment: str, sources: Mapping[str, SourceNotebook]
 ) -> Iterator[Refusal]:
-    """Refuse a notebook without hidden tests, and hidden tests of cells that are not there."""
+    """Refuse a notebook without the hidden tests that it needs, and tests of cells that are not there."""
     folder = course.graders(assignment)
     for name, source in sources.items():
         path = folder / f"test_{name}.py"
         if not path.is_file():
-            yield Refusal(name, "", "it has no hidden tests.", f"Write {path}.")
+            if source.is_autograded:
+                yield Refusal(name, "", "it has no hidden tests.", f"Write {path}.")
             continue
         try:
             text = path.read_text()
@@ -48,9 +49,7 @@ def check_graders(
         for grade_id, line in tested.items():
             if cells.get(grade_id) is not False:
                 what = f"its test in line {line} is of `{grade_id}`, "
-                what += (
-                    "which is a written answer." if grade_id in cells else "which is no grade cell."
-                )
+                what += "which a person marks." if grade_id in cells else "which is no grade cell."
                 repair = f"Correct the id there, or in {name}.ipynb."
                 yield Refusal(path.name, f"cell `{grade_id}`", what, repair)
         for grade_id, manual in cells.items():
