@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,14 +12,12 @@ from autograder.course import Course, GradeCell
 from autograder.course.bonus import SubmittedFile, ordinary_cells
 from autograder.errors import LimitHit
 from autograder.judge.job import Job, Judgement, course_of
-from autograder.judge.slots import GpuWatch, with_gpu
+from autograder.judge.slots import with_gpu
 from autograder.judge.surroundings import explain, modules_of_course
-from autograder.judge.training_data import box_data, judge_images
-from autograder.sandbox import Box, BoxSettings, CellRun, open_box, warm
 from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
 
 if TYPE_CHECKING:
-    from autograder.grading.device import Device
+    pass
 
 
 def judge_job(job: Job, forks: Path | None = None) -> Judgement:
@@ -31,10 +28,7 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
 
     Whatever breaks on our side ends as `ungraded` with a reason; nothing is raised for a submission.
     """
-    from autograder.grading.bonus_file import BonusFile
-    from autograder.grading.plugin import Judged, judge
-    from autograder.judge.device import current, device_for  # torch, which only a worker needs
-    from autograder.judge.second_look import SecondLook
+    from autograder.judge.looks import Looks  # torch, which only a worker needs
 
     course = course_of(job)
     source = course.notebooks(job.assignment)[job.notebook]
@@ -42,62 +36,9 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
     if job.unreadable:
         return _ungraded(job, cells, job.unreadable)
 
-    bonus_files = {
-        one.bonus.grade_id: BonusFile(one.path, one.digest, one.bonus.max_mib)
-        for one in job.bonus_files
-    }
-
-    second_look = SecondLook(job, source, cells)
-    graders = course.graders(job.assignment) / f"test_{job.notebook}.py"
-
-    def run(settings: BoxSettings, watch: GpuWatch) -> tuple[list[CellRun], Judged, Device]:
-        # The other process's warm process knows the GPU of the course's settings only.
-        if forks is not None and settings.gpu == BoxSettings(config=course.config).gpu:
-            warm.join(settings, data, forks)
-        pace = second_look.pace()
-
-        def opened(used_s: float = 0.0) -> AbstractContextManager[Box]:
-            files = dict(job.files)
-            return open_box(settings, job.cells, files, data, seed=seed, pace=pace, used_s=used_s)
-
-        def asked(
-            box: Box, only: str = "", strikes: Mapping[str, int] | None = None
-        ) -> tuple[Judged, Device]:
-            watch.look_at(box.runs)
-            watched = watch.around(box)
-            device = device_for(settings, watched)
-            images = judge_images(course) if device.has_gpu or bonus_files else None
-            if not source.is_autograded and not graders.is_file():
-                return runs, Judged({}), device
-            with current(device):
-                judged = judge(
-                    graders,
-                    watched,
-                    course.secret(),
-                    job.content,
-                    device,
-                    images,
-                    bonus_files,
-                    only,
-                    strikes,
-                )
-            watch.look_at_checks(check for checks in judged.checks.values() for check in checks)
-            return judged, device
-
-        with opened() as box:
-            runs = box.run_cells()
-            judged, device = asked(box, strikes=second_look.strikes(runs))
-        if not watch.ran_out:  # else all is judged once more
-            checks = second_look.improve(
-                judged.checks, runs, opened, lambda box, only: asked(box, only)[0]
-            )
-            judged = replace(judged, checks=checks)
-        return runs, judged, device
-
     try:
-        seed = int(job.content[:8], 16)
-        data = box_data(course)
-        runs, judged, device = with_gpu(course, job.notebook, run)
+        looks = Looks(job, course, source, cells, forks)
+        runs, judged, device = with_gpu(course, job.notebook, looks.judge)
     except LimitHit as hit:
         return _all_limit(job, cells, str(hit))
     except Exception as error:

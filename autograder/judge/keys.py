@@ -36,6 +36,7 @@ _ROOMS = (
     "judge/device.py",
     "judge/job.py",
     "judge/judge.py",
+    "judge/looks.py",
     "judge/left_behind.py",
     "judge/second_look.py",
     "judge/slots.py",

@@ -1,0 +1,116 @@
+"""The looks at one notebook: its cells in a box, and the hidden tests beside it. Loads torch.
+
+The first look is after the last cell; `second_look` says what is looked at again, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+from autograder.course import Course, GradeCell, SourceNotebook
+from autograder.grading.bonus_file import BonusFile
+from autograder.grading.device import Device
+from autograder.grading.plugin import Judged, judge
+from autograder.judge.device import current, device_for
+from autograder.judge.job import Job
+from autograder.judge.second_look import SecondLook
+from autograder.judge.slots import GpuWatch
+from autograder.judge.training_data import box_data, judge_images
+from autograder.sandbox import Box, BoxSettings, CellRun, open_box, warm
+
+
+class Looks:
+    """Judges one notebook in boxes of its own."""
+
+    def __init__(
+        self,
+        job: Job,
+        course: Course,
+        source: SourceNotebook,
+        cells: Iterable[GradeCell],
+        forks: Path | None,
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            cells: the grade cells that are no bonus.
+            forks: address of a warm process that another process owns.
+
+        Raises:
+            KitError: when the course's images cannot be read.
+        """
+        self._job, self._course, self._source, self._forks = job, course, source, forks
+        self._graders = course.graders(job.assignment) / f"test_{job.notebook}.py"
+        self._data = box_data(course)
+        self._second = SecondLook(job, source, cells)
+        self._bonus_files = {
+            file.bonus.grade_id: BonusFile(file.path, file.digest, file.bonus.max_mib)
+            for file in job.bonus_files
+        }
+
+    def judge(self, settings: BoxSettings, watch: GpuWatch) -> tuple[list[CellRun], Judged, Device]:
+        """Run the cells and ask the hidden tests, twice where that may give more points.
+
+        Returns:
+            the cells as people see them, the checks, and the device that was judged on.
+        """
+        # The other process's warm process knows the GPU of the course's settings only.
+        if self._forks is not None and settings.gpu == BoxSettings(config=self._course.config).gpu:
+            warm.join(settings, self._data, self._forks)
+        pace, job = self._second.pace(), self._job
+
+        def opened(used_s: float = 0.0) -> AbstractContextManager[Box]:
+            return open_box(
+                settings,
+                job.cells,
+                dict(job.files),
+                self._data,
+                seed=int(job.content[:8], 16),
+                pace=pace,
+                used_s=used_s,
+            )
+
+        def asked(box: Box, only: str) -> Judged:
+            return self._ask(box, settings, watch, only)[0]
+
+        with opened() as box:
+            runs = box.run_cells()
+            strikes = self._second.strikes(runs)
+            judged, device = self._ask(box, settings, watch, strikes=strikes)
+        if not watch.ran_out:  # else all is judged once more
+            checks = self._second.improve(judged.checks, runs, opened, asked)
+            judged = replace(judged, checks=checks)
+        return runs, judged, device
+
+    def _ask(
+        self,
+        box: Box,
+        settings: BoxSettings,
+        watch: GpuWatch,
+        only: str = "",
+        strikes: Mapping[str, int] | None = None,
+    ) -> tuple[Judged, Device]:
+        """Run the hidden tests beside a box; those of one item where `only` names it."""
+        watch.look_at(box.runs)
+        watched = watch.around(box)
+        device = device_for(settings, watched)
+        if not self._source.is_autograded and not self._graders.is_file():
+            return Judged({}), device
+        images = judge_images(self._course) if device.has_gpu or self._bonus_files else None
+        with current(device):
+            judged = judge(
+                self._graders,
+                watched,
+                self._course.secret(),
+                self._job.content,
+                device,
+                images,
+                self._bonus_files,
+                only,
+                strikes,
+            )
+        watch.look_at_checks(check for checks in judged.checks.values() for check in checks)
+        return judged, device
