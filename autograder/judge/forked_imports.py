@@ -19,6 +19,9 @@ gc.disable()  # all that imports make stays, so looking through it again and aga
 
 import torch._dynamo  # noqa: E402, F401 - which the first optimizer would import in each worker
 
+import autograder.judge.judge  # noqa: E402
+import autograder.judge.looks  # noqa: E402, F401
+
 gc.collect()
 gc.freeze()  # the workers' collectors leave these pages alone, and so shared
 gc.enable()

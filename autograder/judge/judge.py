@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from autograder.course import Course, GradeCell
 from autograder.course.bonus import SubmittedFile, ordinary_cells
@@ -15,9 +14,6 @@ from autograder.judge.job import Job, Judgement, course_of
 from autograder.judge.slots import with_gpu
 from autograder.judge.surroundings import explain, modules_of_course
 from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
-
-if TYPE_CHECKING:
-    pass
 
 
 def judge_job(job: Job, forks: Path | None = None) -> Judgement:
