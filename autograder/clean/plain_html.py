@@ -24,6 +24,7 @@ _ATTRIBUTE = re.compile(
 _TAG_END = re.compile(r"[\t\n\f\r /]*+>")
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*")
 _FOREIGN = frozenset({"svg", "math"})
+_SIGNS = {"checkbox": "\u2610\u2611", "radio": "\u25cb\u25c9"}  # not ticked, ticked
 _UNSEEN = _FOREIGN | {"script", "style"}
 _VERBATIM = _UNSEEN | {"textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript"}
 
@@ -80,13 +81,16 @@ def write_anew(text: str) -> str:
         if not name:
             at = _end_of_comment(text, token)
             continue
-        attributes, at = _attributes(text, token.end())
+        kept, at = _attributes(text, token.end())
         if at < 0:  # the text ends within the tag: a parser drops it, too
             return "".join(pieces)
         if name in nh3.ALLOWED_TAGS:
-            tag = f"</{name}>" if token[1] else f"<{name}{attributes}>"
+            written = "".join(f' {key}="{value}"' for key, value in kept.items())
+            tag = f"</{name}>" if token[1] else f"<{name}{written}>"
             pieces.append(tag)
             nesting.count_tag(name, bool(token[1]), tag)
+        elif name == "input" and not token[1]:
+            pieces.append(_as_text(_sign_of_box(kept), nesting))
         elif token[1] or (name in _FOREIGN and text[at - 2] == "/"):
             continue
         elif name in _VERBATIM:
@@ -113,7 +117,13 @@ def _end_of_comment(text: str, token: re.Match[str]) -> int:
     return end.end() if end else len(text)
 
 
-def _attributes(text: str, at: int) -> tuple[str, int]:
+def _sign_of_box(attributes: dict[str, str]) -> str:
+    """A check box as a sign: a form does not come through, and whether it is ticked must be seen."""
+    signs = _SIGNS.get(attributes.get("type", "").lower())
+    return f"{signs['checked' in attributes]} " if signs else ""
+
+
+def _attributes(text: str, at: int) -> tuple[dict[str, str], int]:
     """A tag's attributes, each once and in quotes, and where the tag ends; -1 when it does not."""
     kept: dict[str, str] = {}
     while (found := _ATTRIBUTE.match(text, at)) is not None:
@@ -123,8 +133,7 @@ def _attributes(text: str, at: int) -> tuple[str, int]:
             bare = value.strip(value[0]) if value[:1] in ("'", '"') else value
             kept[name] = bare.replace('"', "&quot;")
     end = _TAG_END.match(text, at)
-    written = "".join(f' {name}="{value}"' for name, value in kept.items())
-    return written, end.end() if end else -1
+    return kept, end.end() if end else -1
 
 
 class _Nesting:
