@@ -73,6 +73,9 @@ def _harmless(output: dict[str, Any]) -> NotebookNode | None:
     if kind not in ("display_data", "execute_result"):
         return None
     data = clean_bundle(output.get("data"))
+    for mime in ("image/gif", "image/webp"):  # of which nbconvert knows nothing
+        if mime in data and not data.keys() & {"text/html", "image/png", "image/jpeg"}:
+            data["text/html"] = f'<img src="data:{mime};base64,{"".join(data[mime].split())}">'
     shown = NotebookNode(output_type=kind, data=NotebookNode(data), metadata=NotebookNode())
     if kind == "execute_result":
         shown.execution_count = None

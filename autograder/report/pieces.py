@@ -20,12 +20,14 @@ from pygments.token import (
     _TokenType,
 )
 
-from autograder.clean import clean_bundle, clean_text
+from autograder.clean import PICTURES, clean_bundle, clean_text
+from autograder.report.markdown import render_markdown
 
 MAX_HIGHLIGHTED = 60_000  # characters; beyond that, and beyond so many colours, text stays plain
 MAX_COLOURS = 2_000
 
-_PICTURES = ("image/png", "image/jpeg", "image/gif")
+_MOST_MARKDOWN = 10_000  # characters of one output; what is longer is shown as it stands
+_TEX = re.compile(r"(\${1,2})(?:\\displaystyle\b)?(.*?)\1", re.DOTALL)
 _CLASSES: tuple[tuple[_TokenType, str], ...] = (
     (Comment, "c"),
     (String, "s"),
@@ -94,18 +96,36 @@ def _render(output: dict[str, Any], tracebacks: bool) -> Markup:
         said = f"{output.get('ename', '')}: {output.get('evalue', '')}"
         full = "\n".join(map(str, lines)) if tracebacks and isinstance(lines, list) else ""
         return _box("err", coloured(full or said))
-    data = clean_bundle(output.get("data"))
-    for mime in _PICTURES:
+    return _richest(clean_bundle(output.get("data")))
+
+
+def _richest(data: dict[str, str]) -> Markup:
+    """What Jupyter would choose of an output's forms, among those that can be shown here.
+
+    A formula is shown as its source, so a picture of it is the richer form.
+    """
+    if "text/html" in data:
+        return _rich(data["text/html"])
+    text = data.get("text/markdown", "")
+    if text.strip():
+        long = len(text) > _MOST_MARKDOWN
+        return (
+            _box("out", coloured(text)) if long else _rich(render_markdown(text, tex_as_code=True))
+        )
+    for mime in PICTURES:
         if mime in data:
             content = "".join(data[mime].split())
             return Markup('<img class="figure" alt="A figure of your notebook" src="{}">').format(
                 f"data:{mime};base64,{content}"
             )
-    if data.get("text/html", "").strip():
-        return Markup('<div class="output html" tabindex="0">{}</div>').format(
-            Markup(data["text/html"])
-        )
-    return _box("out", coloured(data.get("text/plain") or data.get("text/latex") or ""))
+    if (formula := data.get("text/latex", "")).strip():
+        whole = _TEX.fullmatch(formula.strip())
+        return _box("out", coloured((whole[2] if whole else formula).strip()))
+    return _box("out", coloured(data.get("text/plain", "")))
+
+
+def _rich(clean: str) -> Markup:
+    return Markup('<div class="output html" tabindex="0">{}</div>').format(Markup(clean))
 
 
 def _joined(text: Any) -> str:
