@@ -24,8 +24,8 @@ _OWN = ("BoxSettings", "CourseSettings")  # sections of the kit that are in judg
 def writing_key(course: Course, submission: Submission) -> str:
     """The digest of what the gradebook gets besides judgements, of a submission and its assignment.
 
-    That is the notebooks' texts, written answers and their pictures among them, the points of all notebooks, also of those
-    that are missing, and the time of the submission.
+    That is the notebooks' texts, written answers and their pictures among them, the points of all notebooks,
+    also of those that are missing, and the time of the submission.
     """
     try:
         timestamp = read_regular(submission.folder / "timestamp.txt", 1000)

@@ -39,10 +39,7 @@ NO_SVG = (
     "[A figure as SVG, which is not shown here, for SVG can hold scripts. "
     "Draw it as PNG: %config InlineBackend.figure_formats = ['png']]"
 )
-NO_SCRIPT = (
-    "[An output that only JavaScript can draw, which does not run here. "
-    "Show a picture of it, as PNG.]"
-)
+NOT_SHOWN = "[An output that lives by scripts or by another page, so not here. Show a picture of it, as PNG.]"
 _MOST_JSON = 20_000  # characters
 _DEEPEST_JSON = 30  # levels that are shown with a line for each part
 
@@ -75,18 +72,21 @@ def clean_html(text: str, *, classes: Mapping[str, Iterable[str]] | None = None)
     )
 
 
-def known_part(data: Any) -> dict[str, Any]:
-    """What `clean_bundle` looks at of a mime bundle, which may be anything; of SVG and scripts, that they are there."""
-    known = {}
+def known_part(data: Any) -> dict[str, str]:
+    """What `clean_bundle` looks at of a mime bundle: texts. Of SVG and scripts only that they are there.
+
+    JSON becomes plain text, where there is none that says more than that it is an object.
+    """
+    known: dict[str, str] = {}
     for mime, value in data.items() if isinstance(data, dict) else ():
         if mime in (_SVG, _SCRIPT):
             known[mime] = ""
-        elif mime == _JSON:
-            known[mime] = value
         elif mime in _TEXT or mime in PICTURES:
             text = "".join(map(str, value)) if isinstance(value, list) else value
             if isinstance(text, str):
                 known[mime] = text
+    if isinstance(data, dict) and _JSON in data and _says_nothing(known.get("text/plain", "")):
+        known["text/plain"] = _json_text(data[_JSON])
     return known
 
 
@@ -125,17 +125,21 @@ def is_picture(mime: Any, text: Any) -> bool:
     return signature.match(base64.b64decode(head[: len(head) // 4 * 4])) is not None
 
 
-def _word_for(known: dict[str, Any]) -> str:
+def _word_for(known: dict[str, str]) -> str:
     """What to say of an output that has nothing but plain text, where that says nothing; else nothing."""
-    plain = known.get("text/plain")
-    says_nothing = plain is not None and _REPR.fullmatch(plain.strip()) is not None
+    plain = known.get("text/plain", "")
     if _SVG in known:
-        return NO_SVG if says_nothing or not plain else ""
-    if _JSON in known:
-        return _json_text(known[_JSON]) if says_nothing or plain is None else ""
-    if known.keys() & {_SCRIPT, "text/html"}:
-        return NO_SCRIPT if says_nothing else ""
+        return NO_SVG if _says_nothing(plain) else ""
+    if known.keys() & {
+        _SCRIPT,
+        "text/html",
+    }:  # without a word of Python's, Jupyter shows nothing, too
+        return NOT_SHOWN if plain and _says_nothing(plain) else ""
     return ""
+
+
+def _says_nothing(plain: str) -> bool:
+    return not plain.strip() or _REPR.fullmatch(plain.strip()) is not None
 
 
 def _json_text(value: Any) -> str:
@@ -143,7 +147,7 @@ def _json_text(value: Any) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False)
     except (RecursionError, TypeError, ValueError):
-        return ""
+        return NOT_SHOWN
     steps = ((sign in "[{") - (sign in "]}") for sign in text[:_MOST_JSON] if sign in "[]{}")
     deepest = max(itertools.accumulate(steps), default=0)
     if len(text) <= _MOST_JSON and deepest <= _DEEPEST_JSON:

@@ -25,8 +25,9 @@ _TAG_END = re.compile(r"[\t\n\f\r /]*+>")
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*")
 _FOREIGN = frozenset({"svg", "math"})
 _SIGNS = {"checkbox": "\u2610\u2611", "radio": "\u25cb\u25c9"}  # not ticked, ticked
+_NAMED = frozenset({"video", "audio", "object", "iframe"})  # what is in them is for old browsers
 _UNSEEN = _FOREIGN | {"script", "style"}
-_VERBATIM = _UNSEEN | {"textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript"}
+_VERBATIM = _UNSEEN | _NAMED | {"textarea", "title", "xmp", "noembed", "noframes", "noscript"}
 
 # How a parser's open elements end without a tag of their own, as far as it can be relied upon.
 _EMPTY = frozenset({"area", "br", "col", "hr", "img", "wbr"})
@@ -96,7 +97,8 @@ def write_anew(text: str) -> str:
         elif name in _VERBATIM:
             end = re.compile(rf"</{name}(?=[\t\n\f\r />])", re.IGNORECASE).search(text, at)
             stop = end.start() if end else len(text)
-            pieces.append("" if name in _UNSEEN else _as_text(text[at:stop], nesting))
+            content = f"[{name}: not shown here]" if name in _NAMED else text[at:stop]
+            pieces.append("" if name in _UNSEEN else _as_text(content, nesting))
             at = stop
     pieces.append(_as_text(text[at:], nesting))
     return "".join(pieces)

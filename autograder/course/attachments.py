@@ -1,4 +1,4 @@
-"""Pictures in text cells, which Jupyter keeps as attachments of the cell: what is taken in of a submission."""
+"""Pictures in text cells, which Jupyter keeps as the cell's attachments: what of them is taken in."""
 
 from __future__ import annotations
 

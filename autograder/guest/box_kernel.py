@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# matplotlib's backends, and IPython's names for them, that draw into a window or into a page that runs scripts.
+# matplotlib's backends, and IPython's names for them, that draw into a window or a page that runs scripts.
 _LIVE = re.compile(
     r"(module://)?(notebook|nbagg|widget|ipympl|qt|tk|gtk|wx|osx|macosx|webagg)", re.IGNORECASE
 )
@@ -137,14 +137,11 @@ def _draw_into_the_notebook() -> None:
 
     from IPython import get_ipython
 
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     shell.enable_matplotlib = inline(shell.enable_matplotlib, "inline")  # by %matplotlib
-    matplotlib = sys.modules.get("matplotlib")
-    if matplotlib is not None:
-        matplotlib.use = inline(matplotlib.use, _INLINE)
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    if pyplot is not None:
-        pyplot.switch_backend = inline(pyplot.switch_backend, _INLINE)
+    for module, name in (("matplotlib", "use"), ("matplotlib.pyplot", "switch_backend")):
+        if (loaded := sys.modules.get(module)) is not None:
+            setattr(loaded, name, inline(getattr(loaded, name), _INLINE))
 
 
 def _seed(seed: int) -> None:

@@ -16,6 +16,7 @@ from autograder.clean import clean_html, clean_text, is_picture
 # Characters; an essay is a tenth of this. What is longer is shown as it stands.
 MAX_MARKDOWN = 30_000
 
+_MOST_OF_OUTPUT, _MOST_OF_OUTPUTS = 10_000, 200_000  # characters, of one output and of a notebook's
 _ATTACHED = re.compile(r"""(<img\b[^>]*?\bsrc\s*=\s*)(["'])attachment:([^"'>]*)\2""", re.IGNORECASE)
 
 _CLASSES = {"div": ["highlight"], "span": [name for name in STANDARD_TYPES.values() if name]}
@@ -38,6 +39,23 @@ def render_markdown(source: str, attachments: Any = None, *, tex_as_code: bool =
     except (RecursionError, ValueError, TypeError, KeyError, AttributeError):
         return f"<pre>{html.escape(source)}</pre>"
     return clean_html(made, classes=_CLASSES)
+
+
+class OutputsMarkdown:
+    """Bounds what is made of the markdown in a notebook's outputs: a program writes more than people."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_OF_OUTPUTS
+
+    def bounded(self, data: dict[str, str]) -> dict[str, str]:
+        """A clean bundle, without its markdown where that is too much: then it is shown as it stands."""
+        text = data.get("text/markdown", "")
+        if not text or "text/html" in data:
+            return data
+        if len(text) <= min(self._left, _MOST_OF_OUTPUT):
+            self._left -= len(text)
+            return data
+        return {"text/plain": text}
 
 
 def _missing(name: str) -> str:
@@ -69,7 +87,7 @@ class _Renderer(IPythonRenderer):  # type: ignore[misc]
         return str(super().inline_html(self._with_pictures(text)))
 
     def _with_pictures(self, text: str) -> str:
-        """HTML in which pictures of the cell's own attachments are there: so are they made smaller in Jupyter."""
+        """HTML with the cell's attachments as its pictures; with such HTML, people make them smaller."""
 
         def with_data(tag: re.Match[str]) -> str:
             name = unquote(html.unescape(tag[3]))

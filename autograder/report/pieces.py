@@ -21,12 +21,11 @@ from pygments.token import (
 )
 
 from autograder.clean import PICTURES, clean_bundle, clean_text
-from autograder.report.markdown import render_markdown
+from autograder.report.markdown import OutputsMarkdown, render_markdown
 
 MAX_HIGHLIGHTED = 60_000  # characters; beyond that, and beyond so many colours, text stays plain
 MAX_COLOURS = 2_000
 
-_MOST_MARKDOWN = 10_000  # characters of one output; what is longer is shown as it stands
 _TEX = re.compile(r"(\${1,2})(?:\\displaystyle\b)?(.*?)\1", re.DOTALL)
 _CLASSES: tuple[tuple[_TokenType, str], ...] = (
     (Comment, "c"),
@@ -75,18 +74,26 @@ def inline_code(text: str) -> Markup:
     )
 
 
-def render_outputs(cell: NotebookNode, *, tracebacks: bool = True) -> list[Markup]:
-    """The outputs of a code cell, one piece of HTML each; what cannot be shown is left out."""
+def render_outputs(
+    cell: NotebookNode, *, tracebacks: bool = True, markdown: OutputsMarkdown | None = None
+) -> list[Markup]:
+    """The outputs of a code cell, one piece of HTML each; what cannot be shown is left out.
+
+    Args:
+        tracebacks: whether an exception is shown with its traceback.
+        markdown: one for all cells of a notebook.
+    """
     outputs = cell.get("outputs")
+    markdown = markdown or OutputsMarkdown()
     pieces = [
-        _render(output, tracebacks)
+        _render(output, tracebacks, markdown)
         for output in (outputs if isinstance(outputs, list) else [])
         if isinstance(output, dict)
     ]
     return [piece for piece in pieces if piece]
 
 
-def _render(output: dict[str, Any], tracebacks: bool) -> Markup:
+def _render(output: dict[str, Any], tracebacks: bool, markdown: OutputsMarkdown) -> Markup:
     kind = output.get("output_type")
     if kind == "stream":
         name = "err" if output.get("name") == "stderr" else "out"
@@ -96,7 +103,7 @@ def _render(output: dict[str, Any], tracebacks: bool) -> Markup:
         said = f"{output.get('ename', '')}: {output.get('evalue', '')}"
         full = "\n".join(map(str, lines)) if tracebacks and isinstance(lines, list) else ""
         return _box("err", coloured(full or said))
-    return _richest(clean_bundle(output.get("data")))
+    return _richest(markdown.bounded(clean_bundle(output.get("data"))))
 
 
 def _richest(data: dict[str, str]) -> Markup:
@@ -108,10 +115,7 @@ def _richest(data: dict[str, str]) -> Markup:
         return _rich(data["text/html"])
     text = data.get("text/markdown", "")
     if text.strip():
-        long = len(text) > _MOST_MARKDOWN
-        return (
-            _box("out", coloured(text)) if long else _rich(render_markdown(text, tex_as_code=True))
-        )
+        return _rich(render_markdown(text, tex_as_code=True))
     for mime in PICTURES:
         if mime in data:
             content = "".join(data[mime].split())

@@ -42,8 +42,8 @@ class _Display:
     """An output of which the bundle is still as it came."""
 
     kind: str
-    count: Any
-    data: dict[str, Any]
+    count: int | None
+    data: dict[str, str]
     id: str = ""
     size: int = 0
 
@@ -202,13 +202,8 @@ def _display(kind: str, content: dict[str, Any]) -> _Display:
         count if known else None,
         data,
         name if isinstance(name, str) and len(name) <= _MAX_ID else "",
-        sum(_length(value) for value in data.values()),
+        sum(map(len, data.values())),
     )
-
-
-def _length(value: Any) -> int:
-    """Characters; lists and objects as they would be written."""
-    return len(value) if isinstance(value, str) else len(str(value))
 
 
 def _error(content: dict[str, Any]) -> Output:

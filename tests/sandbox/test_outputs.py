@@ -81,8 +81,8 @@ def test_a_long_line_is_not_gone_through_again_for_each_piece() -> None:
         text.write("x" * 10_000)
         assert len(text._line) <= 20_000
     text.write("\rend")
-    assert str(text).endswith("x" * 100) or str(text).endswith("end")
-    assert len(str(text)) >= 500_000
+    assert "end" in str(text)
+    assert len(str(text)) >= 480_000, "only the end of the line is written over"
 
 
 def test_outputs_are_cleared_when_the_next_one_comes() -> None:
