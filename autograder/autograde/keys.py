@@ -11,6 +11,7 @@ from pathlib import Path
 from traitlets.utils.importstring import import_item
 
 from autograder.course import Course, Unreadable
+from autograder.course.attachments import words_and_pictures
 from autograder.course.cells import grade_id_of
 from autograder.course.reading import read_regular
 from autograder.digest import digest
@@ -23,8 +24,8 @@ _OWN = ("BoxSettings", "CourseSettings")  # sections of the kit that are in judg
 def writing_key(course: Course, submission: Submission) -> str:
     """The digest of what the gradebook gets besides judgements, of a submission and its assignment.
 
-    That is the notebooks' texts, written answers among them, the points of all notebooks, also of those
-    that are missing, and the time of the submission.
+    That is the notebooks' texts, written answers and their pictures among them, the points of all notebooks,
+    also of those that are missing, and the time of the submission.
     """
     try:
         timestamp = read_regular(submission.folder / "timestamp.txt", 1000)
@@ -32,7 +33,7 @@ def writing_key(course: Course, submission: Submission) -> str:
         timestamp = b""
     notebooks = submission.notebooks.items()
     cells = [
-        (name, cell.cell_type, grade_id_of(cell), cell.source)
+        (name, cell.cell_type, grade_id_of(cell), words_and_pictures(cell))
         for name, notebook in notebooks
         for cell in notebook.notebook.cells
     ]

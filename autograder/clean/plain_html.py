@@ -24,8 +24,10 @@ _ATTRIBUTE = re.compile(
 _TAG_END = re.compile(r"[\t\n\f\r /]*+>")
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*")
 _FOREIGN = frozenset({"svg", "math"})
+_SIGNS = {"checkbox": "\u2610\u2611", "radio": "\u25cb\u25c9"}  # not ticked, ticked
+_NAMED = frozenset({"video", "audio", "object", "iframe"})  # what is in them is for old browsers
 _UNSEEN = _FOREIGN | {"script", "style"}
-_VERBATIM = _UNSEEN | {"textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript"}
+_VERBATIM = _UNSEEN | _NAMED | {"textarea", "title", "xmp", "noembed", "noframes", "noscript"}
 
 # How a parser's open elements end without a tag of their own, as far as it can be relied upon.
 _EMPTY = frozenset({"area", "br", "col", "hr", "img", "wbr"})
@@ -80,19 +82,23 @@ def write_anew(text: str) -> str:
         if not name:
             at = _end_of_comment(text, token)
             continue
-        attributes, at = _attributes(text, token.end())
+        kept, at = _attributes(text, token.end())
         if at < 0:  # the text ends within the tag: a parser drops it, too
             return "".join(pieces)
         if name in nh3.ALLOWED_TAGS:
-            tag = f"</{name}>" if token[1] else f"<{name}{attributes}>"
+            written = "".join(f' {key}="{value}"' for key, value in kept.items())
+            tag = f"</{name}>" if token[1] else f"<{name}{written}>"
             pieces.append(tag)
             nesting.count_tag(name, bool(token[1]), tag)
+        elif name == "input" and not token[1]:
+            pieces.append(_as_text(_sign_of_box(kept), nesting))
         elif token[1] or (name in _FOREIGN and text[at - 2] == "/"):
             continue
         elif name in _VERBATIM:
             end = re.compile(rf"</{name}(?=[\t\n\f\r />])", re.IGNORECASE).search(text, at)
             stop = end.start() if end else len(text)
-            pieces.append("" if name in _UNSEEN else _as_text(text[at:stop], nesting))
+            content = f"[{name}: not shown here]" if name in _NAMED else text[at:stop]
+            pieces.append("" if name in _UNSEEN else _as_text(content, nesting))
             at = stop
     pieces.append(_as_text(text[at:], nesting))
     return "".join(pieces)
@@ -113,7 +119,13 @@ def _end_of_comment(text: str, token: re.Match[str]) -> int:
     return end.end() if end else len(text)
 
 
-def _attributes(text: str, at: int) -> tuple[str, int]:
+def _sign_of_box(attributes: dict[str, str]) -> str:
+    """A check box as a sign: a form does not come through, and whether it is ticked must be seen."""
+    signs = _SIGNS.get(attributes.get("type", "").lower())
+    return f"{signs['checked' in attributes]} " if signs else ""
+
+
+def _attributes(text: str, at: int) -> tuple[dict[str, str], int]:
     """A tag's attributes, each once and in quotes, and where the tag ends; -1 when it does not."""
     kept: dict[str, str] = {}
     while (found := _ATTRIBUTE.match(text, at)) is not None:
@@ -123,8 +135,7 @@ def _attributes(text: str, at: int) -> tuple[str, int]:
             bare = value.strip(value[0]) if value[:1] in ("'", '"') else value
             kept[name] = bare.replace('"', "&quot;")
     end = _TAG_END.match(text, at)
-    written = "".join(f' {name}="{value}"' for name, value in kept.items())
-    return written, end.end() if end else -1
+    return kept, end.end() if end else -1
 
 
 class _Nesting:

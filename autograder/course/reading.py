@@ -1,8 +1,8 @@
 """From the bytes of a handed-in file to a notebook, whatever the file is.
 
 Every byte of a submission is untrusted. What comes out of here is plain: code and markdown cells with a
-source, an id and perhaps a claim to be one of the course's cells; no outputs, and no other metadata but the
-version of Python.
+source, an id and perhaps a claim to be one of the course's cells, and pictures that are in the text; no
+outputs, and no other metadata but the version of Python.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.clean import clean_text
+from autograder.course.attachments import Attachments
 from autograder.course.cells import grade_id_of
 
 # What is kept of a cell and of a notebook, in all versions of the format; the rest may be huge.
-_KEPT = {"cell_type", "source", "input", "id", "level", "language"}
+_KEPT = {"cell_type", "source", "input", "id", "level", "language", "attachments"}
 _PARTS = {"nbformat", "nbformat_minor", "cells", "worksheets"}
 
 _FORMS = {
@@ -195,6 +196,7 @@ def _plain(notebook: NotebookNode) -> NotebookNode:
     """Rebuild the notebook from the parts that matter, so that odd ones cannot break a later step."""
     cells = []
     ids: set[str] = set()
+    pictures = Attachments()
     for number, cell in enumerate(notebook.cells):
         kind = cell.get("cell_type")
         text = cell.get("source", "")
@@ -204,6 +206,8 @@ def _plain(notebook: NotebookNode) -> NotebookNode:
             made = nbformat.v4.new_code_cell(text)
         else:
             made = nbformat.v4.new_markdown_cell(text)
+            if attachments := pictures.of(cell):
+                made.attachments = nbformat.from_dict(attachments)
         cell_id = cell.get("id")
         made.id = new_id(cell_id if _is_id(cell_id) else f"cell-{number}", ids)
         ids.add(made.id)

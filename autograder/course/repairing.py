@@ -354,6 +354,7 @@ def _change_type(cell: NotebookNode, kind: str) -> None:
     cell.cell_type = kind
     if kind == "code":
         cell.outputs, cell.execution_count = [], None
+        cell.pop("attachments", None)  # which a code cell cannot have
     else:
         cell.pop("outputs", None)
         cell.pop("execution_count", None)

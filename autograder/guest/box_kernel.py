@@ -7,11 +7,19 @@ host share no folder and the student's code can put nothing where the host conne
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import re
 import resource
 import sys
 from pathlib import Path
 from typing import Any
+
+# matplotlib's backends, and IPython's names for them, that draw into a window or a page that runs scripts.
+_LIVE = re.compile(
+    r"(module://)?(notebook|nbagg|widget|ipympl|qt|tk|gtk|wx|osx|macosx|webagg)", re.IGNORECASE
+)
+_INLINE = "module://matplotlib_inline.backend_inline"
 
 _PORTS = {1: "shell", 2: "iopub", 3: "stdin", 4: "control", 5: "hb"}
 
@@ -109,6 +117,31 @@ def _connect_figures() -> None:
     backend = sys.modules.get("matplotlib_inline.backend_inline")
     if backend is not None:
         backend._enable_matplotlib_integration()
+    _draw_into_the_notebook()
+
+
+def _draw_into_the_notebook() -> None:
+    """Have figures that ask for a window, or for a page with scripts, drawn as pictures: here is neither."""
+
+    def inline(ask: Any, name: str) -> Any:
+        @functools.wraps(ask)
+        def ask_inline(backend: Any = None, *args: Any, **options: Any) -> Any:
+            if isinstance(backend, str) and _LIVE.match(backend):
+                print(
+                    f"[Figures are drawn as pictures here, as by `inline`: `{backend}` needs a screen.]"
+                )
+                backend = name
+            return ask(backend, *args, **options)
+
+        return ask_inline
+
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    shell.enable_matplotlib = inline(shell.enable_matplotlib, "inline")  # by %matplotlib
+    for module, name in (("matplotlib", "use"), ("matplotlib.pyplot", "switch_backend")):
+        if (loaded := sys.modules.get(module)) is not None:
+            setattr(loaded, name, inline(getattr(loaded, name), _INLINE))
 
 
 def _seed(seed: int) -> None:

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 
 from autograder.clean import clean_text
-from autograder.report.markdown import render_markdown
+from autograder.report.markdown import OutputsMarkdown, render_markdown
 from autograder.report.pieces import coloured, highlight, inline_code, render_outputs
 from autograder.scorecard import Check, Item, NotebookCard, Verdict, add_points, points_text
 
@@ -148,7 +148,10 @@ def render_feedback(
     items = _find_items(notebook, card, waiting)
     shown = {view.name: view for view in items.values()}
     said = {item.hint.strip() for item in card.items} if card else set()
-    cells = [_cell_view(cell, items, said, for_students) for cell in notebook.get("cells", [])]
+    markdown = OutputsMarkdown()
+    cells = [
+        _cell_view(cell, items, said, for_students, markdown) for cell in notebook.get("cells", [])
+    ]
     page = _template().render(
         student=clean_text(student),
         assignment=clean_text(assignment),
@@ -254,6 +257,7 @@ def _cell_view(
     items: dict[str, ItemView],
     said: set[str],
     for_students: Callable[[str], str],
+    markdown: OutputsMarkdown,
 ) -> CellView | None:
     """One cell; takes its item out of `items`, so that a second cell of the same id shows none."""
     about = _nbgrader(cell)
@@ -264,14 +268,14 @@ def _cell_view(
     if kind == "check":
         visible = for_students(source)
         # A traceback quotes the source that ran, which must not be a hidden test.
-        outputs = render_outputs(cell, tracebacks=visible == source)
+        outputs = render_outputs(cell, tracebacks=visible == source, markdown=markdown)
         return CellView(kind, highlight(visible), outputs, item=item)
     if about.get("task"):
         source = for_students(source)
     if cell.get("cell_type") == "code":
         text = source.strip("\n")
         body = _NOTHING if kind == "given" else highlight(text)  # every student has it
-        outputs = render_outputs(cell)
+        outputs = render_outputs(cell, markdown=markdown)
     elif cell.get("cell_type") == "markdown":
         body, outputs = _markdown(source, cell.get("attachments")), []
     else:

@@ -22,7 +22,7 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 
 from autograder.clean import clean_bundle, clean_text
-from autograder.report.markdown import render_markdown
+from autograder.report.markdown import OutputsMarkdown, render_markdown
 
 _GRADE_ID = re.compile(r"[\w-]+")
 
@@ -45,6 +45,7 @@ class HarmlessNotebook(Preprocessor):  # type: ignore[misc]
             if isinstance(resources.get(name), str):  # the template does not escape them
                 resources[name] = html.escape(clean_text(resources[name]))
         nb.metadata = NotebookNode(language_info=NotebookNode(name="python"))
+        markdown = OutputsMarkdown()
         for cell in nb.cells:
             about = cell.get("metadata", {}).get("nbgrader")
             cell.metadata = NotebookNode()
@@ -52,8 +53,8 @@ class HarmlessNotebook(Preprocessor):  # type: ignore[misc]
                 cell.metadata.nbgrader = NotebookNode(about)
             cell.source = clean_text(str(cell.get("source", "")))
             if cell.cell_type == "code":
-                found = map(_harmless, cell.get("outputs", []))
-                cell.outputs = [output for output in found if output is not None]
+                shown = [_harmless(output, markdown) for output in cell.get("outputs", [])]
+                cell.outputs = [output for output in shown if output is not None]
                 if not isinstance(cell.get("execution_count"), int):
                     cell.execution_count = None
             elif cell.cell_type == "raw":
@@ -61,7 +62,7 @@ class HarmlessNotebook(Preprocessor):  # type: ignore[misc]
         return nb, resources
 
 
-def _harmless(output: dict[str, Any]) -> NotebookNode | None:
+def _harmless(output: dict[str, Any], markdown: OutputsMarkdown) -> NotebookNode | None:
     kind = output.get("output_type")
     if kind == "stream":
         name = "stderr" if output.get("name") == "stderr" else "stdout"
@@ -72,7 +73,10 @@ def _harmless(output: dict[str, Any]) -> NotebookNode | None:
         return NotebookNode(output_type=kind, ename="", evalue="", traceback=lines)
     if kind not in ("display_data", "execute_result"):
         return None
-    data = clean_bundle(output.get("data"))
+    data = markdown.bounded(clean_bundle(output.get("data")))
+    for mime in ("image/gif", "image/webp"):  # of which nbconvert knows nothing
+        if mime in data and not data.keys() & {"text/html", "image/png", "image/jpeg"}:
+            data["text/html"] = f'<img src="data:{mime};base64,{"".join(data[mime].split())}">'
     shown = NotebookNode(output_type=kind, data=NotebookNode(data), metadata=NotebookNode())
     if kind == "execute_result":
         shown.execution_count = None

@@ -20,12 +20,13 @@ from pygments.token import (
     _TokenType,
 )
 
-from autograder.clean import clean_bundle, clean_text
+from autograder.clean import PICTURES, clean_bundle, clean_text
+from autograder.report.markdown import OutputsMarkdown, render_markdown
 
 MAX_HIGHLIGHTED = 60_000  # characters; beyond that, and beyond so many colours, text stays plain
 MAX_COLOURS = 2_000
 
-_PICTURES = ("image/png", "image/jpeg", "image/gif")
+_TEX = re.compile(r"(\${1,2})(?:\\displaystyle\b)?(.*?)\1", re.DOTALL)
 _CLASSES: tuple[tuple[_TokenType, str], ...] = (
     (Comment, "c"),
     (String, "s"),
@@ -73,18 +74,26 @@ def inline_code(text: str) -> Markup:
     )
 
 
-def render_outputs(cell: NotebookNode, *, tracebacks: bool = True) -> list[Markup]:
-    """The outputs of a code cell, one piece of HTML each; what cannot be shown is left out."""
+def render_outputs(
+    cell: NotebookNode, *, tracebacks: bool = True, markdown: OutputsMarkdown | None = None
+) -> list[Markup]:
+    """The outputs of a code cell, one piece of HTML each; what cannot be shown is left out.
+
+    Args:
+        tracebacks: whether an exception is shown with its traceback.
+        markdown: one for all cells of a notebook.
+    """
     outputs = cell.get("outputs")
+    markdown = markdown or OutputsMarkdown()
     pieces = [
-        _render(output, tracebacks)
+        _render(output, tracebacks, markdown)
         for output in (outputs if isinstance(outputs, list) else [])
         if isinstance(output, dict)
     ]
     return [piece for piece in pieces if piece]
 
 
-def _render(output: dict[str, Any], tracebacks: bool) -> Markup:
+def _render(output: dict[str, Any], tracebacks: bool, markdown: OutputsMarkdown) -> Markup:
     kind = output.get("output_type")
     if kind == "stream":
         name = "err" if output.get("name") == "stderr" else "out"
@@ -94,18 +103,33 @@ def _render(output: dict[str, Any], tracebacks: bool) -> Markup:
         said = f"{output.get('ename', '')}: {output.get('evalue', '')}"
         full = "\n".join(map(str, lines)) if tracebacks and isinstance(lines, list) else ""
         return _box("err", coloured(full or said))
-    data = clean_bundle(output.get("data"))
-    for mime in _PICTURES:
+    return _richest(markdown.bounded(clean_bundle(output.get("data"))))
+
+
+def _richest(data: dict[str, str]) -> Markup:
+    """What Jupyter would choose of an output's forms, among those that can be shown here.
+
+    A formula is shown as its source, so a picture of it is the richer form.
+    """
+    if "text/html" in data:
+        return _rich(data["text/html"])
+    text = data.get("text/markdown", "")
+    if text.strip():
+        return _rich(render_markdown(text, tex_as_code=True))
+    for mime in PICTURES:
         if mime in data:
             content = "".join(data[mime].split())
             return Markup('<img class="figure" alt="A figure of your notebook" src="{}">').format(
                 f"data:{mime};base64,{content}"
             )
-    if data.get("text/html", "").strip():
-        return Markup('<div class="output html" tabindex="0">{}</div>').format(
-            Markup(data["text/html"])
-        )
-    return _box("out", coloured(data.get("text/plain") or data.get("text/latex") or ""))
+    if (formula := data.get("text/latex", "")).strip():
+        whole = _TEX.fullmatch(formula.strip())
+        return _box("out", coloured((whole[2] if whole else formula).strip()))
+    return _box("out", coloured(data.get("text/plain", "")))
+
+
+def _rich(clean: str) -> Markup:
+    return Markup('<div class="output html" tabindex="0">{}</div>').format(Markup(clean))
 
 
 def _joined(text: Any) -> str:

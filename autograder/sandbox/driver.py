@@ -28,7 +28,7 @@ from autograder import plain_data
 from autograder.errors import BadReply, BoxFailed
 from autograder.sandbox import in_flight
 from autograder.sandbox.kernel import BoxedKernel
-from autograder.sandbox.outputs import OutputCollector
+from autograder.sandbox.outputs import Displays, OutputCollector
 from autograder.sandbox.settings import BoxSettings
 from autograder.sandbox.wall import memory_file
 from autograder.sandbox.watchdog import LOOK_EVERY_S, Excess, Watchdog
@@ -75,6 +75,7 @@ class Driver:
         self._iopub = Channel(kernel.socket_path("iopub"), "SUB", _MAX_MESSAGE)
         self._wire_open = True
         kernel.wire.setblocking(False)  # not by a flag: Python's recv_fds takes it and ignores it
+        self._displays = Displays()
         self._asked = 0
         self.waited_s = 0.0  # for a processor, of what cells and probes were given besides
 
@@ -123,7 +124,8 @@ class Driver:
             Dead: when the kernel ended, or did not stop when it was interrupted.
             BoxFailed: when it ended by no doing of its own.
         """
-        collector = OutputCollector(self._settings.output_mib * 2**20, self._settings.outputs)
+        most_bytes = self._settings.output_mib * 2**20
+        collector = OutputCollector(most_bytes, self._settings.outputs, self._displays)
         skipped = self._iopub.skipped
         content = self._run(code, wall_s, collector, store_history=True)
         if self._iopub.skipped > skipped:
