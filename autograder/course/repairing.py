@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import nbformat
 from nbformat import NotebookNode
@@ -334,14 +335,19 @@ def _join(cell: NotebookNode, parts: list[NotebookNode]) -> None:
             free = name  # Jupyter calls every picture that is pasted image.png
             while attachments.setdefault(free, bundle) != bundle:
                 free = f"_{free}"
-            text = text.replace(f"attachment:{name}", f"attachment:{free}")
+            for form in (name, quote(name)):
+                text = text.replace(f"attachment:{form}", f"attachment:{free[: -len(name)]}{form}")
         texts |= {text: None} if text else {}
     cell.source = "\n\n".join(texts)
     _set_attachments(cell, attachments)
 
 
 def _shown(text: str, attachments: dict[str, Any]) -> dict[str, Any]:
-    return {name: data for name, data in attachments.items() if f"attachment:{name}" in text}
+    return {
+        name: data
+        for name, data in attachments.items()
+        if f"attachment:{name}" in text or f"attachment:{quote(name)}" in text
+    }
 
 
 def _set_attachments(cell: NotebookNode, attachments: dict[str, Any]) -> None:

@@ -157,6 +157,25 @@ def test_pictures_of_one_name_stay_two_when_an_answer_is_put_together(
     }
 
 
+def test_so_do_those_whose_names_are_written_with_signs(source: SourceNotebook) -> None:
+    """As JupyterLab writes the name of a file that was dropped into a cell."""
+    parts = [
+        {
+            **cell("markdown", f"{data} ![x](attachment:my%20plot.png)"),
+            "attachments": {"my plot.png": {"image/png": data}},
+        }
+        for data in ("AAAA", "BBBB")
+    ]
+    answer = by_id(source, why=parts)["why"]
+    assert answer.source == (
+        "AAAA ![x](attachment:my%20plot.png)\n\nBBBB ![x](attachment:_my%20plot.png)"
+    )
+    assert answer.attachments == {
+        "my plot.png": {"image/png": "AAAA"},
+        "_my plot.png": {"image/png": "BBBB"},
+    }
+
+
 def test_a_picture_pasted_into_a_question_goes_with_the_words(source: SourceNotebook) -> None:
     data = handed_in(source)
     (task,) = [one for one in data.cells if grade_id_of(one) == "sketch"]
