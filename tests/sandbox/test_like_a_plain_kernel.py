@@ -88,7 +88,9 @@ def plain(outputs: list[Any]) -> Any:
     found: dict[str, Any] = {}
     for output in outputs:
         if output["output_type"] == "stream":
-            found[output["name"]] = found.get(output["name"], "") + output["text"]
+            # The box has a line's end as JupyterLab shows it, nbclient as a terminal sends it.
+            text = output["text"].replace("\r\n", "\n")
+            found[output["name"]] = found.get(output["name"], "") + text
         elif output["output_type"] == "error":
             found["error"] = (output["ename"], output["evalue"].partition("(")[0])
         else:
