@@ -8,9 +8,7 @@ import warnings
 
 from autograder.clean import is_picture
 
-MAX_PIXELS = (
-    120_000_000  # a phone's camera has up to 108 million; a browser takes four bytes for each
-)
+MAX_PIXELS = 120_000_000  # a phone takes up to 108 million; a browser, four bytes for each
 
 
 def is_whole_picture(mime: str, content: str) -> bool:
