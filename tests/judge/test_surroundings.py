@@ -52,7 +52,7 @@ def test_what_failed_for_want_of_a_known_package_is_ungraded_by_name(source: str
 def test_any_text_is_looked_through_at_once() -> None:
     """In a time that grows faster than the text does, these would take hours."""
     long = "a" * 10**6
-    seen = explained(f"import wandb\nfrom {long}", no_module("wandb"))
+    seen = explained(f"import wandb as f\nfrom {long}", no_module("wandb"))
     assert "`wandb`" in seen.reason
     assert not explained("", f"ModuleNotFoundError: No module named '{long}").reason
 
