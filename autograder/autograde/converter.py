@@ -124,8 +124,7 @@ class SubmissionConverter(Autograde):  # type: ignore[misc]
         for path in utils.find_all_files(source, [*directory.ignore, "*.ipynb"]):
             if path not in theirs:
                 copy = target / os.path.relpath(path, source)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                copy.unlink(missing_ok=True)
+                _make_way(copy, target)
                 shutil.copy(path, copy)
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
@@ -134,3 +133,14 @@ class SubmissionConverter(Autograde):  # type: ignore[misc]
             self.exporter.register_preprocessor(preprocessor)
         with utils.setenv(NBGRADER_EXECUTION="autograde"):
             BaseConverter.convert_single_notebook(self, notebook_filename)
+
+
+def _make_way(path: Path, top: Path) -> None:
+    """Take away what stands where a file is to be: also a folder, or a file where its folder is to be."""
+    for parent in reversed(path.relative_to(top).parents[:-1]):
+        if not (top / parent).is_dir():
+            (top / parent).unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ machine, so the card is the same, too.
 from __future__ import annotations
 
 import io
+import json
 import re
 import subprocess
 import sys
@@ -49,6 +50,8 @@ c = get_config()
 configure(c, __file__)
 c.BoxSettings.update(json.loads({settings!r}))
 c.CourseSettings.update({course!r})
+for name, settings in json.loads({markers!r}).items():
+    c[name].update(settings)
 """
 # `_DATA` is only a name there: what a worker has of the data are the two parts that were cut from it.
 _GRADERS, _DATA, _BOX_PART, _JUDGE_PART = "graders", "data", "box_part", "judge_part"
@@ -88,7 +91,8 @@ def pack(course: Course, assignment: str) -> Bundle:
         files |= _below(images, _BOX_PART)
         hidden = judge_images(course) if gpus_of(course) != [None] else None
         files |= _below(hidden, _JUDGE_PART) if hidden else {}
-    config = _CONFIG.format(settings=settings_json(course), course=settings)
+    markers = json.dumps(course.markers.settings())
+    config = _CONFIG.format(settings=settings_json(course), course=settings, markers=markers)
     texts: dict[str, bytes] = {CONFIG: config.encode(), f"{RECORDS}/secret": course.secret()}
     for name, source in course.notebooks(assignment).items():  # with the course's header and footer
         path = f"{DEFAULTS['source']}/{assignment}/{name}.ipynb"

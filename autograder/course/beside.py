@@ -8,9 +8,9 @@ depends on names and sizes alone, never on the disk. What was left out is said.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from autograder.clean import clean_text
 from autograder.course.reading import Unreadable, read_regular
@@ -150,6 +150,24 @@ def names_of_course_files(folder: Path) -> list[str]:
         and "__pycache__" not in path.parts
         and ".ipynb_checkpoints" not in path.parts
     ]
+
+
+def that_fit(first: Mapping[str, bytes], others: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Those of the others that can lie in one folder with the first: no file is another one's folder."""
+    taken = set(first)
+    folders = {folder for name in first for folder in _folders_of(name)}
+    fitting = {}
+    for name, content in others.items():
+        above = _folders_of(name)
+        if name not in folders and taken.isdisjoint(above):
+            fitting[name] = content
+            taken.add(name)
+            folders |= above
+    return fitting
+
+
+def _folders_of(name: str) -> set[str]:
+    return {str(folder) for folder in PurePosixPath(name).parents}
 
 
 def _rank(entry: Entry, words: set[str]) -> tuple[int, int, str]:

@@ -105,6 +105,17 @@ class Markers:
         """The text of a grade cell or a task cell without what is for staff."""
         return self.mark_scheme.without_regions(self.hidden_tests.without_regions(text))
 
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """What clears a release, with every setting as it is after defaults: plain data, to travel."""
+        active = {base.__name__ for made in self._active(_CLEARING) for base in type(made).__mro__}
+        settings: dict[str, dict[str, Any]] = {}
+        for name in _CLEARING:
+            made = self._made(name)
+            traits = sorted(type(made).class_own_traits(config=True))
+            settings[name] = {trait: getattr(made, trait) for trait in traits}
+            settings[name]["enabled"] = name in active
+        return settings
+
     def is_instantiated(self, cell: NotebookNode) -> bool:
         """Whether nbgrader writes this cell's tests when it makes the release (AUTOTEST)."""
         delimiter = self._made("InstantiateTests").autotest_delimiter

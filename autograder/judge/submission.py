@@ -17,6 +17,7 @@ from autograder.course.beside import (
     course_files,
     names_of_course_files,
     some,
+    that_fit,
     unused,
 )
 from autograder.course.bonus import find_bonus_files, given
@@ -193,10 +194,13 @@ def make_job(
     # The judge's own, perhaps large, and the course's own.
     others = {one.bonus.file for one in bonus_files} | given_files.keys()
     beside = files.pick("\n".join(repaired.cells), taken.file, taken.beside, others)
+    own_files = that_fit(given_files, beside.files)
     aside = [label for label in unused(files.listing) if label not in given_files]
     notes = []
     if beside.left_out or beside.more:
         notes.append(_no_room(beside.left_out, beside.more))
+    if clashing := sorted(beside.files.keys() - own_files.keys()):
+        notes.append(f"not beside the notebook, for another file's folder: {some(clashing)}")
     if aside and not taken.unreadable:
         notes.append(f"handed in, and not looked at: {some(aside)}")
     return Job(
@@ -206,7 +210,7 @@ def make_job(
         student=student,
         cells=repaired.cells,
         grade_ids=repaired.grade_ids,
-        files=tuple(sorted((beside.files | given_files).items())),
+        files=tuple(sorted((own_files | given_files).items())),
         repairs=(*taken.repairs, *notes),
         unreadable=taken.unreadable,
         bonus_files=bonus_files,

@@ -54,10 +54,13 @@ _MODULE_OF = {
 }
 _ON_COLAB_ALONE = "google"  # `from google.colab import drive`
 
-_NO_MODULE = re.compile(r"No module named '(\w+)[\w.]*'")
+# Each takes time in proportion to the text: a student's code writes messages, too.
+_NO_MODULE = re.compile(r"No module named '(\w+)(?:\.[\w.]*)?'")
 _RAISED_IN_CHECK = re.compile(r"raised (?:ModuleNotFoundError|ImportError)\b")
 _NO_NAME = re.compile(r"defines no `(\w+)`|name '(\w+)' is not defined")
-_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(\w+)[\w.]*[ \t]+)?import[ \t]+([^\n#]+)", re.MULTILINE)
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(\w+)(?:\.[\w.]*)?[ \t]+)?import[ \t]+([^\n#]+)", re.MULTILINE
+)
 _IN_FILE = re.compile(r"\((\w+\.py), line \d+\)")
 _SYNTAX = ("SyntaxError", "IndentationError")
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 
 # Each pattern takes time in proportion to the text, whatever it is.
 _NOT_CODE = re.compile(
-    r"""(\"{3}|'{3}).*?\1|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\#[^\n]*""", re.DOTALL
-)
+    r"""(\"{3}|'{3}).*?\1|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?|\#[^\n]*""", re.DOTALL
+)  # a string that does not end goes to the end of its line: else each quote in it would be tried anew
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
 _FUNCTION = re.compile(r"(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)")
 _FUNCTIONS = re.compile(r"\b(?:def|class)[ \t]+(\w+)")

@@ -437,3 +437,21 @@ def test_the_grader_waits_only_for_what_is_not_judged_yet(
     order = grade._Order(course, "tiny", ["ada"], "", {}, "", "")
     grade._grade_all(order, ClassRun(), lambda *_: None, lambda: len(waited_for) > 1)
     assert waited_for == [[open_job]]
+
+
+def test_a_file_in_the_way_of_the_courses_own_costs_nothing(fresh: TinyCourse) -> None:
+    """A file where the course gives a folder, and a folder where it gives a file."""
+    fresh.write("source/tiny/data/x.txt", "the course's")
+    fresh.write("source/tiny/given.py", "G = 1")
+    fresh.submission("ada", extra="import given; open('data/x.txt')")
+    fresh.write("submitted/ada/tiny/data", "a student's")
+    fresh.write("submitted/ada/tiny/given.py/z.txt", "a student's")
+    course = load_course(fresh.root)
+    run = grade_class(course, "tiny", "ada")
+    assert run.reasons == {}
+    assert auto(course, "ada") == FULL
+    autograded = course.autograded("ada", "tiny")
+    assert (autograded / "data/x.txt").read_text() == "the course's"
+    assert (autograded / "given.py").read_text() == "G = 1"
+    (card,) = run.cards
+    assert "data, given.py/z.txt" in " ".join(card.notebooks[0].repairs)

@@ -81,3 +81,27 @@ def test_a_bundle_is_unpacked_by_a_python_without_filters(
     assert (unpacked.folder / "source/tiny/tiny.ipynb").is_file()
     assert (unpacked.folder / "records/secret").stat().st_mode & 0o777 == 0o600
     unpacked.remove()
+
+
+def test_a_worker_reads_stubs_as_the_course_does(tmp_path: Path) -> None:
+    """A second look and the time of functions go by what a stub asks for."""
+    tiny = TinyCourse(
+        tmp_path / "course",
+        """
+        c.ClearSolutions.begin_solution_delimeter = "# MINE"
+        c.ClearSolutions.end_solution_delimeter = "# YOURS"
+        c.ClearHiddenTests.enabled = False
+        """,
+    )
+    source = tmp_path / "course/source/tiny/tiny.ipynb"
+    text = source.read_text().replace("### BEGIN SOLUTION", "# MINE")
+    source.write_text(text.replace("### END SOLUTION", "# YOURS"))
+    course = load_course(tiny.root)
+    unpacked = Unpacked(pack(course, "tiny"), tmp_path / "worker")
+    try:
+        here, there = (one.notebooks("tiny")["tiny"] for one in (course, unpacked.course))
+        assert here.released_cells() == there.released_cells()
+        assert "def double(x)" in there.released_cells()["double"].source
+        assert unpacked.course.markers.settings() == course.markers.settings()
+    finally:
+        unpacked.remove()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from autograder.course import beside, walk
-from autograder.course.beside import FilesBeside, some, unused
+from autograder.course.beside import FilesBeside, some, that_fit, unused
 from autograder.course.walk import list_folder
 from tests.course.test_finding import write
 from tests.tiny_course import cell, notebook
@@ -136,3 +136,18 @@ def test_names_that_are_no_text_are_left_out_and_said(tmp_path: Path) -> None:
     found = FilesBeside(list_folder(tmp_path)).pick()
     assert (found.files, len(found.left_out)) == ({}, 1)
     json.dumps(found.left_out).encode()
+
+
+@pytest.mark.parametrize(
+    ("first", "others", "fitting"),
+    [
+        ("data/x", "data data/y", "data/y"),
+        ("given.py", "given.py/z given.py", "given.py"),
+        ("", "a/b/c a a/b a/d", "a/b/c a/d"),
+        ("", "a a/b", "a"),
+    ],
+)
+def test_no_file_lies_where_another_ones_folder_is(first: str, others: str, fitting: str) -> None:
+    """Else no box can be filled with them, and nothing of the notebook is judged."""
+    files = {name: name.encode() for name in others.split()}
+    assert [*that_fit(dict.fromkeys(first.split(), b""), files)] == fitting.split()

@@ -49,6 +49,14 @@ def test_what_failed_for_want_of_a_known_package_is_ungraded_by_name(source: str
     assert seen.items[0].checks[1] == PASSED
 
 
+def test_any_text_is_looked_through_at_once() -> None:
+    """In a time that grows faster than the text does, these would take hours."""
+    long = "a" * 10**6
+    seen = explained(f"import wandb as f\nfrom {long}", no_module("wandb"))
+    assert "`wandb`" in seen.reason
+    assert not explained("", f"ModuleNotFoundError: No module named '{long}").reason
+
+
 def test_an_import_within_a_function_counts_as_well() -> None:
     check = f"Your code raised ModuleNotFoundError, line 2: {no_module('wandb').split(': ')[1]}"
     assert explained("", "", check, Verdict.RAISED).items[0].score is None

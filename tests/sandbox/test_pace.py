@@ -43,7 +43,16 @@ def test_the_names_of_a_cell_are_told_from_its_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [" " * 10**6, "def f(" * 10**5, "'''\"\"\"" * 10**5, "a, " * 10**6, "lambda " * 10**5]
+    "text",
+    [
+        " " * 10**6,
+        "def f(" * 10**5,
+        "'''\"\"\"" * 10**5,
+        "a, " * 10**6,
+        "lambda " * 10**5,
+        '"' + '\\"' * 10**6,  # a string that does not end, and quotes in it
+        "'\\" * 10**6,
+    ],
 )
 def test_any_text_is_read_at_once(text: str) -> None:
     """Read in a time that grows faster than the text does, these would take hours."""
