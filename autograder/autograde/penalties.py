@@ -141,6 +141,4 @@ def _doubt(course: Course, assignment: str, student: str, failures: Mapping[str,
 
 def _failed(policy: Any, why: str) -> str:
     name = type(policy.plugin_inst).__name__
-    return (
-        f"the late policy {name} gave no penalty: {why}. Correct it, and give the same command again."
-    )
+    return f"the late policy {name} gave no penalty: {why}. Correct it, and give the same command again."
