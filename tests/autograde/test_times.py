@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -117,9 +118,8 @@ def test_a_text_that_means_one_moment_is_read_as_that(text: str) -> None:
 
 @pytest.mark.parametrize("text", UNCERTAIN)
 def test_a_text_that_could_mean_several_moments_is_not_read_and_says_why(text: str) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match=re.escape(UNCERTAIN[text])):
         read_time(text, ZoneInfo("UTC"))
-    assert UNCERTAIN[text] in str(refused.value)
 
 
 @pytest.mark.parametrize(("zone", "text"), BY_ZONE)
