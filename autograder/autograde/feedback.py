@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autograder.autograde.penalties import renew_penalties
+from autograder.autograde.penalties import PolicyFailed, policy_notes, renew_penalties
 from autograder.course import Course
 from autograder.course.converters import run_converter
 from autograder.course.intake import find_notebooks
+from autograder.errors import KitError
 
 
 def write_feedback(course: Course, assignment: str, pattern: str) -> Path:
@@ -15,11 +16,20 @@ def write_feedback(course: Course, assignment: str, pattern: str) -> Path:
 
     Returns:
         where they lie, with `<student>` for the students' names.
+
+    Raises:
+        PolicyFailed: when the late policy gave no penalty for somebody; all others have their pages.
+        KitError: when nbgrader stopped.
     """
     from nbgrader.converters import GenerateFeedback
 
-    renew_penalties(course, assignment)
-    run_converter(course, assignment, GenerateFeedback, pattern)
+    failures = renew_penalties(course, assignment)
+    try:
+        run_converter(course, assignment, GenerateFeedback, pattern)
+    except KitError as error:
+        if failures:
+            raise PolicyFailed(" ".join(policy_notes(failures))) from error
+        raise
     return course.feedback("<student>", assignment)
 
 

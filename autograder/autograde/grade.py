@@ -15,7 +15,7 @@ from autograder.autograde.class_run import ClassRun, Origin
 from autograder.autograde.judged import JudgedSubmission
 from autograder.autograde.keys import policy_key, writing_key
 from autograder.autograde.lock import only_run
-from autograder.autograde.penalties import PolicyFailed, renew_penalties
+from autograder.autograde.penalties import policy_notes, renew_penalties
 from autograder.autograde.records import (
     begin_regrade,
     end_regrade,
@@ -183,11 +183,9 @@ def grade_class(
 
 def _renew_penalties(course: Course, assignment: str, run: ClassRun) -> None:
     """Also of submissions that were left alone: a person may have marked them since."""
-    try:
-        renew_penalties(course, assignment)
-    except PolicyFailed as error:
-        run.notes.append(str(error))
-        log.warning("%s", error)
+    for text in policy_notes(renew_penalties(course, assignment)):
+        run.notes.append(text)
+        log.warning("%s", text)
 
 
 def _notes_on(cards: Iterable[Scorecard]) -> Iterator[str]:
@@ -283,8 +281,8 @@ def _read(order: _Order, student: str, run: ClassRun) -> _UnderWay | None:
         return None
     when = submitted_at(course, folder)
     if when.doubt:
-        run.notes.append(when.note(student))
-        log.warning("%s", when.note(student))
+        run.notes.append(when.note)
+        log.warning("%s", when.note)
     due = f"{order.due} {order.extensions.get(student)} {when.utc}"
     keys = submission.keys.values()
     inputs = digest(*keys, *submission.missing, written, due, order.policy)

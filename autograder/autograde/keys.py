@@ -48,7 +48,11 @@ def policy_key(course: Course) -> str:
     A policy is a plugin of nbgrader's with settings of its own, so all sections but the kit's own count, and
     the plugin's source.
     """
-    sections = {name: course.config[name] for name in sorted(course.config) if name not in _OWN}
+    sections = {
+        name: section
+        for name, section in sorted(course.config.items())
+        if name not in _OWN and section  # looking into a section makes an empty one
+    }
     plugin = course.config.get("AssignLatePenalties", {}).get("plugin_class", "")
     source = b""
     with contextlib.suppress(Exception):  # one that cannot be imported is named when it is used

@@ -9,6 +9,7 @@ go out: at the end of `autograder grade`, and before feedback and exports, nbgra
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from traitlets.utils.importstring import import_item
@@ -16,6 +17,7 @@ from traitlets.utils.importstring import import_item
 from autograder.autograde import gradebook
 from autograder.autograde.timestamps import submitted_at
 from autograder.course import Course
+from autograder.course.beside import some
 from autograder.errors import KitError
 from autograder.report.table import Lateness
 
@@ -24,24 +26,24 @@ class PolicyFailed(KitError):
     """The course's late policy raised, or gave what is no penalty."""
 
 
-def renew_penalties(course: Course, assignment: str) -> None:
+def renew_penalties(course: Course, assignment: str) -> dict[str, str]:
     """Make the penalties of all submissions of an assignment again.
 
-    Raises:
-        PolicyFailed: when the course's policy does not give one.
+    Returns:
+        by student, why the course's policy gave no penalty; there the older one stays.
     """
     with gradebook.entry(course) as writing:
-        renew_in(writing.book, course.config, assignment)
+        return renew_in(writing.book, course.config, assignment)
 
 
-def renew_in(book: Any, config: Any, assignment: str) -> None:
+def renew_in(book: Any, config: Any, assignment: str) -> dict[str, str]:
     """`renew_penalties`, in a gradebook that is open; whoever has opened it commits."""
     from nbgrader.api import Assignment, SubmittedAssignment, SubmittedNotebook
     from sqlalchemy import or_
 
     policy = policy_of(config)
     if policy is None:
-        return
+        return {}
     may_be_late = or_(
         SubmittedAssignment.timestamp > Assignment.duedate,
         SubmittedAssignment.extension.isnot(None),
@@ -53,8 +55,19 @@ def renew_in(book: Any, config: Any, assignment: str) -> None:
         .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
         .filter(Assignment.name == assignment, may_be_late)
     )
+    failures = {}
     for notebook in notebooks.all():
-        set_penalty(policy, notebook)
+        try:
+            set_penalty(policy, notebook)
+        except PolicyFailed as failure:
+            failures[notebook.assignment.student_id] = str(failure)
+    return failures
+
+
+def policy_notes(failures: Mapping[str, str]) -> Iterator[str]:
+    """What `renew_penalties` returned, for staff: each text once, and whom it concerns."""
+    for text in dict.fromkeys(failures.values()):
+        yield f"{text} ({some([name for name, why in failures.items() if why == text])})"
 
 
 def policy_of(config: Any) -> Any:
@@ -78,20 +91,19 @@ def set_penalty(policy: Any, notebook: Any) -> None:
     """
     student = notebook.assignment.student_id
     late_s = seconds_late(notebook.assignment)
+    score = notebook.score  # here, for a gradebook that cannot be read is no fault of the policy's
     penalty = None
     if late_s > 0:
         try:
             plugin = policy.plugin_inst
-            penalty = plugin.late_submission_penalty(student, notebook.score, late_s)
+            penalty = plugin.late_submission_penalty(student, score, late_s)
             if penalty is not None:
                 penalty = float(policy._check_late_penalty(notebook, penalty))
             failure = "" if penalty is None or math.isfinite(penalty) else f"it gave {penalty}"
         except Exception as error:
-            raise PolicyFailed(
-                _failed(policy, student, f"{type(error).__name__}: {error}")
-            ) from error
+            raise PolicyFailed(_failed(policy, f"{type(error).__name__}: {error}")) from error
         if failure:
-            raise PolicyFailed(_failed(policy, student, failure))
+            raise PolicyFailed(_failed(policy, failure))
     if notebook.late_submission_penalty != penalty:
         notebook.late_submission_penalty = penalty
 
@@ -102,12 +114,8 @@ def seconds_late(submission: Any) -> float:
 
 
 def lateness(course: Course, assignment: str) -> dict[str, Lateness]:
-    """When everybody handed in, and what is taken off for it, by student; penalties are made again first.
-
-    Raises:
-        PolicyFailed: when the course's policy does not give one.
-    """
-    renew_penalties(course, assignment)
+    """When everybody handed in, and what is taken off for it, by student; penalties are made again first."""
+    failures = renew_penalties(course, assignment)
     with gradebook.open_gradebook(course) as book:
         return {
             submission.student_id: Lateness(
@@ -119,19 +127,18 @@ def lateness(course: Course, assignment: str) -> dict[str, Lateness]:
                     for notebook in submission.notebooks
                     if notebook.late_submission_penalty
                 },
-                doubt=_doubt(course, assignment, submission.student_id),
+                doubt=_doubt(course, assignment, submission.student_id, failures),
             )
             for submission in book.assignment_submissions(assignment)
         }
 
 
-def _doubt(course: Course, assignment: str, student: str) -> str:
-    return submitted_at(course, course.submitted(student, assignment)).note(student)
+def _doubt(course: Course, assignment: str, student: str, failures: Mapping[str, str]) -> str:
+    failure = f"{student}: {failures[student]}" if student in failures else ""
+    note = submitted_at(course, course.submitted(student, assignment)).note
+    return " ".join(text for text in (note, failure) if text)
 
 
-def _failed(policy: Any, student: str, why: str) -> str:
+def _failed(policy: Any, why: str) -> str:
     name = type(policy.plugin_inst).__name__
-    return (
-        f"the late policy {name} gave no penalty for {student}: {why}. Correct it, and give the same "
-        "command again."
-    )
+    return f"the late policy {name} gave no penalty: {why}. Correct it, and give the same command again."

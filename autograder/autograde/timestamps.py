@@ -53,9 +53,10 @@ _MONTH = (
 )
 _DAY_MONTH = re.compile(rf"\b(\d\d?)(?:st|nd|rd|th)?[ -]{_MONTH}", _FLAGS)
 _MONTH_DAY = re.compile(rf"\b{_MONTH} ?(\d\d?)(?:st|nd|rd|th)?\b", _FLAGS)
-_YEAR = re.compile(r"(?<![\d+-])-?(\d{4})\b", re.ASCII)
+_YEAR = re.compile(r"(?<![\d+-])-?(20\d\d)\b", re.ASCII)  # not -0700, an offset
+_REMARK = re.compile(r"\((.*?)\)")
 _FILLING = re.compile(
-    r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b\.?|\bat\b|\(.*?\)|[][]|(?<!:\d\d),",
+    r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b\.?|\bat\b|[][]|(?<!:\d\d),",
     _FLAGS,
 )
 _OFFSET = re.compile(r"(?:UTC|GMT|UT)? ?([+-])(?:(\d\d):?(\d\d)|(\d\d?))", _FLAGS)
@@ -68,13 +69,14 @@ class SubmittedAt:
     utc: datetime | None  # without a zone, as nbgrader keeps times
     doubt: str = ""  # for staff: why there is no time, although there is a file
 
-    def note(self, student: str) -> str:
+    @property
+    def note(self) -> str:
         """What staff must know; empty where all is well."""
         if not self.doubt:
             return ""
         return (
-            f"{student}: {self.doubt}. Nobody can say whether it was late, and nothing is taken off. "
-            f"Write the time into submitted/…/{FILE}, as in 2026-07-01 21:30:00 +0200, and grade again."
+            f"{self.doubt}. Nobody can say whether the submission was late, and nothing is taken off. "
+            "Write the time into that file, as in 2026-07-01 21:30:00 +0200, and grade again."
         )
 
 
@@ -88,18 +90,19 @@ def submitted_at(course: Course, folder: Path) -> SubmittedAt:
     path = folder / FILE
     if not os.path.lexists(path):
         return SubmittedAt(None)
+    name = course.shown(path)
     try:
         text = _decoded(read_regular(path, _MAX_BYTES))
     except (Unreadable, OSError):
-        return SubmittedAt(None, f"its {FILE} is no ordinary file of {_MAX_BYTES} bytes at most")
+        return SubmittedAt(None, f"{name} is no ordinary file of {_MAX_BYTES} bytes at most")
     except ValueError:
-        return SubmittedAt(None, f"its {FILE} is no text")
+        return SubmittedAt(None, f"{name} is no text")
     try:
         return SubmittedAt(read_time(text, zone))
     except (ValueError, OverflowError) as error:
         shown = text if len(text) <= 60 else f"{text[:60]}…"
         return SubmittedAt(
-            None, f"its {FILE} says {shown!r}, which cannot be read with certainty: {error}"
+            None, f"{name} says {shown!r}, which cannot be read with certainty: {error}"
         )
 
 
@@ -138,6 +141,8 @@ def read_time(text: str, zone: ZoneInfo) -> datetime:
         digits = text.replace(".", "").ljust(16, "0")
         seconds, micro = int(digits[:10]), int(digits[10:16])
         return _sensible(datetime(1970, 1, 1) + timedelta(seconds=seconds, microseconds=micro))
+    remarks = _REMARK.findall(text)  # as of an email or a browser: `-0700 (PDT)`
+    text = _REMARK.sub(" ", text)
     for form in (_COMPACT, _DASHES):
         text = form.sub(r"\1-\2-\3 \4:\5:\6", text, count=1)
     text = " ".join(_FILLING.sub(" ", text).split())
@@ -146,6 +151,8 @@ def read_time(text: str, zone: ZoneInfo) -> datetime:
         raise ValueError("it has several times of day" if clocks else "it has no time of day")
     (clock,) = clocks
     date, rest = _date(f"{text[: clock.start()]} {text[clock.end() :]}")
+    if not _OFFSET.fullmatch(rest.strip()):  # beside an offset they say nothing new
+        rest = " ".join([rest, *remarks])
     wall = datetime(*date) + _time_of_day(clock)
     return _sensible(wall - _offset(wall, rest, zone))
 

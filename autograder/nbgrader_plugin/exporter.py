@@ -100,8 +100,9 @@ class SubmissionExporter(NotebookExporter):  # type: ignore[misc]
     def _submitted_at(self, course: Course, folder: str) -> datetime | None:
         """When a folder was handed in, in the place of nbgrader's own reading; None where nobody can say."""
         when = submitted_at(course, Path(folder))
-        if when.doubt and not isinstance(self.parent, SubmissionConverter):  # whose run has said it
-            self.log.warning("%s", when.note(Path(folder).parent.name))
+        said_by_the_run = isinstance(self.parent, SubmissionConverter)
+        if when.doubt and not said_by_the_run and folder in self.parent.assignments:  # no copy
+            self.log.warning("%s", when.note)
         return when.utc
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
+from nbgrader.converters import GenerateFeedback
 
 from autograder.autograde.feedback import other_names
 from autograder.autograde.records import load_card
+from autograder.autograde.timestamps import submitted_at
 from autograder.course import course_at, find_course
 from autograder.report.feedback import render_feedback
 
@@ -20,6 +23,13 @@ class FeedbackExporter(Exporter):  # type: ignore[misc]
 
     file_extension = ".html"
     output_mimetype = "text/html"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if isinstance(self.parent, GenerateFeedback):
+            # Without --force it makes pages again where a submission is newer than its page.
+            directory = self.parent.coursedir
+            directory.get_existing_timestamp = _submitted_at
 
     def from_notebook_node(
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kwargs: Any
@@ -45,6 +55,11 @@ class FeedbackExporter(Exporter):  # type: ignore[misc]
         names = other_names(course, *where)
         found["outputs"] = {f"{name}.html": page.encode() for name in names}
         return page, found
+
+
+def _submitted_at(folder: str) -> datetime | None:
+    """When a folder was handed in, in the place of nbgrader's own reading."""
+    return submitted_at(course_at(find_course(Path.cwd())), Path(folder)).utc
 
 
 def _waiting(about: dict[str, Any]) -> set[str]:

@@ -103,6 +103,28 @@ def test_the_logs_of_runs_are_kept_up_to_a_number(
     assert len(names) == 4
 
 
+@pytest.mark.parametrize(("run", "other"), [("hw", "hw-2"), ("hw_1", "hw 1"), ("hw 1", "hw/1")])
+def test_the_logs_of_a_run_push_out_no_others(
+    run: str, other: str, tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_log, "_RUNS", 2)
+    course = load_course(tiny.root)
+    folder = course.make_records() / run_log.FOLDER
+    names = {}
+    for name in (other, run):
+        handler = run_log.open_log(course, f"grade-{name}")
+        handler.close()
+        names[name] = Path(handler.baseFilename).name[: -len("-20260101-000000.log")]
+        Path(handler.baseFilename).unlink()
+    assert names[run] != names[other]
+    for name in names.values():
+        for number in range(3):
+            tiny.write(f"records/logs/{name}-20260101-00000{number}.log", "")
+    run_log.open_log(course, f"grade-{run}").close()
+    assert len(list(folder.glob(f"{names[other]}-????????-??????.log"))) == 3
+    assert len(list(folder.glob(f"{names[run]}-????????-??????.log"))) == 2
+
+
 def test_a_log_on_a_full_disk_is_silent(
     tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

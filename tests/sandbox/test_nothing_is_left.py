@@ -125,6 +125,29 @@ def test_a_folder_that_another_user_made_to_look_like_ours_is_left(
     assert (target / "kept").is_dir()
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["before it is locked", "after it is opened"])
+def test_a_new_folder_that_another_grader_sweeps_away_is_made_again(
+    late: bool, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two graders start at the same moment: to the second one the first one's folder looks left behind."""
+    take, swept = folders._take, []
+
+    def overtaken(folder: Path) -> int | None:
+        if swept:
+            return take(folder)
+        swept.append(folder)
+        held = take(folder) if late else None
+        folder.rmdir()
+        return held if late else take(folder)
+
+    monkeypatch.setattr(folders, "_take", overtaken)
+    folder = folders.new_folder("box")
+    assert folder.is_dir()
+    assert swept[0] != folder.parent
+    assert list(short.iterdir()) == [folder.parent]
+    assert folders.sweep() == [], "it is held"
+
+
 def test_a_temporary_folder_too_deep_for_sockets_is_named(
     short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

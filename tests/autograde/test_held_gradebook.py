@@ -1,0 +1,100 @@
+"""Another program holds the gradebook: one sentence, and nothing that was judged is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from autograder.autograde import gradebook
+from autograder.autograde.grade import grade_class
+from autograder.cli import main
+from autograder.course import load_course
+from tests.tiny_course import TinyCourse
+
+IN_USE = (
+    "autograder: records/gradebook.db is in use by another program: close the formgrader, then give the same "
+    "command again. What was judged is kept.\n"
+)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, released: Path, monkeypatch: pytest.MonkeyPatch) -> TinyCourse:
+    monkeypatch.setattr(gradebook, "WAIT_S", 0.2)
+    made = TinyCourse(tmp_path, released=released)
+    made.submission("ada")
+    return made
+
+
+@contextlib.contextmanager
+def held(tiny: TinyCourse, how: str) -> Iterator[None]:
+    """As by a formgrader in the middle of writing, or by a tool that copies the whole file."""
+    other = sqlite3.connect(tiny.root / "records/gradebook.db", isolation_level=None)
+    other.execute(f"BEGIN {how}")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+def run(tiny: TinyCourse, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["--course", str(tiny.root), *arguments])
+
+
+@pytest.mark.parametrize("how", ["IMMEDIATE", "EXCLUSIVE"])
+def test_a_held_gradebook_is_one_sentence_and_marks_come_later(
+    how: str, tiny: TinyCourse, started: list[str]
+) -> None:
+    with held(tiny, how):
+        done = run(tiny, "grade", "tiny", "--quiet")
+    assert done.exit_code == 2
+    assert done.stderr.startswith(IN_USE)
+    assert "Traceback" not in done.output
+    assert done.stderr.removeprefix(IN_USE).startswith("Log: ")
+    course = load_course(tiny.root)
+    assert gradebook.marks(course, "tiny") == {}
+    after = grade_class(course, "tiny")
+    assert after.from_ledger == (["ada"] if how == "IMMEDIATE" else []), "it can be read until then"
+    assert started == ["ada"], "nobody is judged twice"
+    assert gradebook.marks(course, "tiny")["ada", "tiny", "double_tests"] == 3.0
+
+
+@pytest.mark.parametrize("command", ["export", "feedback", "grade"])
+def test_the_other_commands_say_it_as_well(command: str, tiny: TinyCourse) -> None:
+    tiny.write(
+        "course_config.py", f'{tiny.config}\nc.LateSubmissionPlugin.penalty_method = "zero"\n'
+    )
+    tiny.write("submitted/ada/tiny/timestamp.txt", "2026-07-01 21:30:00 CEST")
+    course = load_course(tiny.root)
+    with gradebook.open_gradebook(course) as book:
+        book.update_or_create_assignment("tiny", duedate=datetime(2026, 7, 1))
+    grade_class(course, "tiny")
+    with gradebook.open_gradebook(course) as book:  # so that a penalty is to be written
+        book.find_grade("why", "tiny", "tiny", "ada").manual_score = 5
+        book.db.commit()
+    with held(tiny, "IMMEDIATE"):
+        done = run(tiny, command, "tiny")
+    assert done.exit_code == 2
+    assert done.stderr.partition("Log: ")[0].lstrip() == IN_USE  # after the bar's line
+    assert "Traceback" not in done.output
+    assert run(tiny, command, "tiny").exit_code == 0
+
+
+def test_what_only_looks_like_it_is_not_called_that(
+    tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise sqlite3.DatabaseError("file is not a database")
+
+    monkeypatch.setattr(gradebook, "check_released", broken)
+    monkeypatch.setattr("autograder.autograde.grade.gradebook.check_released", broken)
+    done = run(tiny, "grade", "tiny")
+    assert done.exit_code == 2
+    assert "file is not a database" in done.stderr
+    assert "in use" not in done.stderr
