@@ -185,6 +185,10 @@ class _Encoder:
         return {"$": "object", "type": str(type_name)[:100], "text": str(text)[:200]}
 
     def _scalar(self, value: np.generic) -> Any:
+        import numpy as np
+
+        if value.dtype.type is np.longdouble:
+            value = np.float64(value)
         name = value.dtype.name
         if name not in _NUMPY_SCALARS:
             return self._object(f"numpy.{name}")
@@ -218,6 +222,10 @@ class _Encoder:
 
         if value.dtype.kind not in "fiub":
             return self._object(f"numpy array of {value.dtype.name}")
+        if not value.dtype.isnative or value.dtype.type is np.longdouble:
+            # torch has neither; of extended precision a float64 keeps what a comparison can see.
+            extended = value.dtype.type is np.longdouble
+            value = value.astype(np.float64 if extended else value.dtype.newbyteorder("="))
         try:
             tensor = torch.from_numpy(np.array(value, order="C", subok=False))
         except (TypeError, ValueError):

@@ -19,6 +19,9 @@ Cells = dict[str, NotebookNode]  # by grade_id
 _FUNCTION = re.compile(r"^(?:async[ \t]+def|def|class)[ \t]+(\w+)", re.MULTILINE)
 _VARIABLE = re.compile(r"^(\w+)[ \t]*(?::[^=\n]*)?=(?!=)", re.MULTILINE)
 
+_IMPORTED = re.compile(r"^from[ \t]+[\w.]+[ \t]+import[ \t]*(\([^)#]*\)|[^\n#;(]+)", re.MULTILINE)
+_RUN = re.compile(r"^%run[ \t]", re.MULTILINE)
+
 
 def essence(kind: str, source: str) -> tuple[str, ...]:
     """What two cells that say the same have in common: no empty lines, no comments in code."""
@@ -57,6 +60,36 @@ def is_answer(released: NotebookNode) -> bool:
 def defined_names(source: str) -> set[str]:
     """The functions, classes and variables that a cell defines at its top level."""
     return set(_FUNCTION.findall(source)) | set(_VARIABLE.findall(source))
+
+
+def bound_names(source: str) -> set[str]:
+    """As `defined_names`, and what is imported by name, also within `if`, `try` and their like.
+
+    "*" stands for what cannot be read here: a star import's names, and those of a notebook or file that
+    is run.
+    """
+    visible: list[
+        str
+    ] = []  # lines outside of functions and classes, as if they all stood at the margin
+    margin: int | None = None  # of the function or class within which the lines are
+    for line in source.expandtabs().splitlines():
+        text = line.lstrip()
+        indent = len(line) - len(text)
+        if margin is not None and text and indent <= margin:
+            margin = None
+        if margin is None:
+            visible.append(text)
+            if _FUNCTION.match(text):
+                margin = indent
+    text = "\n".join(visible)
+    imported = [
+        part.split()[-1]
+        for names in _IMPORTED.findall(text)
+        for part in names.strip("()").split(",")
+        if part.split()
+    ]
+    run = {"*"} if _RUN.search(text) else set()
+    return defined_names(text) | set(imported) | run
 
 
 def wanted_names(released: NotebookNode) -> set[str]:

@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 from autograder.course.cells import SourceNotebook, grade_id_of
 from autograder.course.claims import (
     Cells,
+    bound_names,
     claim,
     defined_names,
     essence,
@@ -279,21 +280,26 @@ class _Repair:
     def stubs_hide_nothing(self) -> None:
         """A stub that nobody touched must not undo what a cell above it defines."""
         first: dict[str, NotebookNode] = {}  # the first cell that defines what a stub should
+        perhaps: set[str] = set()  # stubs whose functions may come by a star import, or may not
         ahead: dict[int, list[NotebookNode]] = {}  # stubs to be put above a cell
         written = {id(cell) for cell in self._written()}
         for cell in self.cells:
             if id(cell) in written:
-                names = defined_names(cell.source)
+                names = bound_names(cell.source)
                 for grade_id in self.stubs.values():
-                    if grade_id not in first and names & wanted_names(self.released[grade_id]):
+                    wanted = wanted_names(self.released[grade_id])
+                    if grade_id not in first and names & {"*", *wanted}:
                         first[grade_id] = cell
+                        if not names & wanted:
+                            perhaps.add(grade_id)
             stub = self._stub_of(cell)
             if stub in first:
                 ahead.setdefault(id(first[stub]), []).append(cell)
-                self.said.append(
-                    f"the untouched stub of `{stub}` stood below a cell that defines it, and was put "
-                    "above that"
-                )
+                if stub not in perhaps:
+                    self.said.append(
+                        f"the untouched stub of `{stub}` stood below a cell that defines it, and was "
+                        "put above that"
+                    )
         moved = {id(stub) for stubs in ahead.values() for stub in stubs}
         stay = [cell for cell in self.cells if id(cell) not in moved]
         self.cells[:] = [one for cell in stay for one in (*ahead.get(id(cell), ()), cell)]

@@ -33,8 +33,9 @@ class Probe:
             for name, parameter in inspect.signature(function).parameters.items()
             if parameter.default is inspect.Parameter.empty
         )
-        self.source = "\n\n".join(_shippable_source(part) for part in (*uses, function))
-        _refuse_unbound_names(self.source, self.name)
+        source = "\n\n".join(_shippable_source(part) for part in (*uses, function))
+        _refuse_unbound_names(source, self.name)
+        self.source = with_torchs_defaults(source, self.name)
         self.__doc__ = function.__doc__
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -60,6 +61,36 @@ def probe(
     if function is not None:
         return Probe(function)
     return lambda decorated: Probe(decorated, uses)
+
+
+def with_torchs_defaults(source: str, name: str) -> str:
+    """Source that defines the function `name`, so that it runs as in a notebook that has set nothing."""
+    return f"{source}\n\n{_shippable_source(_as_torch_began)}\n\n{name} = _as_torch_began({name})"
+
+
+def _as_torch_began(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Call the function with float32 as torch's default type, and with gradients.
+
+    A cell of the student's own may have set another type, or switched gradients off. Then the networks and
+    numbers of a probe would not be those that it is compared with, and right functions would fail.
+    """
+    import functools
+    import sys
+
+    @functools.wraps(function)
+    def call(*args: Any, **given: Any) -> Any:
+        torch = sys.modules.get("torch")
+        if torch is None:
+            return function(*args, **given)
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)
+        try:
+            with torch.enable_grad():
+                return function(*args, **given)
+        finally:
+            torch.set_default_dtype(before)
+
+    return call
 
 
 def _shippable_source(function: Callable[..., Any]) -> str:

@@ -10,12 +10,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from autograder.grading.probe import Probe
+from autograder.grading.probe import Probe, with_torchs_defaults
 
-_CALL = """
-def call(function, args, kwargs):
-    return function(*args, **kwargs)
-"""
+_CALL = with_torchs_defaults(
+    "def call(function, args, kwargs):\n    return function(*args, **kwargs)", "call"
+)
 
 
 class BoxLike(Protocol):

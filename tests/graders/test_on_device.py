@@ -42,15 +42,49 @@ STYLES = {
         "torch.as_tensor(labels.tolist(), device=device)",
         True,
     ),
+    "in_variables": ("Variable(images.to(device))", "Variable(labels.to(device))", True),
+    "in_parameters": ("nn.Parameter(images.to(device))", "Parameter(labels.cuda(), False)", True),
+    "as_a_subclass": (
+        "images.to(device).as_subclass(Mine)",
+        "labels.to(device).as_subclass(Mine)",
+        True,
+    ),
+    "set_to_it": (
+        "torch.empty(0).set_(images.cuda())",
+        "labels.cuda().detach().set_(labels.cuda())",
+        True,
+    ),
+    "mapped": ("torch.func.vmap(torch.neg)(-images.to(device))", "labels.to(device)", True),
+    "by_its_data": ("by_data(images, device)", "by_data(labels, device)", True),
+    "moved_for_nothing": ("(images.to(device), images)[1]", "(labels.cuda(), labels)[1]", False),
+    "in_variables_only": ("Variable(images)", "nn.Parameter(labels, False)", False),
+    "copied_back": (
+        "torch.empty_like(images).copy_(images.to(device))",
+        "torch.zeros_like(labels).copy_(labels.cuda())",
+        False,
+    ),
     "not_at_all": ("images", "labels", False),
     "to_the_cpu": ("images.to(device).cpu()", "labels.to(device).to('cpu')", False),
 }
+
+MORE = """
+from torch.autograd import Variable
+from torch.nn import Parameter
+
+class Mine(torch.Tensor):
+    pass
+
+def by_data(tensor, device):
+    tensor = tensor.clone()
+    tensor.data = tensor.data.to(device)
+    return tensor
+"""
 
 
 @pytest.mark.parametrize(("images", "labels", "moved"), STYLES.values(), ids=STYLES)
 def test_the_stand_in_sees_whether_a_batch_was_moved(images: str, labels: str, moved: bool) -> None:
     cells = REFERENCE.replace("images.to(device)", images).replace("labels.to(device)", labels)
-    student = Student(FakeBox({"reference": cells}))
+    student = Student(FakeBox({"reference": cells, "more": MORE}))
     asked = {name: DRAWN.data[name] for name in WANTED}
     seen = student.run(on_device.epoch_placement, **asked, real=False)
     assert set(seen["parameters"]) == {True}
@@ -58,6 +92,27 @@ def test_the_stand_in_sees_whether_a_batch_was_moved(images: str, labels: str, m
     assert set(student.run(on_device.validation_placement, **asked, real=False)["images"]) == {
         moved
     }
+
+
+def test_memory_that_is_free_again_does_not_lie_there() -> None:
+    with on_device.gpu_or_stand_in(False):
+        for _ in range(20):
+            assert torch.ones(1000).to("cuda").is_cuda
+            assert not torch.ones(1000).is_cuda
+
+
+@pytest.mark.parametrize("name", ["use_gpu", "CUDA", "on_the_gpu"])
+def test_what_a_notebook_remembers_of_the_gpu_follows_the_device(name: str) -> None:
+    cells = f"{name} = torch.cuda.is_available()\nkept = False\n" + REFERENCE.split("# 3_training")[
+        1
+    ].replace("images.to(device)", f"(images.cuda() if {name} else images)").replace(
+        "labels.to(device)", f"(labels.cuda() if {name} and not kept else labels)"
+    )
+    box = FakeBox({"imports": REFERENCE.split("# 1_data")[0], "notebook": cells})
+    asked = {name: DRAWN.data[name] for name in WANTED}
+    seen = Student(box).run(on_device.epoch_placement, **asked, real=False)
+    assert set(seen["images"]) == set(seen["labels"]) == {True}
+    assert box.namespace[name] is torch.cuda.is_available()
 
 
 @pytest.mark.parametrize("moved", [True, False])
@@ -196,7 +251,7 @@ def test_the_real_vgg16_decides_on_a_gpu_whose_thresholds_were_found(
     test_3.test_a_short_run_learns(
         Student(box), CHALLENGE, STAND_IN, None, lambda *said, **_size: notes.append(said)
     )
-    assert box.questions == ["fitted_there", "full_run"]
+    assert box.questions == ["fitted_there", "full_run", "fitted_there"]
     assert notes == [("Decided by a run of the real VGG16, on A stand-in.", "")]
 
 

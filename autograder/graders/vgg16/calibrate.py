@@ -120,7 +120,7 @@ def _of_the_real_vgg16(images: Path | None, device: str) -> Calibration:
 
 def wrong_fits() -> dict[str, Fit]:
     """Everything that the graders know as a mistake in training."""
-    loops = {name: fit_by(loop) for name, loop in wrong_loops.WRONG_LOOPS.items()}
+    loops = {name: fitting.around(loop) for name, loop in wrong_loops.WRONG_LOOPS.items()}
     return {**loops, **fitting.WRONG_FITS}
 
 
@@ -141,17 +141,3 @@ def figures(run: Run, ask: Probe, fit: Fit) -> dict[str, float] | None:
     except Mismatch:
         return None
     return {"loss_ratio": result.loss_ratio, "accuracy": result.accuracy}
-
-
-def fit_by(train_epoch: wrong_loops.TrainEpoch) -> Fit:
-    """The reference's fit around another loop, without its history."""
-
-    def fit(
-        net: Any, train_loader: Any, _test: Any, epochs: int, learning_rate: float, device: Any
-    ) -> None:
-        net.to(device)
-        criterion, optimizer = reference.make_criterion_and_optimizer(net, learning_rate)
-        for _ in range(epochs):
-            train_epoch(net, train_loader, criterion, optimizer, device)
-
-    return fit

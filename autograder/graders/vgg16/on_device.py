@@ -4,7 +4,7 @@ On a GPU the results are compared as on the CPU. There, batches lie on the devic
 of `fit` is moved beforehand, so that these checks tell what they tell on a CPU runner. Whether a function
 moves what it must move is a question of its own: `..._placement`. It is asked on every runner, with
 batches that lie on the CPU. On one without a GPU a stand-in takes the GPU's place: all is computed on the
-CPU, and tensors only remember whether they were moved to "cuda".
+CPU, and it is remembered which memory was moved to "cuda".
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from autograder.graders.vgg16 import fitting
 from autograder.graders.vgg16 import short_run as short
 from autograder.graders.vgg16.networks import short_vgg, tiny_net
-from autograder.graders.vgg16.steady import STEADY, held, steady
+from autograder.graders.vgg16.steady import STEADY, held, remembered, steady
 from autograder.grading import Device, Student, expect, expect_type, fields, probe, sequence
 
 # Shipped with the probes below, which do the same elsewhere.
@@ -22,7 +22,7 @@ fitted = fitting.fitted.function
 short_run = short.short_run.function
 
 
-@probe(uses=(tiny_net, *STEADY, fitted))
+@probe(uses=(tiny_net, *STEADY, remembered, fitted))
 def fitted_there(
     fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any,
     batch_size: int, classes: int, epochs: int, learning_rate: float, device_name: str,
@@ -34,7 +34,7 @@ def fitted_there(
         held(net, device_name)
         return fit(net.to(device_name), *others)
 
-    with steady(device_name):
+    with steady(device_name), remembered(fit, device_name != "cpu"):
         return fitted(
             fit_there,
             state,
@@ -53,13 +53,13 @@ def fit_by(fit: Any, data: dict[str, Any]) -> dict[str, Any]:
     return reply
 
 
-@probe(uses=(short_vgg, *STEADY, short_run))
+@probe(uses=(short_vgg, *STEADY, remembered, short_run))
 def short_run_there(
     fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any,
     batch_size: int, epochs: int, learning_rate: float, device_name: str, seed: int,
 ) -> Any:  # fmt: skip
     """`short_run` on the CPU of a machine with a GPU, which a notebook is not to see."""
-    with steady(device_name):
+    with steady(device_name), remembered(fit, device_name != "cpu"):
         return short_run(
             fit, state, images, labels, test_images, test_labels,
             batch_size, epochs, learning_rate, device_name, seed,
@@ -69,18 +69,23 @@ def short_run_there(
 def gpu_or_stand_in(real: bool) -> Any:
     """A context in which "cuda" can be used: the GPU's, or one that only pretends.
 
-    The pretended one computes on the CPU. A tensor that is moved to "cuda" says that it lies there, and so
-    does all that is computed from it.
+    The pretended one computes on the CPU. What is moved to "cuda" gets memory of its own, and so does all
+    that is computed from it; of this memory it is known that it lies there. So it does not matter which
+    object looks at the memory: a Variable, a Parameter, a subclass, or a tensor that was set to it.
     """
     import contextlib
     from unittest import mock
 
     import torch
+    from torch.multiprocessing.reductions import StorageWeakRef
     from torch.overrides import TorchFunctionMode
     from torch.utils._pytree import tree_leaves
 
     of: Any = torch.Tensor
     moves = (of.to, of.cuda, of.cpu, of.type_as)
+    functorch: Any = torch._C._functorch
+    reference_to: Any = StorageWeakRef
+    lies_there: Any = {}  # by address; memory that is free again is another's
 
     def names(value: Any, kind: str) -> bool:
         text = str(value) if isinstance(value, str | torch.device) else ""
@@ -89,8 +94,22 @@ def gpu_or_stand_in(real: bool) -> Any:
     def here_for(value: Any) -> Any:
         return torch.device("cpu") if names(value, "cuda") else value
 
+    def memory_of(value: Any) -> Any:
+        while functorch.is_functorch_wrapped_tensor(value):  # by vmap, grad and their like
+            value = functorch.get_unwrapped(value)
+        return value.untyped_storage()
+
+    def address_of(value: Any) -> int:
+        try:
+            return int(memory_of(value).data_ptr())
+        except (NotImplementedError, RuntimeError):  # a sparse tensor's, say
+            return 0
+
     def is_there(value: Any) -> bool:
-        return isinstance(value, of) and getattr(value, "_is_there", False)
+        if not isinstance(value, of):
+            return False
+        known = lies_there.get(address_of(value))
+        return known is not None and not known.expired()
 
     class Pretended(TorchFunctionMode):
         def __torch_function__(
@@ -102,21 +121,23 @@ def gpu_or_stand_in(real: bool) -> Any:
                 return is_there(args[0])
             kwargs = kwargs or {}
             devices = [*(args if func in moves else ()), *kwargs.values()]
+            given = [value for value in tree_leaves((args, kwargs)) if isinstance(value, of)]
             away = func is of.cpu or any(names(value, "cpu") for value in devices)
             there = func is of.cuda or any(names(value, "cuda") for value in devices)
-            there = there or (any(map(is_there, tree_leaves((args, kwargs)))) and not away)
+            there = there or (any(map(is_there, given)) and not away)
             if func is of.cuda:
                 result = args[0]
             else:
                 here = [here_for(value) if func in moves else value for value in args]
                 result = func(*here, **{name: here_for(value) for name, value in kwargs.items()})
-            if func == of.data.__set__:
-                result = args[0]
-            if func in moves and result is args[0] and there != is_there(result):
+            before = {address_of(value) for value in given}  # who writes there moves nothing
+            if func in moves and address_of(result) in before and there != is_there(result):
                 result = result.clone()
             for value in tree_leaves(result):
-                if isinstance(value, of) and (there or func in moves):
-                    value._is_there = there
+                if isinstance(value, of) and (address := address_of(value)) not in before | {0}:
+                    lies_there.pop(address, None)
+                    if there:
+                        lies_there[address] = reference_to(memory_of(value))
             return result
 
     @contextlib.contextmanager
@@ -163,7 +184,7 @@ def placed(call: Any, net: Any, seen: Any) -> Any:
     return seen
 
 
-@probe(uses=(tiny_net, gpu_or_stand_in, placed))
+@probe(uses=(tiny_net, gpu_or_stand_in, remembered, placed))
 def epoch_placement(
     train_epoch: Any,
     state: Any,
@@ -185,7 +206,7 @@ def epoch_placement(
             seen["labels"].append(target.device.type == "cuda")
             return super().forward(input, target)
 
-    with gpu_or_stand_in(real):
+    with gpu_or_stand_in(real), remembered(train_epoch, True):
         net = tiny_net(classes, True)
         net.load_state_dict(state)
         net.to("cuda")
@@ -195,7 +216,7 @@ def epoch_placement(
         return placed(lambda: train_epoch(net, loader, Watching(), optimizer, device), net, seen)
 
 
-@probe(uses=(tiny_net, gpu_or_stand_in, placed))
+@probe(uses=(tiny_net, gpu_or_stand_in, remembered, placed))
 def validation_placement(
     validate: Any, state: Any, images: Any, labels: Any, batch_size: int, classes: int, real: bool
 ) -> Any:
@@ -203,7 +224,7 @@ def validation_placement(
     import torch
     from torch.utils.data import DataLoader, TensorDataset
 
-    with gpu_or_stand_in(real):
+    with gpu_or_stand_in(real), remembered(validate, True):
         net = tiny_net(classes, True)
         net.load_state_dict(state)
         net.to("cuda")
@@ -212,7 +233,7 @@ def validation_placement(
         return placed(lambda: validate(net, loader, torch.device("cuda")), net, seen)
 
 
-@probe(uses=(tiny_net, gpu_or_stand_in, placed))
+@probe(uses=(tiny_net, gpu_or_stand_in, remembered, placed))
 def fit_placement(
     fit: Any, state: Any, images: Any, labels: Any, batch_size: int, classes: int, real: bool
 ) -> Any:
@@ -220,7 +241,7 @@ def fit_placement(
     import torch
     from torch.utils.data import DataLoader, TensorDataset
 
-    with gpu_or_stand_in(real):
+    with gpu_or_stand_in(real), remembered(fit, True):
         net = tiny_net(classes, True)
         net.load_state_dict(state)
         data = TensorDataset(images.to("cuda"), labels.to("cuda"))

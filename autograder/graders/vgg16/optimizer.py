@@ -36,8 +36,9 @@ def criterion_and_steps(
     labels: Any,
     start: Any,
     gradients: Any,
+    repeats: Any,
 ) -> Any:
-    """The criterion's value, and the parameters after a step with each of the given gradients."""
+    """The criterion's value, and the parameters after steps with each of the given gradients."""
     import torch
     from torch import nn
 
@@ -50,10 +51,11 @@ def criterion_and_steps(
     criterion, optimizer = made
     if not isinstance(optimizer, torch.optim.Optimizer):
         return {"made": "no optimizer", "optimizer": optimizer}
-    for gradient in gradients:
-        for name, parameter in net.named_parameters():
-            parameter.grad = gradient[name].clone()
-        optimizer.step()
+    for gradient, times in zip(gradients, repeats):  # noqa: B905
+        for _ in range(times):
+            for name, parameter in net.named_parameters():
+                parameter.grad = gradient[name].clone()
+            optimizer.step()
     return {
         "made": "both",
         "loss": criterion(scores, labels),
@@ -62,9 +64,15 @@ def criterion_and_steps(
 
 
 class AdamChallenge:
-    """Parameters, and gradients of very different sizes for three steps."""
+    """Parameters, and gradients of very different sizes for three steps.
 
-    def __init__(self, challenge: Challenge, learning_rate: float | None) -> None:
+    Where it calms down, one step with large gradients comes before many with small ones. Adam forgets the
+    large one, by a thousandth a step; with amsgrad it does not.
+    """
+
+    def __init__(
+        self, challenge: Challenge, learning_rate: float | None, *, calms_down: bool = False
+    ) -> None:
         rng = challenge.rng
         shapes = {"0.weight": (5, 3, 3, 3), "0.bias": (5,), "3.weight": (6, 20), "3.bias": (6,)}
 
@@ -86,7 +94,20 @@ class AdamChallenge:
                 {name: drawn(shape, scale) for name, shape in shapes.items()}
                 for scale in (1, 0.1, -1)
             ],
+            "repeats": [1, 1, 1],
         }
+        if calms_down:
+            large = {
+                name: torch.from_numpy(
+                    rng.choice([-1, 1], shape) * rng.uniform(0.5, 2, shape)
+                ).float()
+                for name, shape in shapes.items()
+            }
+            self.data["gradients"] = [
+                large,
+                {name: 0.01 * gradient for name, gradient in large.items()},
+            ]
+            self.data["repeats"] = [1, 200]
 
     def of(self, student: Student) -> dict[str, Any]:
         reply = fields(student.run(criterion_and_steps, **self.data), "made")

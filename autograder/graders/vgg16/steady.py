@@ -98,4 +98,31 @@ def held(net: Any, device_name: str) -> None:
         net[0].register_forward_pre_hook(hold)
 
 
+def remembered(function: Any, gpu: bool) -> Any:
+    """A context in which a notebook remembers that there is a GPU, or that there is none.
+
+    The lecture asks torch once, in a cell of its own (`use_gpu = torch.cuda.is_available()`), and every
+    function looks at the answer. So the answer follows the device for which a function is called.
+    """
+    import contextlib
+
+    @contextlib.contextmanager
+    def within() -> Any:
+        scope = getattr(function, "__globals__", None)
+        if scope is None:  # an object that can be called
+            scope = getattr(type(function).__call__, "__globals__", {})
+        before = {
+            name: value
+            for name, value in scope.items()
+            if isinstance(value, bool) and ("gpu" in name.lower() or "cuda" in name.lower())
+        }
+        scope.update(dict.fromkeys(before, gpu))
+        try:
+            yield
+        finally:
+            scope.update(before)
+
+    return within()
+
+
 STEADY = (use_tf32, uses_tf32, steady, held)  # for a probe's `uses`

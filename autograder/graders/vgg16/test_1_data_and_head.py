@@ -169,23 +169,17 @@ def orders_of_loaders(
 ) -> Any:
     """The image numbers that the loaders give, batch by batch, epoch by epoch."""
     import torch
-    from torch.utils.data import Dataset
+    from torch.utils.data import StackDataset
 
-    class Numbered(Dataset[object]):
-        """Image i is filled with the number i."""
+    def numbered(labels: Any) -> Any:
+        """Image i is filled with the number i. A class of ours could not be sent to spawned workers."""
+        numbers = torch.arange(len(labels), dtype=torch.float32)
+        images: Any = numbers[:, None, None, None].repeat(1, 3, 2, 2)
+        data: Any = StackDataset(images, labels.tolist())
+        data.targets = labels
+        return data
 
-        def __init__(self, labels: Any) -> None:
-            self.targets = labels
-
-        def __len__(self) -> int:
-            return len(self.targets)
-
-        def __getitem__(self, index: int) -> Any:
-            if not 0 <= index < len(self.targets):
-                raise IndexError(index)
-            return torch.full((3, 2, 2), float(index)), int(self.targets[index])
-
-    sets = Numbered(train_labels), Numbered(test_labels)
+    sets = numbered(train_labels), numbered(test_labels)
     made = make_loaders(*sets) if batch_size is None else make_loaders(*sets, batch_size)
     if not isinstance(made, tuple | list) or len(made) != 2:
         return {"made": made, "train": [], "test": []}
@@ -350,14 +344,15 @@ def swapped_head(swap_head: Any, seed: int, classes: Any, images: Any) -> Any:
     net.eval()
     frozen = list(net.features.parameters())[seed % 2]
     frozen.requires_grad_(False)
-    layers = [module for module in net.modules() if not list(module.children())][:-1]
-    parameters = list(net.parameters())[:-2]
+    *layers, old_head = [module for module in net.modules() if not list(module.children())]
+    *parameters, old_weight, _old_bias = net.parameters()
     result = swap_head(net) if classes is None else swap_head(net, classes)
     if not isinstance(getattr(result, "classifier", None), nn.Sequential):
         return {"returned": result}
     layers_after = [module for module in result.modules() if not list(module.children())]
     parameters_after = list(result.parameters())
     head = result.classifier[-1]
+    weight = getattr(head, "weight", None)
     result.eval()
     with torch.no_grad():
         logits = result(images)
@@ -367,7 +362,10 @@ def swapped_head(swap_head: Any, seed: int, classes: Any, images: Any) -> Any:
         "classifier_length": len(result.classifier),
         "is_linear": isinstance(head, nn.Linear),
         "head": type(head).__name__,
-        "weight": getattr(head, "weight", None),
+        "is_new": head is not old_head,
+        "new_weight": weight is not old_weight,
+        "features": [getattr(head, name, None) for name in ("in_features", "out_features")],
+        "weight": weight,
         "bias": getattr(head, "bias", None),
         "head_trains": all(parameter.requires_grad for parameter in head.parameters()),
         "same_layers": len(layers_after) == len(layers) + 1
@@ -381,8 +379,9 @@ def swapped_head(swap_head: Any, seed: int, classes: Any, images: Any) -> Any:
     }
 
 
-SWAPPED = ("same_net", "classifier_length", "is_linear", "head", "weight", "bias", "head_trains",
-           "same_layers", "same_parameters", "same_freezing", "logits")  # fmt: skip
+SWAPPED = ("same_net", "classifier_length", "is_linear", "head", "is_new", "new_weight", "features",
+           "weight", "bias", "head_trains", "same_layers", "same_parameters", "same_freezing",
+           "logits")  # fmt: skip
 
 
 def swapped(
@@ -428,6 +427,11 @@ def test_the_last_layer_maps_4096_features_to_the_classes(
         expect(seen["bias"] is not None, "The new layer should have a bias; yours has none.")
         expect_shape(seen["bias"], (outputs,), "the new layer's bias")
         expect(flag(seen["head_trains"]), "The new layer should be trainable; yours is frozen.")
+        expect(
+            flag(seen["is_new"]) and sequence(seen["features"], "Its sizes") == [4096, outputs],
+            "The old layer was changed where a new nn.Linear should stand; what it says of itself is "
+            "no longer true.",
+        )
 
 
 @graded("swap_head_tests", weight=4)
@@ -439,6 +443,7 @@ def test_nothing_before_the_new_head_changes(student: Student, challenge: Challe
     """
     images = torch.from_numpy(challenge.images(4, 8))
     seen = swapped(student, challenge.seed, int(challenge.rng.integers(3, 10)), images)
+    expect(flag(seen["new_weight"]), "There is no new head: the last layer has its old weight.")
     expect(flag(seen["same_layers"]), "Another layer than the last was replaced, added or removed.")
     expect(flag(seen["same_parameters"]), "Other parameters than the last layer's were replaced.")
     expect(
@@ -469,12 +474,16 @@ def test_nothing_before_the_new_head_changes(student: Student, challenge: Challe
 
 @probe
 def swapped_vgg16(swap_head: Any, classes: Any) -> Any:
-    """Parameters of the real VGG16 with a new head; on the meta device, which needs no memory."""
+    """Parameters of the real VGG16 with a new head; on the meta device, which needs no memory.
+
+    But for the last layer: who copies rows of the old head into the new one needs its values.
+    """
     import torch
     from torchvision import models
 
     with torch.device("meta"):
         net = models.vgg16(weights=None)
+    net.classifier[6] = torch.nn.Linear(4096, 1000)
     result = swap_head(net) if classes is None else swap_head(net, classes)
     if not isinstance(result, torch.nn.Module):
         return {"returned": result, "same": False, "parameters": 0}

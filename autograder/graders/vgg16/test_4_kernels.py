@@ -13,6 +13,7 @@ from autograder.grading import (
     Challenge,
     Floats,
     Student,
+    as_array,
     describe,
     expect,
     expect_close,
@@ -222,6 +223,12 @@ def expect_mosaic(value: Any, right: Floats, mistakes: dict[str, Any]) -> None:
     expect(False, f"{wrong} of {array.size} values of a mosaic are not right. {hint}")
 
 
+def expect_something(mosaic: Any) -> None:
+    """Fail where different weights give zeros as well: then zeros say nothing of constant ones."""
+    seen = as_array(mosaic, "the mosaic")
+    expect(bool(seen.any()), "Other weights give zeros as well.")
+
+
 def weights(challenge: Challenge, count: int, channels: int, side: int) -> torch.Tensor:
     """Random kernels, more of them negative than positive, each with a spread of its own."""
     values = challenge.rng.normal(size=(count, channels, side, side)) - 0.2
@@ -276,6 +283,7 @@ def test_constant_weights_give_zeros(student: Student, challenge: Challenge) -> 
 
     Where all weights are equal the largest less the smallest is 0: what do you divide by?
     """
+    expect_something(student.kernel_mosaic(weights(challenge, 10, 3, 3)))
     for constant in (
         float(challenge.rng.uniform(0.5, 2)),
         -float(challenge.rng.uniform(0.5, 2)),
@@ -358,6 +366,7 @@ def test_a_constant_kernel_gives_zeros(student: Student, challenge: Challenge) -
     Where all its weights are equal the largest less the smallest is 0: what do you divide by?
     """
     weight = weights(challenge, 5, 10, 3)
+    expect_something(student.channel_mosaic(weight, 2))
     weight[2] = float(challenge.rng.uniform(0.5, 2))
     expect_mosaic(student.channel_mosaic(weight, 2), reference.channel_mosaic(weight, 2), {})
 

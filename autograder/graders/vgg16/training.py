@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from autograder.graders.vgg16.networks import drawn_state, tiny_net
-from autograder.graders.vgg16.steady import STEADY, held, steady
+from autograder.graders.vgg16.steady import STEADY, held, remembered, steady
 from autograder.grading import Challenge, Device, Floats, probe
 
 DEVICE = "cpu"  # where nothing else is said; see `TrainingChallenge.on_each`
@@ -103,7 +103,7 @@ def training_challenge(
     )
 
 
-@probe(uses=(tiny_net, *STEADY))
+@probe(uses=(tiny_net, *STEADY, remembered))
 def one_epoch(
     train_epoch: Any,
     state: Any,
@@ -138,7 +138,7 @@ def one_epoch(
     data = TensorDataset(images.to(device), labels.to(device))
     loader = DataLoader(data, batch_size=batch_size)
     criterion = nn.NLLLoss() if factor == 1 else ScaledLoss()
-    with steady(device_name):
+    with steady(device_name), remembered(train_epoch, device_name != "cpu"):
         loss = train_epoch(net, loader, criterion, optimizer, device)
     return {
         "loss": loss,

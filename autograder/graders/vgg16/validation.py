@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from autograder.graders.vgg16.networks import drawn_state, tiny_net
-from autograder.graders.vgg16.steady import STEADY, held, steady
+from autograder.graders.vgg16.steady import STEADY, held, remembered, steady
 from autograder.graders.vgg16.training import DEVICE
 from autograder.grading import Challenge, probe
 
 
-@probe(uses=(tiny_net, *STEADY))
+@probe(uses=(tiny_net, *STEADY, remembered))
 def one_validation(
     validate: Any, state: Any, images: Any, labels: Any, batch_size: int, classes: int,
     training: bool, device_name: str,
@@ -41,12 +42,13 @@ def one_validation(
     data = TensorDataset(images.to(device), labels.to(device))
     loader = DataLoader(data, batch_size=batch_size)
     try:
-        with steady(device_name):
+        with steady(device_name), remembered(validate, device_name != "cpu"):
             accuracy = validate(net, loader, device)
     finally:
         handle.remove()
     return {
         "accuracy": accuracy,
+        "any_pass": bool(modes),
         "any_training": any(modes),
         "any_graph": any(graphs),
         "trains_after": [bool(part.training) for part in net.modules()],
@@ -78,9 +80,36 @@ def validation_challenge(challenge: Challenge, training: bool) -> dict[str, Any]
         known = sorted(
             [right.sum() / count, *mistaken_accuracies(right, sizes, in_training).values()]
         )
-        if min(apart) >= 2 and np.diff(known).min() > 1e-3:  # images; of 1
+        answers, classes = mistaken_answers(data)
+        apart += tuple(abs(hits - right.sum()) for hits in (*answers, *classes))
+        # What has no name must not be called by another's.
+        unnamed = np.abs(np.subtract.outer(np.array(answers) / count, known)).min()
+        if min(apart) >= 2 and min(np.diff(known).min(), unnamed) > 1e-3:  # images; of 1
             break
     return data
+
+
+def mistaken_answers(data: dict[str, Any]) -> tuple[list[int], list[int]]:
+    """How many labels are met by what is mistaken for the network's answer, and by each class alone."""
+    net = tiny_net(data["classes"], True)
+    net.load_state_dict(data["state"])
+    labels = data["labels"]
+    with torch.no_grad():
+        scores = net.eval()(data["images"])  # (n, classes)
+    chances = torch.softmax(scores, dim=1)
+    order = scores.argsort(dim=1, descending=True)
+    sure = chances.amax(dim=1) > 0.5
+    answers: list[torch.Tensor] = [
+        *(way(scores.amax(dim=1)) for way in (torch.round, torch.trunc)),  # values, not indices
+        *(way(chances.amax(dim=1)) for way in (torch.round, torch.trunc)),
+        order[:, 1],
+        order[:, -1],
+        torch.where(sure, order[:, 0], -1),  # only answers that are clear
+        order[:, 0] + 1,  # classes counted from 1
+    ]
+    among_two = (order[:, :2] == labels[:, None]).any(dim=1)
+    hits = [int((answer == labels).sum()) for answer in answers]
+    return [*hits, int(among_two.sum())], torch.bincount(labels).tolist()
 
 
 def mistaken_accuracies(right: Any, sizes: Any, in_training: Any) -> dict[str, float]:
@@ -111,15 +140,23 @@ def _drawn(challenge: Challenge, seed: int, training: bool) -> dict[str, Any]:
             tensor += torch.from_numpy(rng.normal(size=tensor.shape)).float()
         elif name.endswith("running_var"):
             tensor *= torch.from_numpy(rng.uniform(0.1, 3, tensor.shape)).float()
-    net = tiny_net(classes, True)
+    net = tiny_net(classes, True).eval()
     net.load_state_dict(state)
     images = torch.from_numpy(rng.normal(size=(count * 3, 3, 8, 8))).float()
     with torch.no_grad():
-        top = net.eval()(images).topk(2, dim=1)
+        # As drawn, the network has one answer to all images; so each class starts from where it is.
+        state["9.bias"] -= net(images).mean(dim=0)
+        net.load_state_dict(state)
+        top = net(images).topk(2, dim=1)
     # The clearer half of the answers: no rounding, not even a GPU's, turns one of them.
     margin = top.values[:, 0] - top.values[:, 1]
     clear = margin.argsort(descending=True)[: count * 3 // 2]
-    chosen = clear[torch.from_numpy(rng.permutation(len(clear))[:count])]
+    clear = clear[torch.from_numpy(rng.permutation(len(clear)))]
+    # As many of each answer as there are, or one class for all would be nearly as right as the network.
+    hits = nn.functional.one_hot(top.indices[clear, 0], classes)
+    place = (hits.cumsum(dim=0) * hits).sum(dim=1)  # the first, second, … image with its answer
+    chosen = clear[place.argsort(stable=True)[:count]]
+    chosen = chosen[torch.from_numpy(rng.permutation(count))]
     answers = top.indices[chosen, 0]
     wrong = torch.from_numpy(rng.random(count) < 0.35)
     wrong[-last:] = True

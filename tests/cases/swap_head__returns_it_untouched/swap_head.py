@@ -1,0 +1,2 @@
+def swap_head(net, num_classes=10):
+    return net
