@@ -10,6 +10,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.autograde.marks import write_marks
 from autograder.autograde.records import forget_done
+from autograder.course.attachments import words_and_pictures
 from autograder.course.bonus import ordinary_cells
 from autograder.course.cells import grade_id_of
 from autograder.course.claims import is_locked
@@ -54,7 +55,7 @@ class SaveAutoGrades(NbGraderPreprocessor):  # type: ignore[misc]
                 untouched.append(cell.grade_id)
             # A locked cell's text is the course's, with the mark scheme that staff may change.
             parts = beside if is_locked(solution) else [solution, *beside]
-            answers[cell.grade_id] = "\n".join(part.source for part in parts)
+            answers[cell.grade_id] = "\n".join(map(words_and_pictures, parts))
         answers |= {
             file.bonus.grade_id: file.digest for file in submission.jobs[notebook].bonus_files
         }
