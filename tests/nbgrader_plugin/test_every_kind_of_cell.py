@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import shutil
@@ -12,6 +14,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from PIL import Image
 
 from autograder import doctor
 from autograder.autograde import gradebook
@@ -207,15 +210,26 @@ def test_a_mark_on_a_task_is_for_the_work_around_it(graded: tuple[Course, ClassR
     def marked() -> float | None:
         return gradebook.marks(course, ASSIGNMENT)["ada", "1_work", "sketch"]
 
+    def work(size: int) -> dict[str, list[dict[str, Any]]]:
+        photo = cell("markdown", "The sketch: ![it](attachment:it.png)")
+        return {"sketch": [{**photo, "attachments": {"it.png": {"image/png": picture(size)}}}]}
+
+    kinds.submission("ada", RIGHT, below=work(1))
+    grade_class(course, ASSIGNMENT, "ada")
     with gradebook.entry(course) as writing:
         grade = writing.book.find_grade("sketch", "1_work", ASSIGNMENT, "ada")
         grade.manual_score, grade.needs_manual_grade = 2.5, False
-    drawing = [cell("markdown", "The sketch: /\\/\\"), cell("code", "print('/\\\\/\\\\')")]
     changed = {**RIGHT, "double": WRONG, "why": "**Why scale?**\n\nNo idea."}
-    kinds.submission("ada", changed, below={"sketch": drawing})
+    kinds.submission("ada", changed, below=work(1))
     grade_class(course, ASSIGNMENT, "ada")
     assert marked() == 2.5
-    kinds.submission("ada", changed, below={"sketch": [*drawing, cell("markdown", "And ___")]})
+    kinds.submission("ada", changed, below=work(2))  # another picture in the same words
     run = grade_class(course, ASSIGNMENT, "ada")
     assert marked() is None
     assert "`sketch` had 2.5 points by hand" in str([n.repairs for n in run.cards[0].notebooks])
+
+
+def picture(size: int) -> str:
+    content = io.BytesIO()
+    Image.new("RGB", (size, size), "red").save(content, "PNG")
+    return base64.b64encode(content.getvalue()).decode()
