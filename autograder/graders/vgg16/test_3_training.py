@@ -38,6 +38,7 @@ from autograder.grading import (
     Device,
     Floats,
     Mismatch,
+    Probe,
     Student,
     StudentRaised,
     bonus,
@@ -428,9 +429,12 @@ def test_validation_leaves_the_network_as_it_was(student: Student, challenge: Ch
 # fit
 
 
+def fitter(device: Device) -> Probe:
+    return on_device.fitted_there if device.has_gpu else fitting.fitted
+
+
 def fit_of(student: Student, data: dict[str, Any], device: Device) -> dict[str, Any]:
-    ask = on_device.fitted_there if device.has_gpu else fitting.fitted
-    reply = fields(student.run(ask, **data), "history", "state")
+    reply = fields(student.run(fitter(device), **data), "history", "state")
     expect(
         isinstance(reply["history"], dict),
         f"fit should return a dict; yours returns {describe(reply['history'])}.",
@@ -561,7 +565,8 @@ def test_a_short_run_learns(
 def expect_no_luck(student: Student, challenge: Challenge, device: Device) -> None:
     """Fail a fit that is known to learn in some short runs and not in others: no draw is to decide."""
     data = fitting.fit_challenge(challenge, 1)
-    seen = updates(fit_of(student, data, device)["state"], training.parameters_of(data["state"]))
+    reply = fields(student.run(fitter(device), **data), "state")
+    seen = updates(reply["state"], training.parameters_of(data["state"]))
     for fit in fitting.LUCKY_FITS:
         moved = updates(fitting.fit_by(fit, data)["state"], training.parameters_of(data["state"]))
         expect(
