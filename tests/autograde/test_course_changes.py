@@ -203,6 +203,15 @@ def test_another_package_is_another_key(tiny: TinyCourse, monkeypatch: pytest.Mo
     assert judgement_key(course, job) == before
 
 
+def test_another_stub_is_another_key(tiny: TinyCourse) -> None:
+    """A second look goes by what a stub asks for."""
+    job = job_of(tiny)
+    before = judgement_key(load_course(tiny.root), job)
+    source = tiny.root / "source/tiny/tiny.ipynb"
+    source.write_text(source.read_text().replace("def double(x)", "def double(number)"))
+    assert judgement_key(load_course(tiny.root), job) != before
+
+
 def test_a_file_that_vanishes_while_a_folder_is_read_stops_nobody(
     tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
