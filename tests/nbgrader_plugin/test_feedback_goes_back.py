@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def generate(course: Course, force: bool = False) -> str:
 
 
 def exchange(course: Course, kind: Any, folder: Path, student: str = "*") -> None:
-    config = course.config.copy()
+    config: Any = copy.deepcopy(course.config)
     config.Exchange.update(
         root=str(folder / "exchange"), cache=str(folder / "cache"), assignment_dir=str(folder)
     )

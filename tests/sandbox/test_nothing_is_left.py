@@ -130,7 +130,8 @@ def test_a_new_folder_that_another_grader_sweeps_away_is_made_again(
     late: bool, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two graders start at the same moment: to the second one the first one's folder looks left behind."""
-    take, swept = folders._take, []
+    take = folders._take
+    swept: list[Path] = []
 
     def overtaken(folder: Path) -> int | None:
         if swept:
