@@ -121,7 +121,9 @@ class SubmissionConverter(Autograde):  # type: ignore[misc]
         source = directory.format_path(directory.source_directory, ".", assignment_id)
         theirs = {f"{source}/{name}" for name in self.exclude_overwriting.get(assignment_id, [])}
         target = Path(self._format_dest(assignment_id, student_id))
-        for path in utils.find_all_files(source, [*directory.ignore, "*.ipynb"]):
+        # Not `directory.ignore`: the exporter has added what a submission's own odd files are called.
+        ignore = CourseDirectory(config=self.config).ignore
+        for path in utils.find_all_files(source, [*ignore, "*.ipynb"]):
             if path not in theirs:
                 copy = target / os.path.relpath(path, source)
                 _make_way(copy, target)

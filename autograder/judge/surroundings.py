@@ -119,7 +119,13 @@ def explain(
     items = tuple(
         replace(item, checks=tuple(judged_anew(check) for check in item.checks)) for item in items
     )
-    return Explained(items, " ".join(map(_what_to_install, sorted(blocked))), tuple(staff))
+    code = [
+        *cells,
+        *(text.decode(errors="replace") for name, text in files.items() if name.endswith(".py")),
+    ]
+    imported = set[str]().union(*map(_imported_modules, code)) if blocked else set()
+    reasons = [_what_to_install(module, module in imported) for module in sorted(blocked)]
+    return Explained(items, " ".join(reasons), tuple(staff))
 
 
 def modules_of_course(course: Course, assignment: str) -> frozenset[str]:
@@ -212,15 +218,20 @@ def _is_here(module: str) -> bool:
         return False
 
 
-def _what_to_install(module: str) -> str:
+def _what_to_install(module: str, is_imported: bool) -> str:
     if module == _ON_COLAB_ALONE:
         return (
             "what failed needs a cell that imports `google.colab`, which is on Colab alone. Ask the student "
             "for a notebook without it."
         )
+    doubt = (
+        ""
+        if is_imported
+        else " No import of it stands there: a package may want it, or the code says so itself."
+    )
     return (
-        f"what failed needs the package `{module}`, which is not installed here. Install it where notebooks "
-        "run and grade again, or ask the student to do without it."
+        f"what failed needs the package `{module}`, which is not installed here.{doubt} Install it where "
+        "notebooks run and grade again, or ask the student to do without it."
     )
 
 

@@ -455,3 +455,15 @@ def test_a_file_in_the_way_of_the_courses_own_costs_nothing(fresh: TinyCourse) -
     assert (autograded / "given.py").read_text() == "G = 1"
     (card,) = run.cards
     assert "data, given.py/z.txt" in " ".join(card.notebooks[0].repairs)
+
+
+def test_a_link_elsewhere_of_a_course_files_name_takes_nothing_of_the_courses(
+    fresh: TinyCourse,
+) -> None:
+    fresh.write("source/tiny/given.py", "G = 1")
+    fresh.submission("ada", extra="import given")
+    (fresh.root / "submitted/ada/tiny/sub").mkdir()
+    (fresh.root / "submitted/ada/tiny/sub/given.py").symlink_to(fresh.root / "nowhere")
+    course = load_course(fresh.root)
+    assert grade_class(course, "tiny", "ada").reasons == {}
+    assert (course.autograded("ada", "tiny") / "given.py").read_text() == "G = 1"

@@ -49,6 +49,16 @@ def test_what_failed_for_want_of_a_known_package_is_ungraded_by_name(source: str
     assert seen.items[0].checks[1] == PASSED
 
 
+def test_staff_read_where_nothing_imports_what_is_said_to_be_missing() -> None:
+    """The message comes from the box, and so may be a student's own words."""
+    by_module = explained(
+        "from mine import f", no_module("wandb"), files={"mine.py": b"import wandb"}
+    )
+    assert "No import" not in by_module.reason
+    assert "No import of it stands there" in explained("f = 1", no_module("wandb")).reason
+    assert "No import" not in explained("import wandb as f", no_module("wandb")).reason
+
+
 def test_any_text_is_looked_through_at_once() -> None:
     """In a time that grows faster than the text does, these would take hours."""
     long = "a" * 10**6
