@@ -12,6 +12,7 @@ import pytest
 
 if TYPE_CHECKING:
     from autograder.judge.job import Job
+    from tests.tiny_course import TinyCourse
 
 # A shell's own options for pytest are not for the graders that the tests run.
 os.environ.pop("PYTEST_ADDOPTS", None)
@@ -51,6 +52,16 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny = TinyCourse(tmp_path_factory.mktemp("released"))
     build(load_course(tiny.root), "tiny")
     return tiny.root
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, released: Path) -> TinyCourse:
+    """A released tiny course of a test's own, in which ada has submitted right work."""
+    from tests.tiny_course import TinyCourse
+
+    made = TinyCourse(tmp_path / "course", released=released)
+    made.submission("ada")
+    return made
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,13 +17,6 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-@pytest.fixture
-def tiny(tmp_path: Path, released: Path) -> TinyCourse:
-    made = TinyCourse(tmp_path / "course", released=released)
-    made.submission("ada")
-    return made
-
-
 def breaks(*_: object, **__: object) -> None:
     raise ZeroDivisionError("division by zero")
 

@@ -28,13 +28,6 @@ from tests.tiny_course import GRADERS, TinyCourse
 WRONG = GRADERS.replace("2 * number)", "3 * number)").replace("[2 * n ", "[3 * n ")
 
 
-@pytest.fixture
-def tiny(tmp_path: Path, released: Path) -> TinyCourse:
-    made = TinyCourse(tmp_path, released=released)
-    made.submission("ada")
-    return made
-
-
 def job_of(tiny: TinyCourse) -> Job:
     course = load_course(tiny.root)
     return read_submission(course, "tiny", "ada", course.submitted("ada", "tiny")).jobs["tiny"]

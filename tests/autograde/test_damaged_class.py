@@ -15,7 +15,7 @@ from autograder.autograde.class_run import ClassRun
 from autograder.autograde.grade import grade_class
 from autograder.autograde.records import load_card
 from autograder.autograde.score import score_path
-from autograder.course import Course, load_course
+from autograder.course import Course
 from tests import damages
 from tests.damages import Change
 from tests.tiny_course import RIGHT, TinyCourse
@@ -42,7 +42,7 @@ def damaged(tiny: TinyCourse, student: str, change: Change) -> Path:
     return path
 
 
-def submission_a_class(tiny: TinyCourse) -> None:
+def submit_a_class(tiny: TinyCourse) -> None:
     for student, (change, _) in IN_THE_NOTEBOOK.items():
         damaged(tiny, student, change)
     # fay: in a subfolder, with a module of her own beside it, and what a Mac adds.
@@ -61,23 +61,6 @@ def submission_a_class(tiny: TinyCourse) -> None:
     two.rename(two.with_name("tiny (2).ipynb"))
     tiny.write("submitted/ida/tiny/homework.zip", "PK")
     tiny.submission("joe")
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory, released: Path) -> TinyCourse:
-    made = TinyCourse(tmp_path_factory.mktemp("damaged"), released=released)
-    submission_a_class(made)
-    return made
-
-
-@pytest.fixture(scope="module")
-def course(tiny: TinyCourse) -> Course:
-    return load_course(tiny.root)
-
-
-@pytest.fixture(scope="module")
-def run(course: Course) -> ClassRun:
-    return grade_class(course, "tiny")
 
 
 def grades(course: Course, student: str) -> dict[str, Any]:
@@ -159,13 +142,13 @@ def marks(course: Course, student: str) -> dict[str, float | None]:
 
 @pytest.mark.usefixtures("run")
 def test_marks_by_hand_stay_with_the_solution_that_they_were_for(
-    course: Course, tiny: TinyCourse
+    course: Course, of_class: TinyCourse
 ) -> None:
     before = marks(course, "ada")
     mark(course, "ada", why=4.5, mean_tests=1.5)
     grade_class(course, "tiny", "ada", regrade=True)
     assert marks(course, "ada") == {**before, "why": 4.5, "mean_tests": 1.5}
-    tiny.submission("ada", {"mean": "def mean(numbers):\n    return 0"})
+    of_class.submission("ada", {"mean": "def mean(numbers):\n    return 0"})
     grade_class(course, "tiny", "ada")
     assert marks(course, "ada") == {**before, "why": 4.5, "mean_tests": 0.0}
     assert "`mean_tests` had 1.5 points by hand, for an older submission" in repairs(course, "ada")
@@ -177,9 +160,9 @@ SECOND: dict[str, str | None] = {"unreadable": "{", "without the notebook": None
 @pytest.mark.parametrize("text", SECOND.values(), ids=SECOND)
 @pytest.mark.usefixtures("run")
 def test_no_mark_of_an_older_submission_outlives_it(
-    text: str | None, course: Course, tiny: TinyCourse
+    text: str | None, course: Course, of_class: TinyCourse
 ) -> None:
-    path = tiny.submission("cem")
+    path = of_class.submission("cem")
     grade_class(course, "tiny", "cem")
     mark(course, "cem", why=5, double_tests=2.5)
     before = copy.deepcopy(marks(course, "cem"))

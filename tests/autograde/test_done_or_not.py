@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,11 +25,9 @@ class Policy(BasePlugin):
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, released: Path) -> TinyCourse:
-    made = TinyCourse(tmp_path, released=released)
-    made.submission("ada")
-    made.submission("bob", {"mean": "mean = sum"})
-    return made
+def tiny(tiny: TinyCourse) -> TinyCourse:
+    tiny.submission("bob", {"mean": "mean = sum"})
+    return tiny
 
 
 def course_of(tiny: TinyCourse) -> Course:

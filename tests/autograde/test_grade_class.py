@@ -31,7 +31,7 @@ ODD_FILES = {"pia", "quy", "rob"}
 NONE = {"double_tests": None, "mean_tests": None, "why": None}
 
 
-def submission_a_class(tiny: TinyCourse) -> None:
+def submit_a_class(tiny: TinyCourse) -> None:
     tiny.submission("ada")
     tiny.submission("bob", {"double": "def double(x):\n    return 2 * abs(x)"})
     tiny.submission("cem", {"mean": "def mean(numbers):\n    raise ValueError('half: \\ud83d')"})
@@ -57,23 +57,6 @@ def submission_a_class(tiny: TinyCourse) -> None:
     )
     tiny.write("submitted/pia/tiny/timestamp.txt", "the day before yesterday")
     tiny.submission("pia")
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory, released: Path) -> TinyCourse:
-    made = TinyCourse(tmp_path_factory.mktemp("course"), released=released)
-    submission_a_class(made)
-    return made
-
-
-@pytest.fixture(scope="module")
-def course(tiny: TinyCourse) -> Course:
-    return load_course(tiny.root)
-
-
-@pytest.fixture(scope="module")
-def run(course: Course) -> ClassRun:
-    return grade_class(course, "tiny")
 
 
 def rows(course: Course, student: str) -> dict[str, tuple[Any, Any, bool]]:
@@ -224,11 +207,13 @@ def test_marks_and_comments_given_by_hand_survive_grading_again(course: Course) 
 
 
 @pytest.mark.usefixtures("run")
-def test_a_new_submission_keeps_no_mark_of_the_older_one(course: Course, tiny: TinyCourse) -> None:
-    tiny.submission("bob", {"double": "", "mean": ""})
+def test_a_new_submission_keeps_no_mark_of_the_older_one(
+    course: Course, of_class: TinyCourse
+) -> None:
+    of_class.submission("bob", {"double": "", "mean": ""})
     grade_class(course, "tiny", "bob")
     assert auto(course, "bob") == {"double_tests": 0.0, "mean_tests": 0.0, "why": None}
-    tiny.write("submitted/bob/tiny/tiny.ipynb", "{}")
+    of_class.write("submitted/bob/tiny/tiny.ipynb", "{}")
     assert list(grade_class(course, "tiny", "bob").reasons) == ["bob"]
     assert auto(course, "bob") == NONE
     with gradebook.open_gradebook(course) as book:
@@ -244,7 +229,7 @@ def test_a_new_submission_keeps_no_mark_of_the_older_one(course: Course, tiny: T
 
 
 @pytest.mark.usefixtures("run")
-def test_one_submission_is_scored_without_a_gradebook(course: Course, tiny: TinyCourse) -> None:
+def test_one_submission_is_scored_without_a_gradebook(course: Course, of_class: TinyCourse) -> None:
     before = rows(course, "cem")
     folder = course.submitted("cem", "tiny")
     first = score_path(course, "tiny", folder, "someone")
@@ -253,14 +238,7 @@ def test_one_submission_is_scored_without_a_gradebook(course: Course, tiny: Tiny
     assert rows(course, "cem") == before
     assert judge_service()._running == {}
     with pytest.raises(KitError, match=r"no submission of `tiny`.*tiny\.ipynb"):
-        score_path(course, "tiny", tiny.root / "nothing", "someone")
-
-
-@pytest.fixture
-def fresh(tmp_path: Path, released: Path) -> TinyCourse:
-    tiny = TinyCourse(tmp_path, released=released)
-    tiny.submission("ada")
-    return tiny
+        score_path(course, "tiny", of_class.root / "nothing", "someone")
 
 
 MISTAKES = {
@@ -273,29 +251,29 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("graders", "said"), MISTAKES.values(), ids=MISTAKES)
 def test_broken_graders_end_ungraded_and_once_mended_are_used(
-    graders: str | None, said: str, fresh: TinyCourse
+    graders: str | None, said: str, tiny: TinyCourse
 ) -> None:
-    course = load_course(fresh.root)
+    course = load_course(tiny.root)
     if graders is None:
-        (fresh.root / "graders/tiny/test_tiny.py").unlink()
+        (tiny.root / "graders/tiny/test_tiny.py").unlink()
     else:
-        fresh.write("graders/tiny/test_tiny.py", graders)
+        tiny.write("graders/tiny/test_tiny.py", graders)
     run = grade_class(course, "tiny")
     assert said in run.reasons["ada"][0]
     assert rows(course, "ada")["mean_tests"] == (None, None, True)
-    fresh.write("graders/tiny/test_tiny.py", GRADERS)
+    tiny.write("graders/tiny/test_tiny.py", GRADERS)
     run = grade_class(course, "tiny")
     assert run.reasons == {}, "what was our fault is graded again without being told to"
     assert auto(course, "ada") == FULL
 
 
-def test_a_source_changed_after_its_release_is_refused_by_name(fresh: TinyCourse) -> None:
-    path = fresh.root / "source/tiny/tiny.ipynb"
+def test_a_source_changed_after_its_release_is_refused_by_name(tiny: TinyCourse) -> None:
+    path = tiny.root / "source/tiny/tiny.ipynb"
     path.write_text(path.read_text().replace('"points": 4', '"points": 8'))
     with pytest.raises(
         KitError, match=r"changed after its release: mean_tests.*autograder release"
     ):
-        grade_class(load_course(fresh.root), "tiny")
+        grade_class(load_course(tiny.root), "tiny")
 
 
 def test_what_was_never_released_or_handed_in_is_refused(tmp_path: Path) -> None:
@@ -322,17 +300,17 @@ def test_without_a_submission_nothing_is_graded(tmp_path: Path, released: Path) 
         grade_class(course, "tiny")
 
 
-def test_the_release_holds_no_solution(fresh: TinyCourse) -> None:
-    text = (fresh.root / "release/tiny/tiny.ipynb").read_text()
+def test_the_release_holds_no_solution(tiny: TinyCourse) -> None:
+    text = (tiny.root / "release/tiny/tiny.ipynb").read_text()
     assert "x + x" not in text
     assert "graded" not in text
     assert "NotImplementedError" in text
 
 
 def test_a_failure_of_the_gradebook_is_one_students_only(
-    fresh: TinyCourse, monkeypatch: pytest.MonkeyPatch
+    tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fresh.submission("bob")
+    tiny.submission("bob")
     real = converter.convert
 
     def fails_for_ada(judged: JudgedSubmission) -> None:
@@ -341,7 +319,7 @@ def test_a_failure_of_the_gradebook_is_one_students_only(
         real(judged)
 
     monkeypatch.setattr(converter, "convert", fails_for_ada)
-    course = load_course(fresh.root)
+    course = load_course(tiny.root)
     run = grade_class(course, "tiny")
     assert "no space left" in run.reasons["ada"][0]
     assert auto(course, "bob") == FULL
@@ -359,9 +337,9 @@ def test_a_failure_of_the_gradebook_is_one_students_only(
 
 
 def test_a_run_that_was_killed_goes_on_where_it_stopped(
-    fresh: TinyCourse, monkeypatch: pytest.MonkeyPatch
+    tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fresh.submission("bob")
+    tiny.submission("bob")
     real = converter.convert
 
     def killed_at_bob(judged: JudgedSubmission) -> None:
@@ -370,7 +348,7 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(
         real(judged)
 
     monkeypatch.setattr(converter, "convert", killed_at_bob)
-    course = load_course(fresh.root)
+    course = load_course(tiny.root)
     with pytest.raises(KeyboardInterrupt):
         grade_class(course, "tiny")
     monkeypatch.undo()
@@ -379,33 +357,31 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(
     assert auto(course, "bob") == FULL
 
 
-def test_without_a_box_nothing_is_graded(
-    fresh: TinyCourse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_box_nothing_is_graded(tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch) -> None:
     from autograder.judge import pool
 
     def no_wall(_gpu: int | None) -> str:
         raise KitError("no wall")
 
     monkeypatch.setattr(pool, "check_wall", no_wall)
-    course = load_course(fresh.root)
+    course = load_course(tiny.root)
     with pytest.raises(KitError, match="no wall"):
         grade_class(course, "tiny")
     assert load_card(course, "tiny", "ada") is None
 
 
-def test_the_answer_key_is_run_in_the_box(fresh: TinyCourse) -> None:
+def test_the_answer_key_is_run_in_the_box(tiny: TinyCourse) -> None:
     from autograder.release.answer_key import NOTE, make_answer_key
 
-    course = load_course(fresh.root)
+    course = load_course(tiny.root)
     made = make_answer_key(course, "tiny")
     assert "No GPU took part" in (made / NOTE).read_text()
     text = (made / "tiny.ipynb").read_text()
     assert RIGHT["double"].splitlines()[-1].strip() in text
-    shutil.copy(fresh.root / "source/tiny/tiny.ipynb", fresh.root / "kept.ipynb")
-    fresh.write(
+    shutil.copy(tiny.root / "source/tiny/tiny.ipynb", tiny.root / "kept.ipynb")
+    tiny.write(
         "source/tiny/tiny.ipynb",
-        (fresh.root / "kept.ipynb").read_text().replace("return x + x", "raise ValueError(5)"),
+        (tiny.root / "kept.ipynb").read_text().replace("return x + x", "raise ValueError(5)"),
     )
     with pytest.raises(KitError):
         make_answer_key(course, "tiny")
@@ -413,7 +389,7 @@ def test_the_answer_key_is_run_in_the_box(fresh: TinyCourse) -> None:
 
 
 def test_the_grader_waits_only_for_what_is_not_judged_yet(
-    tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
+    of_class: TinyCourse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a submission with several notebooks some are judged before others: no reason to spin."""
     judged, open_job = Future[Judgement](), Future[Judgement]()
@@ -426,8 +402,8 @@ def test_the_grader_waits_only_for_what_is_not_judged_yet(
 
     service = SimpleNamespace(workers=1, raise_if_lost=lambda _: None)
     monkeypatch.setattr(grade, "judge_service", lambda: service)
-    course = load_course(tiny.root)
-    submission = Submission(course, "tiny", "ada", tiny.root, {}, {}, {}, ())
+    course = load_course(of_class.root)
+    submission = Submission(course, "tiny", "ada", of_class.root, {}, {}, {}, ())
     futures = {"first": judged, "second": open_job}
     under_way = grade._UnderWay(JudgedSubmission(submission, futures), "")
     monkeypatch.setattr(grade, "_read", lambda *_: under_way)
@@ -439,14 +415,14 @@ def test_the_grader_waits_only_for_what_is_not_judged_yet(
     assert waited_for == [[open_job]]
 
 
-def test_a_file_in_the_way_of_the_courses_own_costs_nothing(fresh: TinyCourse) -> None:
+def test_a_file_in_the_way_of_the_courses_own_costs_nothing(tiny: TinyCourse) -> None:
     """A file where the course gives a folder, and a folder where it gives a file."""
-    fresh.write("source/tiny/data/x.txt", "the course's")
-    fresh.write("source/tiny/given.py", "G = 1")
-    fresh.submission("ada", extra="import given; open('data/x.txt')")
-    fresh.write("submitted/ada/tiny/data", "a student's")
-    fresh.write("submitted/ada/tiny/given.py/z.txt", "a student's")
-    course = load_course(fresh.root)
+    tiny.write("source/tiny/data/x.txt", "the course's")
+    tiny.write("source/tiny/given.py", "G = 1")
+    tiny.submission("ada", extra="import given; open('data/x.txt')")
+    tiny.write("submitted/ada/tiny/data", "a student's")
+    tiny.write("submitted/ada/tiny/given.py/z.txt", "a student's")
+    course = load_course(tiny.root)
     run = grade_class(course, "tiny", "ada")
     assert run.reasons == {}
     assert auto(course, "ada") == FULL
@@ -458,12 +434,12 @@ def test_a_file_in_the_way_of_the_courses_own_costs_nothing(fresh: TinyCourse) -
 
 
 def test_a_link_elsewhere_of_a_course_files_name_takes_nothing_of_the_courses(
-    fresh: TinyCourse,
+    tiny: TinyCourse,
 ) -> None:
-    fresh.write("source/tiny/given.py", "G = 1")
-    fresh.submission("ada", extra="import given")
-    (fresh.root / "submitted/ada/tiny/sub").mkdir()
-    (fresh.root / "submitted/ada/tiny/sub/given.py").symlink_to(fresh.root / "nowhere")
-    course = load_course(fresh.root)
+    tiny.write("source/tiny/given.py", "G = 1")
+    tiny.submission("ada", extra="import given")
+    (tiny.root / "submitted/ada/tiny/sub").mkdir()
+    (tiny.root / "submitted/ada/tiny/sub/given.py").symlink_to(tiny.root / "nowhere")
+    course = load_course(tiny.root)
     assert grade_class(course, "tiny", "ada").reasons == {}
     assert (course.autograded("ada", "tiny") / "given.py").read_text() == "G = 1"

@@ -6,7 +6,6 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -24,11 +23,9 @@ IN_USE = (
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, released: Path, monkeypatch: pytest.MonkeyPatch) -> TinyCourse:
+def tiny(tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch) -> TinyCourse:
     monkeypatch.setattr(gradebook, "WAIT_S", 0.2)
-    made = TinyCourse(tmp_path, released=released)
-    made.submission("ada")
-    return made
+    return tiny
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from autograder.autograde.class_run import ClassRun
 from autograder.autograde.grade import grade_class
 from autograder.autograde.records import load_card
 from autograder.cli import main
-from autograder.course import Course, load_course
+from autograder.course import Course
 from autograder.scorecard import NotebookCard, Verdict
 from tests.tiny_course import RIGHT, TinyCourse, cell, notebook
 
@@ -48,18 +47,6 @@ def submit_a_class(tiny: TinyCourse) -> None:
     for place in ("ana/tiny.ipynb", "bo/Tiny/tiny.ipynb", "tiny/cy/tiny.ipynb", "ed.ipynb"):
         tiny.write(f"submitted/{place}", text)
     tiny.submission("a#b")
-
-
-@pytest.fixture(scope="module")
-def course(tmp_path_factory: pytest.TempPathFactory, released: Path) -> Course:
-    tiny = TinyCourse(tmp_path_factory.mktemp("named"), released=released)
-    submit_a_class(tiny)
-    return load_course(tiny.root)
-
-
-@pytest.fixture(scope="module")
-def run(course: Course) -> ClassRun:
-    return grade_class(course, "tiny")
 
 
 def card(course: Course, student: str) -> NotebookCard:

@@ -17,12 +17,10 @@ from tests.tiny_course import TinyCourse
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, released: Path) -> TinyCourse:
-    made = TinyCourse(tmp_path, released=released)
-    made.submission("ada")
-    made.submission("bob")
-    made.write("submitted/cem/tiny/tiny.ipynb", "this is no notebook")
-    return made
+def tiny(tiny: TinyCourse) -> TinyCourse:
+    tiny.submission("bob")
+    tiny.write("submitted/cem/tiny/tiny.ipynb", "this is no notebook")
+    return tiny
 
 
 def graded(tiny: TinyCourse, *options: str) -> tuple[Result, str]:

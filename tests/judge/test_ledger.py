@@ -24,12 +24,10 @@ from tests.tiny_course import GRADERS, TinyCourse
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, released: Path) -> TinyCourse:
-    made = TinyCourse(tmp_path, released=released)
-    made.submission("ada")
-    made.submission("bob")
-    made.submission("cem", extra="x = 1")
-    return made
+def tiny(tiny: TinyCourse) -> TinyCourse:
+    tiny.submission("bob")
+    tiny.submission("cem", extra="x = 1")
+    return tiny
 
 
 def job_of(course: Course, student: str = "ada") -> Job:

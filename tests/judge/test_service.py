@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,13 +35,6 @@ def test_that_kills_the_judge(student):
         os.kill(os.getpid(), signal.SIGKILL)
 """
 )
-
-
-@pytest.fixture
-def tiny(tmp_path: Path, released: Path) -> TinyCourse:
-    made = TinyCourse(tmp_path, released=released)
-    made.submission("ada")
-    return made
 
 
 def job_of(course: Course, student: str = "ada") -> Job:
