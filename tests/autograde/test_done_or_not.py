@@ -174,7 +174,7 @@ def test_a_configuration_that_breaks_while_a_class_is_graded_takes_nobodys_marks
 
 
 def test_points_that_were_changed_reach_an_empty_submission(tiny: TinyCourse) -> None:
-    tiny.write("submitted/cem/tiny/notes.txt", "no notebook")
+    tiny.write("submitted/cem/tiny/.keep", "")
     course = course_of(tiny)
     grade_class(course, "tiny")
     source = tiny.root / "source/tiny/tiny.ipynb"
