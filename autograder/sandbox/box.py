@@ -100,7 +100,8 @@ class Box:
         except BoxFailed:
             self._drop()  # this question's trouble; a new kernel answers the next one
             raise
-        if isinstance(reply, dict) and reply.get("ended") == "interrupted":
+        ended = reply.get("ended") if isinstance(reply, dict) else None
+        if isinstance(ended, str) and ended == "interrupted":  # it may be anything, an array too
             self._pace.names_hung(asked_for)
             raise self._too_slow("probe_wall_s", wall_s, limit_s, _IN_CHECK)
         return self._value_of(reply)

@@ -126,15 +126,15 @@ def test_one_submission_that_does_not_fit_stops_nobody_else(
     tmp_path: Path, released: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny = class_of(tmp_path, released)
-    real = shutil.copy
+    real = Path.write_bytes
 
-    def does_not_fit(source: str, target: str) -> object:
-        if source.endswith("huge"):
-            raise OSError(errno.ENOSPC, "No space left on device", target)
-        return real(source, target)
+    def does_not_fit(path: Path, data: bytes) -> int:
+        if path.name == "huge":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return real(path, data)
 
     tiny.write("submitted/bob/tiny/huge", "not really")
-    monkeypatch.setattr(shutil, "copy", does_not_fit)
+    monkeypatch.setattr(Path, "write_bytes", does_not_fit)
     run = grade_class(load_course(tiny.root), "tiny")
     assert list(run.reasons) == ["bob"]
     assert "No space left on device" in run.reasons["bob"][0]
