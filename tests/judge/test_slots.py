@@ -19,7 +19,7 @@ from autograder.autograde import grade, score
 from autograder.cluster import bundle
 from autograder.course import Course, load_course
 from autograder.errors import BoxUnavailable, KitError, LimitHit, StudentRaised
-from autograder.judge import judge, pool, slots
+from autograder.judge import judge, looks, pool, slots
 from autograder.judge.keys import judgement_key
 from autograder.judge.slots import GpuSlots, GpuWatch, uses_gpu, with_gpu
 from autograder.judge.submission import read_submission
@@ -255,7 +255,7 @@ def test_a_job_whose_box_runs_out_gets_a_second_box_alone_and_then_the_verdict(
         opened.append((settings.gpu, settings.gpu_memory_mib))
         return sandbox.open_box(settings, *args, **more)
 
-    monkeypatch.setattr(judge, "open_box", open_box)
+    monkeypatch.setattr(looks, "open_box", open_box)
     card = judge.judge_job(job).card
     assert stand_in.memory_mib == 81920
     assert opened == [(2, SHARE), (2, 16384)]

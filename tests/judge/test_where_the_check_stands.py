@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from autograder.course import Course, GradeCell, load_course
-from autograder.judge import judge as judging
+from autograder.judge import looks
 from autograder.judge.judge import judge_job
 from autograder.judge.second_look import better
 from autograder.judge.submission import read_submission
@@ -99,7 +99,7 @@ class Class:
                 self.boxes.append(box)
                 yield box
 
-        monkeypatch.setattr(judging, "open_box", counted)
+        monkeypatch.setattr(looks, "open_box", counted)
 
     def judge(
         self, last: str = "", spread: str = SPREAD, slope: str = SLOPE, first: str = ""
