@@ -157,7 +157,7 @@ def test_an_assignment_without_a_calibration_gets_a_clear_word(course: Course) -
     (course.graders("tiny") / "calibrate.py").unlink()
     with pytest.raises(KitError, match="nothing to calibrate"):
         load_calibration(course, "tiny")
-    with pytest.raises(KitError, match=r"There is no assignment `huge` .*tiny"):
+    with pytest.raises(KitError, match=r"There is no assignment `huge`: .*tiny"):
         load_calibration(course, "huge")
     assert thresholds.fit(course, "tiny") == []
 

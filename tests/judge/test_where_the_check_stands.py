@@ -199,7 +199,7 @@ def test_what_a_function_leaves_behind_costs_no_other(line: str, students: Class
 def test_one_that_fails_and_leaves_something_behind_costs_itself(students: Class) -> None:
     """Both are looked at again, and the hidden tests of the first would spoil the box for the second."""
     card = students.judge(
-        spread="def spread(numbers):\n    torch.set_grad_enabled(False)\n    return 7.0"
+        spread="def spread(numbers):\n    torch.set_default_device('meta')\n    return 7.0"
     )
     assert points(card) == {**FULL, "spread_tests": 0.0}, messages(card)
     assert len(students.boxes) == 3
