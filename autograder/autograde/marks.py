@@ -27,8 +27,9 @@ def write_marks(
 
     Args:
         card: of one notebook.
-        answers: the solutions' texts by their items' grade_ids; None where they are not known, after a
-            failure of ours. Then no mark of a person's goes, and every row waits for one.
+        answers: the solutions' texts by their items' grade_ids; None where they are not known, as after a
+            failure of ours or for a file that cannot be read. Then no mark of a person's goes, and
+            every row waits for one.
         untouched: written answers that are as they were released, with no work beside them: 0 points.
 
     Returns:

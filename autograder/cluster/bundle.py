@@ -10,7 +10,6 @@ machine, so the card is the same, too.
 from __future__ import annotations
 
 import io
-import json
 import re
 import subprocess
 import sys
@@ -42,7 +41,6 @@ from autograder.scorecard import Item
 
 _CONFIG = """\
 # Written by the kit, from the course's own configuration.
-import json
 
 from autograder.nbgrader_plugin import configure
 
@@ -50,8 +48,6 @@ c = get_config()
 configure(c, __file__)
 c.BoxSettings.update(json.loads({settings!r}))
 c.CourseSettings.update({course!r})
-for name, settings in json.loads({markers!r}).items():
-    c[name].update(settings)
 """
 # `_DATA` is only a name there: what a worker has of the data are the two parts that were cut from it.
 _GRADERS, _DATA, _BOX_PART, _JUDGE_PART = "graders", "data", "box_part", "judge_part"
@@ -91,8 +87,7 @@ def pack(course: Course, assignment: str) -> Bundle:
         files |= _below(images, _BOX_PART)
         hidden = judge_images(course) if gpus_of(course) != [None] else None
         files |= _below(hidden, _JUDGE_PART) if hidden else {}
-    markers = json.dumps(course.markers.settings())
-    config = _CONFIG.format(settings=settings_json(course), course=settings, markers=markers)
+    config = _CONFIG.format(settings=settings_json(course), course=settings)
     texts: dict[str, bytes] = {CONFIG: config.encode(), f"{RECORDS}/secret": course.secret()}
     for name, source in course.notebooks(assignment).items():  # with the course's header and footer
         path = f"{DEFAULTS['source']}/{assignment}/{name}.ipynb"

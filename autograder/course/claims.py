@@ -92,9 +92,14 @@ def bound_names(source: str) -> set[str]:
     return defined_names(text) | set(imported) | run
 
 
+def functions_in(source: str) -> set[str]:
+    """The functions and classes that a cell defines at its top level."""
+    return set(_FUNCTION.findall(source))
+
+
 def wanted_names(released: NotebookNode) -> set[str]:
     """What a student is to define in this cell: its functions and classes."""
-    return set(_FUNCTION.findall(released.source)) if is_code_stub(released) else set()
+    return functions_in(released.source) if is_code_stub(released) else set()
 
 
 @dataclass

@@ -3,7 +3,7 @@
 Delimiters and stubs are the course's own (`c.ClearSolutions`, `c.ClearHiddenTests`, `c.ClearMarkScheme`,
 `c.IncludeHeaderFooter`, `c.InstantiateTests`), and what the release makes of a notebook is asked of
 nbgrader's preprocessors themselves, so that no rule of theirs stands here a second time. Importing nbgrader
-takes more than a second: it is done where it is needed, which is hardly ever in a worker of the judge.
+takes more than a second: it is done where it is needed, and never in a worker of the judge.
 """
 
 from __future__ import annotations
@@ -104,17 +104,6 @@ class Markers:
     def for_students(self, text: str) -> str:
         """The text of a grade cell or a task cell without what is for staff."""
         return self.mark_scheme.without_regions(self.hidden_tests.without_regions(text))
-
-    def settings(self) -> dict[str, dict[str, Any]]:
-        """What clears a release, with every setting as it is after defaults: plain data, to travel."""
-        active = {base.__name__ for made in self._active(_CLEARING) for base in type(made).__mro__}
-        settings: dict[str, dict[str, Any]] = {}
-        for name in _CLEARING:
-            made = self._made(name)
-            traits = sorted(type(made).class_own_traits(config=True))
-            settings[name] = {trait: getattr(made, trait) for trait in traits}
-            settings[name]["enabled"] = name in active
-        return settings
 
     def is_instantiated(self, cell: NotebookNode) -> bool:
         """Whether nbgrader writes this cell's tests when it makes the release (AUTOTEST)."""

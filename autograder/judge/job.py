@@ -29,12 +29,14 @@ class Job:
         SubmittedFile, ...
     ] = ()  # for bonus items; the judge reads them where they lie
     grade_ids: tuple[str, ...] = ()  # of the cells; "" for a student's own
+    stubs: tuple[str, ...] = ()  # what students were given there to fill in; "" where nothing
 
     @cached_property
     def content(self) -> str:
         """A digest of what is judged: the same for the same work, whoever hands it in and when.
 
-        Challenges are drawn from it, so `grade_ids` are not in it: they change nothing in what is asked.
+        Challenges are drawn from it, so `grade_ids` and `stubs` are not in it: they change
+        nothing in what is asked.
         """
         files = [part for name, content in self.files for part in (name, content)]
         return digest(self.assignment, self.notebook, self.unreadable, *self.cells, *files)

@@ -59,10 +59,10 @@ def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
     return digest(
         _FORM,
         job.content,
-        # Which cell is which. By their number none is taken for a file's name, the next for its content.
-        json.dumps([len(job.cells), job.grade_ids]),
+        # Which cell is which, and what was to be done in it. By their number none is taken for a
+        # file's name, the next for its content.
+        json.dumps([len(job.cells), job.grade_ids, job.stubs]),
         points_json(source),
-        _stubs_json(source),
         _graders(course.graders(job.assignment), job.notebook),
         settings_json(course),
         ",".join(sorted(modules_of_course(course, job.assignment))),
@@ -77,13 +77,6 @@ def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
 def points_json(source: SourceNotebook) -> str:
     """The grade cells of a notebook with their points."""
     return json.dumps([(cell.grade_id, cell.max_score, cell.manual) for cell in source.grade_cells])
-
-
-def _stubs_json(source: SourceNotebook) -> str:
-    """What students are to fill in for each item: by it a second look knows what to look for."""
-    released = source.released_cells()
-    items = [cell.solution for cell in source.grade_cells if not cell.manual]
-    return json.dumps([released[name].source if name in released else "" for name in items])
 
 
 def _graders(folder: Path, notebook: str) -> str:

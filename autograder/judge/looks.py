@@ -45,7 +45,7 @@ class Looks:
         self._job, self._course, self._source, self._forks = job, course, source, forks
         self._graders = course.graders(job.assignment) / f"test_{job.notebook}.py"
         self._data = box_data(course)
-        self._second = SecondLook(job, source, cells)
+        self._second = SecondLook(job, cells)
         self._bonus_files = {
             file.bonus.grade_id: BonusFile(file.path, file.digest, file.bonus.max_mib)
             for file in job.bonus_files

@@ -14,13 +14,15 @@ this box are shown to nobody: its cells run after hidden tests, and could repeat
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from functools import cached_property
 
-from autograder.course import GradeCell, SourceNotebook
-from autograder.course.claims import essence, wanted_names
+from autograder.course import GradeCell
+from autograder.course.claims import essence, functions_in
+from autograder.errors import BoxFailed
 from autograder.grading.plugin import Judged
 from autograder.judge.job import Job
 from autograder.judge.left_behind import is_as_before
@@ -38,9 +40,8 @@ _MILDNESS = (Verdict.PASSED, Verdict.FAILED, Verdict.RAISED, Verdict.LIMIT)
 class SecondLook:
     """The cells of one notebook, and which of its items are to be judged where."""
 
-    def __init__(self, job: Job, source: SourceNotebook, items: Iterable[GradeCell]) -> None:
+    def __init__(self, job: Job, items: Iterable[GradeCell]) -> None:
         self._job = job
-        self._source = source
         self._items = [item for item in items if not item.manual]
         self._places = {
             grade_id: number for number, grade_id in enumerate(job.grade_ids) if grade_id
@@ -81,13 +82,21 @@ class SecondLook:
             runs: the cells of the first look.
             open_box: for this notebook; it is told how many seconds of its time are used up.
             ask: runs the hidden tests of one item.
+
+        A box that fails is our fault: the items that it was opened for are `ungraded`.
         """
         todo = [item for item in self._items if self._may_change(item, first, runs)]
         todo.sort(key=lambda item: self._places[item.grade_id])
         checks = dict(first)
-        for item, judged in self._looks(todo, open_box, ask):
-            second = judged.checks.get(item.grade_id, ())
-            checks[item.grade_id] = better(item, checks[item.grade_id], second)
+        open_items = {item.grade_id for item in todo}
+        try:
+            for item, judged in self._looks(todo, open_box, ask):
+                second = judged.checks.get(item.grade_id, ())
+                checks[item.grade_id] = better(item, checks[item.grade_id], second)
+                open_items.remove(item.grade_id)
+        except BoxFailed:  # ours: what it was to decide waits for staff, and nothing else does
+            why = Check("judge", "", Verdict.UNGRADED, staff_detail=traceback.format_exc(limit=-4))
+            checks |= dict.fromkeys(open_items, (why,))
         return checks
 
     def _looks(
@@ -120,10 +129,9 @@ class SecondLook:
     def _is_untouched(self, item: GradeCell) -> bool:
         """Whether nothing was written for an item: its stub is as released, and nothing above defines it."""
         stub = self._places.get(item.solution)
-        released = self._source.released_cells().get(item.solution)
-        if stub is None or released is None:
+        if stub is None:
             return False
-        if essence("code", self._job.cells[stub]) != essence("code", released.source):
+        if essence("code", self._job.cells[stub]) != essence("code", self._job.stubs[stub]):
             return False
         wanted = self._wanted(item)
         above = range(self._places[item.grade_id])
@@ -133,8 +141,8 @@ class SecondLook:
         )
 
     def _wanted(self, item: GradeCell) -> frozenset[str]:
-        cell = self._source.released_cells().get(item.solution)
-        return frozenset(wanted_names(cell)) if cell is not None else frozenset()
+        place = self._places.get(item.solution)
+        return frozenset() if place is None else frozenset(functions_in(self._job.stubs[place]))
 
     @cached_property
     def _left_out(self) -> frozenset[int]:

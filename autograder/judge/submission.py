@@ -21,6 +21,7 @@ from autograder.course.beside import (
     unused,
 )
 from autograder.course.bonus import find_bonus_files, given
+from autograder.course.claims import is_code_stub
 from autograder.course.intake import Candidate, find_notebooks, name_of
 from autograder.course.newer_python import say_of_notebook
 from autograder.course.repairing import RepairedNotebook, empty_notebook
@@ -203,6 +204,8 @@ def make_job(
         notes.append(f"not beside the notebook, for another file's folder: {some(clashing)}")
     if aside and not taken.unreadable:
         notes.append(f"handed in, and not looked at: {some(aside)}")
+    released = source.released_cells().items()
+    stubs = {grade_id: cell.source for grade_id, cell in released if is_code_stub(cell)}
     return Job(
         course=course.root,
         assignment=assignment,
@@ -210,6 +213,7 @@ def make_job(
         student=student,
         cells=repaired.cells,
         grade_ids=repaired.grade_ids,
+        stubs=tuple(stubs.get(grade_id, "") for grade_id in repaired.grade_ids),
         files=tuple(sorted((own_files | given_files).items())),
         repairs=(*taken.repairs, *notes),
         unreadable=taken.unreadable,

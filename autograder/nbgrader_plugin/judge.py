@@ -60,7 +60,9 @@ class SaveAutoGrades(NbGraderPreprocessor):  # type: ignore[misc]
             file.bonus.grade_id: file.digest for file in submission.jobs[notebook].bonus_files
         }
         forget_done(course, assignment, submission.student)  # until a whole submission is written
-        judged.cards[notebook] = write_marks(course, judged.cards[notebook], answers, untouched)
+        # What cannot be read may be the same work that a person has marked, half copied.
+        known = None if submission.notebooks[notebook].unreadable else answers
+        judged.cards[notebook] = write_marks(course, judged.cards[notebook], known, untouched)
         return nb, resources
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import tarfile
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from autograder.cluster.bundle import Bundle, Unpacked, _extract, pack
 from autograder.course import load_course
 from autograder.errors import KitError
+from autograder.judge.keys import judgement_key
+from autograder.judge.submission import read_submission
 from tests.tiny_course import TinyCourse
 
 
@@ -83,25 +86,30 @@ def test_a_bundle_is_unpacked_by_a_python_without_filters(
     unpacked.remove()
 
 
-def test_a_worker_reads_stubs_as_the_course_does(tmp_path: Path) -> None:
-    """A second look and the time of functions go by what a stub asks for."""
+def test_a_worker_knows_stubs_by_the_courses_own_delimiters(tmp_path: Path) -> None:
+    """A second look and the time of functions go by what a stub asks for; so the job carries it."""
     tiny = TinyCourse(
         tmp_path / "course",
         """
         c.ClearSolutions.begin_solution_delimeter = "# MINE"
         c.ClearSolutions.end_solution_delimeter = "# YOURS"
-        c.ClearHiddenTests.enabled = False
         """,
     )
     source = tmp_path / "course/source/tiny/tiny.ipynb"
     text = source.read_text().replace("### BEGIN SOLUTION", "# MINE")
     source.write_text(text.replace("### END SOLUTION", "# YOURS"))
+    tiny.submission("ada")
     course = load_course(tiny.root)
+    submission = read_submission(course, "tiny", "ada", course.submitted("ada", "tiny"))
     unpacked = Unpacked(pack(course, "tiny"), tmp_path / "worker")
     try:
-        here, there = (one.notebooks("tiny")["tiny"] for one in (course, unpacked.course))
-        assert here.released_cells() == there.released_cells()
-        assert "def double(x)" in there.released_cells()["double"].source
-        assert unpacked.course.markers.settings() == course.markers.settings()
+        job = unpacked.job(submission.jobs["tiny"])
+        stub = job.stubs[job.grade_ids.index("double")]
+        assert "def double(x)" in stub
+        assert "x + x" not in stub
+        key = judgement_key(unpacked.course, job, pack(course, "tiny").data)
+        assert key == submission.keys["tiny"]
+        other = dataclasses.replace(job, stubs=("",) * len(job.stubs))
+        assert judgement_key(unpacked.course, other, pack(course, "tiny").data) != key
     finally:
         unpacked.remove()

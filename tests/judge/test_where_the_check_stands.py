@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from autograder.course import Course, GradeCell, load_course
+from autograder.errors import BoxFailed
 from autograder.judge import looks
 from autograder.judge.judge import judge_job
 from autograder.judge.second_look import better
@@ -211,6 +212,24 @@ def test_wrong_functions_that_leave_nothing_behind_share_a_box(students: Class) 
     card = students.judge(spread=spread, slope=SLOPE.replace("square", "exp"))
     assert points(card) == dict.fromkeys(FULL, 0.0)
     assert len(students.boxes) == 2
+
+
+def test_a_second_box_that_fails_is_ours_and_touches_no_other_item(
+    students: Class, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = looks.open_box
+
+    def fails(*args: Any, used_s: float, **kwargs: Any) -> Any:
+        if students.boxes:
+            raise BoxFailed("no kernel came up")
+        return real(*args, used_s=used_s, **kwargs)
+
+    monkeypatch.setattr(looks, "open_box", fails)
+    card = students.judge(last="slope = 3")
+    assert points(card) == {"spread_tests": 3.0, "slope_tests": None}
+    (check,) = card.items[1].checks
+    assert check.verdict is Verdict.UNGRADED
+    assert "no kernel came up" in check.staff_detail
 
 
 HANGS = {"hangs": "while True: pass", "sleeps": "__import__('time').sleep(1e6)"}
