@@ -25,7 +25,23 @@ def run_converter(course: Course, assignment: str, kind: Any, student: str = "")
     converter = kind(coursedir=directory, config=course.config)
     converter.log = directory.log = log
     converter.force = True
+    told = _Told()
+    log.addHandler(told)
     try:
         converter.start()
     except Exception as error:
-        raise KitError(f"nbgrader stopped: {error}. The log has the details.") from error
+        raise KitError(
+            f"nbgrader stopped: {told.first or error}. The log has the details."
+        ) from error
+    finally:
+        log.removeHandler(told)
+
+
+class _Told(logging.Handler):
+    """The first error that nbgrader logs; what it raises in the end only says that there was one."""
+
+    first = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.ERROR and not self.first:
+            self.first = record.getMessage().strip().rstrip(".")
