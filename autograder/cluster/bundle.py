@@ -41,6 +41,7 @@ from autograder.scorecard import Item
 
 _CONFIG = """\
 # Written by the kit, from the course's own configuration.
+import json
 
 from autograder.nbgrader_plugin import configure
 

@@ -217,12 +217,12 @@ def test_wrong_functions_that_leave_nothing_behind_share_a_box(students: Class) 
 def test_a_second_box_that_fails_is_ours_and_touches_no_other_item(
     students: Class, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = looks.open_box
+    counted = vars(looks)["open_box"]
 
-    def fails(*args: Any, used_s: float, **kwargs: Any) -> Any:
+    def fails(*args: Any, **kwargs: Any) -> Any:
         if students.boxes:
             raise BoxFailed("no kernel came up")
-        return real(*args, used_s=used_s, **kwargs)
+        return counted(*args, **kwargs)
 
     monkeypatch.setattr(looks, "open_box", fails)
     card = students.judge(last="slope = 3")
