@@ -86,18 +86,18 @@ def test_a_bundle_is_unpacked_by_a_python_without_filters(
     unpacked.remove()
 
 
-def test_a_worker_knows_stubs_by_the_courses_own_delimiters(tmp_path: Path) -> None:
+def test_a_worker_knows_stubs_by_the_courses_own_delimiters(tmp_path: Path, released: Path) -> None:
     """A second look and the time of functions go by what a stub asks for; so the job carries it."""
-    tiny = TinyCourse(
-        tmp_path / "course",
-        """
-        c.ClearSolutions.begin_solution_delimeter = "# MINE"
-        c.ClearSolutions.end_solution_delimeter = "# YOURS"
-        """,
+    tiny = TinyCourse(tmp_path / "course", released=released)
+    config = """
+c.ClearSolutions.begin_solution_delimeter = "# MINE"
+c.ClearSolutions.end_solution_delimeter = "# YOURS"
+"""
+    tiny.write("course_config.py", tiny.config + config)
+    text = (
+        (tiny.root / "source/tiny/tiny.ipynb").read_text().replace("### BEGIN SOLUTION", "# MINE")
     )
-    source = tmp_path / "course/source/tiny/tiny.ipynb"
-    text = source.read_text().replace("### BEGIN SOLUTION", "# MINE")
-    source.write_text(text.replace("### END SOLUTION", "# YOURS"))
+    tiny.write("source/tiny/tiny.ipynb", text.replace("### END SOLUTION", "# YOURS"))
     tiny.submission("ada")
     course = load_course(tiny.root)
     submission = read_submission(course, "tiny", "ada", course.submitted("ada", "tiny"))
