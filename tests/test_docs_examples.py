@@ -6,11 +6,13 @@ import contextlib
 import csv
 import hashlib
 import json
+import pickle
 import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -18,6 +20,7 @@ from autograder.calibration import thresholds
 from autograder.calibration.runs import RIGHT, load_calibration
 from autograder.cli import main
 from autograder.course import load_course
+from autograder.data import DRAWN_CLASSES, draw_images, load_images
 from autograder.errors import KitError
 from autograder.grading import BonusFile
 from autograder.grading.plugin import judge
@@ -49,6 +52,7 @@ SOLUTIONS = {
     ),
 }
 KNOWN = {HIDDEN_TEST, "course_config.py", "nbgrader_config.py", "calibrate.py", "workers.py"}
+KNOWN |= {"convert.py"}
 KNOWN |= {"the core of a training check", "solution cell brightest", "grade cell brightest_tests"}
 
 
@@ -141,6 +145,24 @@ def test_what_is_offered_to_calibrate_gets_a_threshold(tmp_path: Path) -> None:
     written = json.loads((tiny.root / "graders/tiny/thresholds.json").read_text())
     assert 0 < written["estimate"]["drawn"]["error"] < 2
     assert 0 < entry["found"]["power"]["only the first number"]["all"] < 1
+
+
+def test_a_folder_in_cifar10s_format_is_converted(tmp_path: Path) -> None:
+    pixels, labels = draw_images(60, 1)
+    for i, name in enumerate(("data_batch_1", "data_batch_2", "test_batch")):
+        part = slice(20 * i, 20 * i + 20)
+        rows = pixels[part].transpose(0, 3, 1, 2).reshape(20, -1)
+        batch = {"data": rows, "labels": labels[part].tolist()}
+        (tmp_path / name).write_bytes(pickle.dumps(batch))
+    (tmp_path / "batches.meta").write_bytes(pickle.dumps({"label_names": list(DRAWN_CLASSES)}))
+    (block,) = [example.values[0] for example in those("convert.py")]
+    with contextlib.chdir(tmp_path):
+        exec(block.text, {})
+    for train, part in ((True, slice(40)), (False, slice(40, None))):
+        images = load_images(tmp_path, train=train)
+        assert np.array_equal(images.data, pixels[part])
+        assert images.targets == labels[part].tolist()
+        assert images.classes == list(DRAWN_CLASSES)
 
 
 def test_the_core_of_a_training_check_holds_for_the_reference() -> None:

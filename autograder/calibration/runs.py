@@ -68,7 +68,7 @@ def load_calibration(
     """What the hidden tests of an assignment offer to be calibrated.
 
     Args:
-        images: a folder in CIFAR-10's format, or None for what grading uses.
+        images: a folder of labelled images, or None for what grading uses.
         device: as torch names it. Only the CPU need be offered.
 
     Raises:

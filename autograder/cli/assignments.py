@@ -47,7 +47,7 @@ def new(ctx: click.Context, name: str) -> None:
     "--cifar10",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="FOLDER",
-    help="Use the images of this folder in CIFAR-10's format, not those that grading uses.",
+    help="Use the training images of this folder (CIFAR-10, or train.npz), not those that grading uses.",
 )
 @click.option(
     "--device",

@@ -78,7 +78,7 @@ def data() -> None:
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
 @click.argument("destination", type=click.Path(path_type=Path))
 def pack(source: Path, destination: Path) -> None:
-    """Pack a folder of images with labels into a folder in CIFAR-10's own format.
+    """Pack images with labels into train.npz and test.npz, for c.CourseSettings.data_directory.
 
     SOURCE holds a folder a class (below train/ and test/, if there are such), or .npz files with
     JPEG images and labels.

@@ -40,8 +40,9 @@ class CourseSettings(Configurable):
     ).tag(config=True)
     data_directory = Unicode(
         "",
-        help="Folder in CIFAR-10's own format. The box gets a small part of its training images; the "
-        "test images stay with the graders. By default images drawn by code are used.",
+        help="Folder with images: train.npz and test.npz, as `autograder data pack` writes them, or the "
+        "official cifar-10-batches-py. The box gets a small part of its training images; the test images "
+        "stay with the graders. By default images drawn by code are used.",
     ).tag(config=True)
     timezone = Unicode(
         "",

@@ -1,8 +1,6 @@
-"""Images for the course: CIFAR-10, a folder like it, or a small set drawn by code."""
+"""Images for the course: CIFAR-10, a folder of its own, or a small set drawn by code."""
 
-from autograder.data.batches import write_cifar_folder
 from autograder.data.course_data import (
-    CIFAR10_CLASSES,
     DRAWN_CLASSES,
     Images,
     being_graded,
@@ -10,7 +8,8 @@ from autograder.data.course_data import (
     load_images,
     show_images,
 )
-from autograder.data.folder import Packed, pack_images
+from autograder.data.folder import write_images
+from autograder.data.pack import CIFAR10_CLASSES, Packed, pack_images
 
 __all__ = [
     "CIFAR10_CLASSES",
@@ -22,5 +21,5 @@ __all__ = [
     "load_images",
     "pack_images",
     "show_images",
-    "write_cifar_folder",
+    "write_images",
 ]

@@ -6,7 +6,7 @@ tests, with one function::
 
     def calibration(images: Path | None) -> Calibration: ...
 
-`images` is a folder in CIFAR-10's format, or None for what grading uses. The command makes the runs
+`images` is a folder of labelled images, or None for what grading uses. The command makes the runs
 and writes the thresholds into `thresholds.json` in the same folder, from where the test reads them.
 """
 

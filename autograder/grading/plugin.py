@@ -100,8 +100,8 @@ def judge(
         secret: the course's secret, from which the challenges are drawn.
         submission: a digest of the submission's content; the same submission gets the same challenges.
         device: what tests get that ask for the fixture `device`.
-        images: what tests get that ask for `images`: a folder of labelled images, in CIFAR-10's
-            format, which no box sees; None where the course has drawn images only.
+        images: what tests get that ask for `images`: a folder of labelled images
+            (`load_images(images, train=True)`), which no box sees; None where there are drawn ones only.
         bonus_files: what tests get that ask for `bonus_files`: the files of bonus items, by grade_id. Tests
             of a bonus without a file are left out.
         only: a grade_id, whose tests alone are run; "" for all.

@@ -5,9 +5,7 @@ And what only the judge reads, of the test images.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +13,8 @@ from autograder.course import Course
 from autograder.digest import folder_digest
 from autograder.errors import KitError
 
-# Training part, test part (pixels and labels each) and the classes' names.
-_Parts = tuple[tuple[Any, list[int]], tuple[Any, list[int]], Sequence[str]]
-
 TRAIN_IMAGES = 2000
+FEWEST_TRAIN_IMAGES = 5
 TEST_IMAGES = 500
 JUDGE_IMAGES = 5000
 
@@ -31,12 +27,12 @@ def data_digest(course: Course) -> str:
 
 def box_data_place(course: Course) -> Path:
     """Where `box_data` keeps what it made."""
-    return _place(course, "box_data")
+    return _place(course, "box_images")
 
 
 def judge_images_place(course: Course) -> Path:
     """Where `judge_images` keeps what it made."""
-    return _place(course, "judge_data")
+    return _place(course, "judge_images")
 
 
 def _place(course: Course, kind: str) -> Path:
@@ -46,7 +42,7 @@ def _place(course: Course, kind: str) -> Path:
 
 
 def box_data(course: Course) -> Path | None:
-    """A small folder in CIFAR-10's format for the box, or None for the images drawn by code.
+    """A small folder of images for the box, or None for the images drawn by code.
 
     Both its training part and what stands in for a test part are cut from the training images of
     the course's folder, so the test images and their labels never enter a box. Made once for each
@@ -72,52 +68,44 @@ def judge_images(course: Course) -> Path | None:
     return _cut(course, judge_images_place(course), _for_the_judge) if named else None
 
 
-def _for_the_box(root: Path) -> _Parts:
+def _for_the_box(root: Path) -> dict[str, Any]:
     from autograder.data import load_images
 
     images = load_images(root, train=True, limit=TRAIN_IMAGES + TEST_IMAGES)
-    half = max(1, len(images) - TEST_IMAGES)
-    train = (images.data[:half], images.targets[:half])
-    return train, (images.data[half:], images.targets[half:]), images.classes
+    count = len(images) - TEST_IMAGES
+    if count < FEWEST_TRAIN_IMAGES:
+        raise ValueError(
+            f"{len(images)} training images are too few; "
+            f"{FEWEST_TRAIN_IMAGES + TEST_IMAGES} are the least."
+        )
+    train, test = (
+        (images.data[part], images.targets[part]) for part in (slice(count), slice(count, None))
+    )
+    return {"classes": images.classes, "train": train, "test": test}
 
 
-def _for_the_judge(root: Path) -> _Parts:
+def _for_the_judge(root: Path) -> dict[str, Any]:
     from autograder.data import load_images
 
     images = load_images(root, train=False, limit=JUDGE_IMAGES)
-    one = (images.data[:1], images.targets[:1])  # the form asks for a test part
-    return (images.data, images.targets), one, images.classes
+    return {"classes": images.classes, "train": (images.data, images.targets)}
 
 
-def _cut(course: Course, target: Path, read: Callable[[Path], _Parts]) -> Path:
+def _cut(course: Course, target: Path, read: Callable[[Path], dict[str, Any]]) -> Path:
     """The folder `target`, with what `read` takes of the course's folder, unless it is there."""
     if target.is_dir():
         return target
-    from autograder.data import write_cifar_folder
+    from autograder.data import write_images
 
     root = (course.root / course.settings.data_directory).resolve()
     try:
         parts = read(root)
     except Exception as error:
         raise KitError(
-            f"The images in {root} cannot be read ({error}). Correct "
+            f"The images in {root} do not do for a course: {error} Add images, or correct "
             "c.CourseSettings.data_directory in course_config.py."
         ) from error
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(dir=target.parent))
     try:
-        try:
-            write_cifar_folder(fresh, *parts)
-        except ValueError as error:
-            raise KitError(
-                f"The images in {root} do not do for a course: {error} Add images, or correct "
-                "c.CourseSettings.data_directory in course_config.py."
-            ) from error
-        fresh.chmod(0o755)
-        fresh.rename(target)
-    except OSError:
-        if not target.is_dir():  # else another process was faster
-            raise
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-    return target
+        return write_images(target, **parts)
+    except FileExistsError:  # another process was faster
+        return target

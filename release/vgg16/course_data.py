@@ -1,29 +1,25 @@
 """The course's images: one way to load them, whatever is on the machine.
 
-    train = load_images(train=True)                            # drawn by this file, no download
-    train = load_images("data", train=True, download=True)     # CIFAR-10, 163 MiB, once
-    train = load_images("my/folder", train=True)               # anything in CIFAR-10's format
+    train = load_images(train=True)                         # drawn by this file, no download
+    train = load_images("data", train=True, download=True)  # CIFAR-10, 163 MiB, once
+    train = load_images("my/folder", train=True)            # a course's own: train.npz, test.npz
 
-All are 32x32 RGB in the same arrays. CIFAR-10 comes through torchvision, which checks what it
-downloads. The drawn images are the same, bit for bit, on every machine and under every version of
-NumPy: the random numbers are PCG64's raw words, which NumPy promises never to change (it promises
-nothing for `random()` and its relatives), and the arithmetic is float32, one NumPy call an operation,
-and only `+ - * / sqrt`, rounding and comparison: IEEE 754 fixes each of these to the last bit, as it
-does not for sines, sums and matrix products, which therefore do not occur (a rotation is a rational
-point of the unit circle).
+All are 32x32 RGB in the same arrays. The drawn images are the same, bit for bit, on every machine
+and under every version of NumPy: the random numbers are PCG64's raw words, which NumPy promises never
+to change (it promises nothing for `random()` and its relatives), and the arithmetic is float32, one
+NumPy call an operation, and only `+ - * / sqrt`, rounding and comparison: IEEE 754 fixes each of these
+to the last bit, as it does not for sines, sums and matrix products, which therefore do not occur (a
+rotation is a rational point of the unit circle).
 
 This file needs nothing of the autograder: it travels beside the notebooks, and holds no secret.
 """
 
 from __future__ import annotations
 
-import io
 import os
-import pickle
-import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,17 +29,12 @@ from torch.utils.data import Dataset
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CIFAR10_CLASSES = (
-    *("airplane", "automobile", "bird", "cat", "deer"),
-    *("dog", "frog", "horse", "ship", "truck"),
-)
 DRAWN_CLASSES = (
     *("disc", "ring", "square", "triangle", "star"),
     *("cross", "moon", "stripes", "checks", "dots"),
 )
 
 SIDE = 32  # pixels
-BATCH_FOLDER = "cifar-10-batches-py"
 DRAWN_TRAIN = (2000, 34)  # images, public seed
 DRAWN_TEST = (500, 35)
 
@@ -63,22 +54,23 @@ class Images(Dataset[tuple[Any, int]]):
     """
 
     def __init__(
-        self,
-        data: Pixels,
-        targets: Iterable[int],
-        classes: Iterable[str],
-        source: str,
-        transform: Callable[[Image.Image], Any] | None = None,
+        self, data: Pixels, targets: Sequence[int] | Labels, classes: Iterable[str], source: str
     ) -> None:
-        self.data, self.source, self.transform = data, source, transform
-        self.targets, self.classes = [int(target) for target in targets], list(classes)
+        self.data, self.classes, self.source = data, [str(name) for name in classes], source
+        self.transform: Callable[[Image.Image], Any] | None = None
         if data.dtype != np.uint8 or data.ndim != 4 or data.shape[1:] != (SIDE, SIDE, 3):
             raise ValueError(
-                f"Images: data should be uint8 (n, {SIDE}, {SIDE}, 3), "
-                f"not {data.dtype} {data.shape}. Resize and convert the images first."
+                f"images should be uint8 (n, {SIDE}, {SIDE}, 3), not {data.dtype} {data.shape}. "
+                "Resize and convert them first."
             )
-        if len(self.targets) != len(data):
-            raise ValueError(f"Images: {len(data)} images, but {len(self.targets)} targets.")
+        labels, count = np.asarray(targets), len(self.classes)
+        fit = labels.shape == (len(data),) and (labels.dtype.kind in "iu" or not len(labels))
+        if not fit or not np.all((labels >= 0) & (labels < count)):
+            raise ValueError(
+                f"labels should be {len(data)} whole numbers from 0 to {count - 1}, one for each "
+                "image, and each with a name in classes."
+            )
+        self.targets: list[int] = labels.tolist()
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
         image = Image.fromarray(self.data[index])
@@ -102,46 +94,81 @@ def load_images(
     """The training or the test images.
 
     Args:
-        root: a folder that is, or contains, `cifar-10-batches-py`. None means the folder in the
-            environment variable COURSE_DATA, and where that is not set the drawn images (2000 for
-            training, 500 for testing, always the same).
+        root: a folder with `train.npz` and `test.npz`, or one that is, or contains, CIFAR-10's
+            official `cifar-10-batches-py`. None means the folder in the environment variable
+            COURSE_DATA, and where that is not set the drawn images (2000 for training, 500 for
+            testing, always the same).
         transform: called with each PIL image when it is taken out.
         download: fetch CIFAR-10 into `root` if nothing is there; what is there stays as it is.
         limit: only the first so many.
 
     Raises:
-        OSError: a folder or batch file is missing, or the download failed.
-        ValueError: a batch file is damaged, or is not what it should be.
+        OSError: a folder or file is missing, or the download failed.
+        ValueError: a file is damaged, or is not what it should be.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"load_images: limit should be None or at least 1, not {limit}.")
-    root = root or os.environ.get("COURSE_DATA") or None
-    if root is None:
-        if download:
-            raise ValueError(
-                "load_images: download=True needs a folder to download to. "
-                'Name one: load_images("data", train=..., download=True).'
-            )
-        drawn, labels = draw_images(*(DRAWN_TRAIN if train else DRAWN_TEST))
-        source = "drawn images (no download)"
-        return Images(drawn[:limit], labels[:limit], DRAWN_CLASSES, source, transform)
+    if root := root or os.environ.get("COURSE_DATA"):
+        own = any((Path(root) / name).is_file() for name in ("train.npz", "test.npz"))
+        images = _own(Path(root), train) if own else _cifar10(Path(root), train, download)
+    elif download:
+        raise ValueError(
+            "load_images: download=True needs a folder to download to. "
+            'Name one: load_images("data", train=..., download=True).'
+        )
+    else:
+        drawn = draw_images(*(DRAWN_TRAIN if train else DRAWN_TEST))
+        images = Images(*drawn, DRAWN_CLASSES, "drawn images (no download)")
+    images.data, images.targets = images.data[:limit], images.targets[:limit]
+    images.transform = transform
+    return images
 
-    folder = _batch_folder(Path(root), download)
-    meta = folder / "batches.meta"
-    names = _read_pickle(meta).get("label_names")
-    if not isinstance(names, list) or not names:
-        raise _damaged(meta, "label_names is not a list of names")
-    classes = tuple(map(_text, names))
-    images: list[Pixels] = []
-    targets: list[int] = []
-    for path in _train_files(folder) if train else [folder / "test_batch"]:
-        if limit is None or len(targets) < limit:
-            pixels, numbers = _read_batch(path, len(classes))
-            images.append(pixels)
-            targets += numbers
-    kind = "CIFAR-10" if classes == CIFAR10_CLASSES else "images in CIFAR-10's format"
-    data = np.concatenate(images)[:limit]
-    return Images(data, targets[:limit], classes, f"{kind} from {root}", transform)
+
+def _own(root: Path, train: bool) -> Images:
+    """Images from an archive of three arrays: images, labels, and classes, the labels' names."""
+    path = root / ("train.npz" if train else "test.npz")
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            data, labels, classes = (archive[name] for name in ("images", "labels", "classes"))
+        if classes.dtype.kind != "U" or classes.ndim != 1:
+            raise ValueError(f"classes should be names, not {classes.dtype} {classes.shape}.")
+        return Images(data, labels, classes, f"images from {root}")
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # a damaged archive can raise anything
+        raise ValueError(
+            f"{path}: damaged, or other arrays than images, labels and classes "
+            f"({type(error).__name__}: {error}). Pack the images again."
+        ) from error
+
+
+def _cifar10(root: Path, train: bool, download: bool) -> Images:
+    """CIFAR-10 by torchvision, which reads the official files only, by their MD5: pickles can run."""
+    folder = root if root.name == "cifar-10-batches-py" else root / "cifar-10-batches-py"
+    fetch = download and not folder.exists()
+    if not folder.exists() and not fetch:
+        raise FileNotFoundError(
+            f"{root}: neither train.npz and test.npz nor {folder.name} in it. Name the folder that "
+            "holds them (argument root, or environment variable COURSE_DATA), pass download=True "
+            "to fetch CIFAR-10, or name no folder at all to use the drawn images."
+        )
+    from torchvision.datasets import CIFAR10  # only here: importing it takes seconds
+
+    try:
+        official = CIFAR10(str(folder.parent), train, download=fetch)
+    except (OSError, RuntimeError) as error:
+        if fetch:
+            raise OSError(
+                f"{root}: CIFAR-10 could not be downloaded ({error}). Check the network, or name "
+                "no folder and use the drawn images."
+            ) from error
+        raise ValueError(
+            f"{folder}: not the official CIFAR-10; a file is missing, damaged or another ({error}). "
+            "Delete the folder and download it again. Images of your own in that format become "
+            "train.npz and test.npz as docs/teach.md of the autograder shows."
+        ) from error
+    data = np.ascontiguousarray(official.data)
+    return Images(data, official.targets, official.classes, f"CIFAR-10 from {root}")
 
 
 def being_graded() -> bool:
@@ -164,134 +191,6 @@ def show_images(images: Images, count: int = 20, columns: int = 10) -> Figure:
             ax.set_title(images.classes[images.targets[i]], fontsize=8)
     figure.tight_layout()
     return figure
-
-
-# CIFAR-10's format
-
-
-def _batch_folder(root: Path, download: bool) -> Path:
-    for folder in (root, root / BATCH_FOLDER):
-        if (folder / "batches.meta").is_file() or (folder.name == BATCH_FOLDER and folder.is_dir()):
-            return folder
-    if not download:
-        raise FileNotFoundError(
-            f"{root}: no folder {BATCH_FOLDER} with batches.meta in it. Name the folder that holds "
-            "it (argument root, or environment variable COURSE_DATA), pass download=True to fetch "
-            "CIFAR-10, or name no folder at all to use the drawn images."
-        )
-    from torchvision.datasets import CIFAR10  # only here: importing it takes seconds
-
-    try:
-        CIFAR10(str(root), download=True)  # torchvision checks the archive's and the files' MD5
-    except (OSError, RuntimeError) as error:
-        raise OSError(
-            f"{root}: CIFAR-10 could not be downloaded ({error}). Check the network, or name no "
-            "folder and use the drawn images."
-        ) from error
-    return root / BATCH_FOLDER
-
-
-def _train_files(folder: Path) -> list[Path]:
-    """`data_batch_1`, `data_batch_2`, ... without a gap."""
-    matches = [re.fullmatch(r"data_batch_(\d+)", path.name) for path in folder.iterdir()]
-    last = max((int(match[1]) for match in matches if match), default=1)
-    return [folder / f"data_batch_{number}" for number in range(1, last + 1)]
-
-
-def _read_batch(path: Path, classes: int) -> tuple[Pixels, list[int]]:
-    entry = _read_pickle(path)
-    data, labels = (cast(Any, entry.get(key)) for key in ("data", "labels"))
-    data, labels = (getattr(value, "array", value) for value in (data, labels))
-    row = 3 * SIDE * SIDE
-    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.size % row:
-        raise _damaged(path, f"data is not a uint8 array of {row} bytes an image")
-    data = data.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)  # (n, 32, 32, 3)
-    labels = labels.tolist() if isinstance(labels, np.ndarray) else labels
-    numbers = isinstance(labels, list) and all(type(label) is int for label in labels)
-    if not numbers or len(labels) != len(data) or not set(labels) <= set(range(classes)):
-        raise _damaged(path, f"labels is not a list of {len(data)} numbers from 0 to {classes - 1}")
-    return np.ascontiguousarray(data), labels
-
-
-def _read_pickle(path: Path) -> dict[str, Any]:
-    try:
-        # Python 2's strings stay bytes: the official files hold their pixels in one.
-        entry = _PlainUnpickler(io.BytesIO(path.read_bytes()), encoding="bytes").load()
-    except FileNotFoundError:
-        raise _damaged(path, "the file is missing", FileNotFoundError) from None
-    except Exception as error:  # a damaged pickle can raise anything
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
-    if not isinstance(entry, dict):
-        raise _damaged(path, "holds no dict")
-    return {_text(key): value for key, value in entry.items()}
-
-
-def _damaged(path: Path, reason: str, kind: type[Exception] = ValueError) -> Exception:
-    return kind(
-        f"{path}: {reason}. This should be a file in CIFAR-10's python format; delete the folder "
-        f"{path.parent} and download or pack the images again."
-    )
-
-
-def _text(value: object) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Reads dicts, lists, strings, bytes, numbers and integer arrays; refuses everything else.
-
-    A pickle may name any function and have it called. Here the few names that NumPy's arrays need
-    stand for the harmless doubles below, so that not even NumPy's own unpickling code runs.
-    """
-
-    def find_class(self, module: str, name: str) -> Any:
-        place = f"{module.replace('numpy._core', 'numpy.core')}.{name}"
-        if place not in _DOUBLES:
-            raise pickle.UnpicklingError(f"refused, since it asks for {module}.{name}")
-        return _DOUBLES[place]
-
-
-class _Dtype:
-    def __init__(self, name: object, *_flags: object) -> None:
-        self.name = _text(name)
-
-    def __setstate__(self, state: Any) -> None:
-        self.name = _text(state[1]) + self.name  # the order of bytes
-
-    def array(self, raw: Any) -> npt.NDArray[Any]:
-        if np.dtype(self.name).kind not in "iu":
-            raise pickle.UnpicklingError(f"refused, since it holds an array of {self.name}")
-        # Under encoding="latin1" raw bytes of old pickles are text: the same bytes.
-        return np.frombuffer(raw.encode("latin1") if isinstance(raw, str) else raw, self.name)
-
-
-class _Array:
-    """An array under way: NumPy's pickles make it empty and fill it afterwards."""
-
-    def __init__(self, *_kind_shape_dtype: object) -> None:
-        self.array: npt.NDArray[Any] | None = None
-
-    def __setstate__(self, state: Any) -> None:
-        _version, shape, dtype, fortran, raw = state
-        self.array = dtype.array(raw).reshape(shape, order="F" if fortran else "C")
-
-
-def _from_buffer(raw: object, dtype: _Dtype, shape: tuple[int, ...], order: str) -> _Array:
-    array = _Array()
-    array.__setstate__((1, shape, dtype, order == "F", raw))
-    return array
-
-
-_DOUBLES: dict[str, Any] = {
-    "numpy.core.multiarray._reconstruct": _Array,
-    "numpy.core.multiarray.scalar": lambda dtype, raw: int(dtype.array(raw)[0]),
-    "numpy.core.numeric._frombuffer": _from_buffer,
-    "numpy.ndarray": _Array,
-    "numpy.dtype": _Dtype,
-    "_codecs.encode": lambda text, *_encoding: text.encode("latin1"),  # old protocols' bytes
-    "__builtin__.bytes": lambda: b"",
-    "builtins.bytes": lambda: b"",
-}
 
 
 # The drawn images

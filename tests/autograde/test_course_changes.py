@@ -13,7 +13,7 @@ import pytest
 from autograder import digest as digests
 from autograder.autograde.grade import grade_class
 from autograder.course import load_course
-from autograder.data import draw_images, write_cifar_folder
+from autograder.data import draw_images, write_images
 from autograder.errors import KitError
 from autograder.judge import keys as inputs
 from autograder.judge import pool
@@ -124,8 +124,7 @@ def test_new_images_are_what_the_box_and_the_judge_get(tiny: TinyCourse) -> None
         pixels, labels = draw_images(2600, seed)
         data = pixels, labels.tolist()
         shutil.rmtree(tiny.root / "images", ignore_errors=True)
-        (tiny.root / "images").mkdir()
-        write_cifar_folder(tiny.root / "images", data, data, [str(n) for n in range(10)])
+        write_images(tiny.root / "images", "0123456789", data, data)
         config = f'{tiny.config}c.CourseSettings.data_directory = "images"\n'
         tiny.write("course_config.py", config)
         course = load_course(tiny.root)
@@ -136,11 +135,9 @@ def test_new_images_are_what_the_box_and_the_judge_get(tiny: TinyCourse) -> None
 
 def test_too_few_images_are_named(tiny: TinyCourse) -> None:
     pixels, labels = draw_images(20, 1)
-    (tiny.root / "images").mkdir()
-    data = pixels[:5], labels[:5].tolist()
-    write_cifar_folder(tiny.root / "images", data, data, [str(n) for n in range(10)])
+    write_images(tiny.root / "images", "0123456789", (pixels, labels), (pixels, labels))
     tiny.write("course_config.py", f'{tiny.config}c.CourseSettings.data_directory = "images"\n')
-    with pytest.raises(KitError, match="data_directory"):
+    with pytest.raises(KitError, match=r"20 training images are too few; 505 .*data_directory"):
         box_data(load_course(tiny.root))
 
 

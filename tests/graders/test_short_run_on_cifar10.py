@@ -1,4 +1,4 @@
-"""The short run on real images, where AUTOGRADER_CIFAR10 names a folder in CIFAR-10's format."""
+"""The short run on real images, where AUTOGRADER_CIFAR10 names a folder of CIFAR-10."""
 
 from __future__ import annotations
 

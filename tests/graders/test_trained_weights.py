@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision import models
 
-from autograder.data import draw_images, load_images, write_cifar_folder
+from autograder.data import draw_images, load_images, write_images
 from autograder.graders.vgg16 import trained_weights
 from autograder.grading import BonusFile, Device
 
@@ -21,10 +21,7 @@ COUNT = 6
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("images")
-    pixels, labels = draw_images(20, seed=3)
-    one = (pixels[:1], labels[:1].tolist())
-    write_cifar_folder(folder, (pixels, labels.tolist()), one, [str(n) for n in range(10)])
-    return folder
+    return write_images(folder, "0123456789", draw_images(20, seed=3))
 
 
 @pytest.fixture(scope="module")

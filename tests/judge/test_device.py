@@ -13,8 +13,7 @@ import pytest
 import torch
 
 from autograder.calibration.runs import images_on_a_gpu
-from autograder.data import draw_images, load_images, write_cifar_folder
-from autograder.data.course_data import CIFAR10_CLASSES
+from autograder.data import DRAWN_CLASSES, draw_images, load_images, write_images
 from autograder.errors import KitError, LimitHit, StudentRaised
 from autograder.grading import Device
 from autograder.judge import device as engine
@@ -99,11 +98,11 @@ def test_a_submission_is_on_a_gpu_if_one_of_its_notebooks_is() -> None:
 
 def test_the_judges_images_are_the_courses_test_images_and_not_the_boxs(tmp_path: Path) -> None:
     pixels, labels = draw_images(516, 1)
-    write_cifar_folder(
+    write_images(
         tmp_path / "images",
-        (pixels[:506], labels[:506]),
-        (pixels[506:], labels[506:]),
-        CIFAR10_CLASSES,
+        DRAWN_CLASSES,
+        train=(pixels[:506], labels[:506]),
+        test=(pixels[506:], labels[506:]),
     )
     settings = SimpleNamespace(data_directory="images")
     course: Any = SimpleNamespace(

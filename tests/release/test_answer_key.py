@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from autograder.cli import main
 from autograder.course import load_course
-from autograder.data import draw_images, write_cifar_folder
+from autograder.data import draw_images, write_images
 from autograder.errors import KitError
 from autograder.release import answer_key
 from autograder.release.answer_key import NOTE, make_answer_key
@@ -93,6 +93,6 @@ def test_other_images_than_cifar_10_are_refused(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     with pytest.raises(KitError, match="CIFAR-10 cannot be read, so nothing was run"):
         answer_key.check_full_size(tmp_path)
-    write_cifar_folder(tmp_path, draw_images(5, 1), draw_images(1, 2), "0123456789")
+    write_images(tmp_path, "0123456789", draw_images(5, 1), draw_images(1, 2))
     with pytest.raises(KitError, match="not the real CIFAR-10, so nothing was run: it holds 5"):
         answer_key.check_full_size(tmp_path)

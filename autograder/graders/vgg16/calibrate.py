@@ -56,7 +56,7 @@ CRITERIA = (
 
 
 def calibration(images: Path | None, device: str = "cpu") -> Calibration:
-    """The runs on drawn images, as in grading, or on a folder in CIFAR-10's format.
+    """The runs on drawn images, as in grading, or on a folder of images.
 
     Args:
         device: "cpu" for the short size; "cuda" for the real VGG16, on the GPU that torch takes first.

@@ -128,7 +128,7 @@ def kind_of(images: Path | None) -> str:
 
 
 def source_of(images: Path | None) -> Source:
-    """Images by count and seed, from a folder in CIFAR-10's format or drawn."""
+    """Images by count and seed, from a folder's training images or drawn."""
     return draw_images if images is None else _images_of(str(images))
 
 

@@ -19,7 +19,7 @@ def drawn_digest() -> str:
 
 @lru_cache(maxsize=2)
 def folder_digest(folder: Path) -> str:
-    """Of the training images of a folder in CIFAR-10's format."""
+    """Of the training images of a folder, as `load_images` reads it."""
     images = load_images(folder, train=True)
     return f"{len(images)} images, " + _digest(images.data, np.array(images.targets))
 

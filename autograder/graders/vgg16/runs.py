@@ -138,7 +138,7 @@ class Run:
 
 
 def images_of(folder: str) -> Source:
-    """A source of images for a run: training images of a folder in CIFAR-10's format."""
+    """A source of images for a run: the training images of a folder, as `load_images` reads it."""
     images = load_images(folder, train=True)
     labels = np.array(images.targets, dtype=np.int64)
 

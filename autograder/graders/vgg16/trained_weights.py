@@ -48,7 +48,7 @@ def accuracy(
 
     Args:
         weights: as `shapes` has them.
-        images: a folder in CIFAR-10's format; its training part is used.
+        images: a folder, as `load_images` reads it; its training part is used.
         count: how many of its images, the first ones.
 
     Raises:

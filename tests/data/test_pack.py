@@ -1,4 +1,4 @@
-"""Packing: any folder of labelled images becomes one in CIFAR-10's format, or is told why not."""
+"""Packing: any folder of labelled images becomes train.npz and test.npz, or is told why not."""
 
 from __future__ import annotations
 
