@@ -17,7 +17,8 @@ This file needs nothing of the autograder: it travels beside the notebooks, and 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,34 +44,40 @@ Labels = npt.NDArray[np.int64]  # (n,)
 _Words = np.random.PCG64
 
 
+@dataclass(eq=False, repr=False)
 class Images(Dataset[tuple[Any, int]]):
     """Labelled 32x32 colour images, as torchvision's data sets hold them.
 
-    Attributes:
-        data: uint8 `(n, 32, 32, 3)`, RGB.
-        targets: `n` class numbers, as ints; `classes[targets[i]]` names image `i`.
-        source: where the images come from, in a few words for people.
-        transform: what is done to each PIL image on its way out, or None.
+    Raises:
+        ValueError: the arrays have other shapes or types, or do not fit together.
     """
 
-    def __init__(
-        self, data: Pixels, targets: Sequence[int] | Labels, classes: Iterable[str], source: str
-    ) -> None:
-        self.data, self.classes, self.source = data, [str(name) for name in classes], source
-        self.transform: Callable[[Image.Image], Any] | None = None
-        if data.dtype != np.uint8 or data.ndim != 4 or data.shape[1:] != (SIDE, SIDE, 3):
+    data: Pixels  # (n, 32, 32, 3), RGB
+    targets: list[int]  # n class numbers
+    classes: Sequence[str]  # `classes[targets[i]]` names image `i`
+    source: str  # where the images come from, in a few words for people
+    transform: Callable[[Image.Image], Any] | None = None  # of each PIL image on its way out
+
+    def __post_init__(self) -> None:
+        labels, self.classes = np.asarray(self.targets), list(self.classes)
+        if self.data.dtype != np.uint8 or self.data.shape[1:] != (SIDE, SIDE, 3):
             raise ValueError(
-                f"images should be uint8 (n, {SIDE}, {SIDE}, 3), not {data.dtype} {data.shape}. "
-                "Resize and convert them first."
+                f"images should be uint8 (n, {SIDE}, {SIDE}, 3), not {self.data.dtype} "
+                f"{self.data.shape}. Resize and convert them first."
             )
-        labels, count = np.asarray(targets), len(self.classes)
-        fit = labels.shape == (len(data),) and (labels.dtype.kind in "iu" or not len(labels))
-        if not fit or not np.all((labels >= 0) & (labels < count)):
+        if not all(isinstance(name, str) for name in self.classes):
+            raise ValueError(f"classes should be names, not {self.classes[:3]}.")
+        count = len(self.classes)
+        whole = labels.dtype.kind in "iu" or not labels.size
+        if (
+            not whole
+            or labels.shape != (len(self.data),)
+            or not set(self.targets) <= set(range(count))
+        ):
             raise ValueError(
-                f"labels should be {len(data)} whole numbers from 0 to {count - 1}, one for each "
-                "image, and each with a name in classes."
+                f"labels should be {len(self.data)} whole numbers from 0 to {count - 1}, one for "
+                "each image, and each with a name in classes."
             )
-        self.targets: list[int] = labels.tolist()
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
         image = Image.fromarray(self.data[index])
@@ -108,17 +115,16 @@ def load_images(
     """
     if limit is not None and limit < 1:
         raise ValueError(f"load_images: limit should be None or at least 1, not {limit}.")
-    if root := root or os.environ.get("COURSE_DATA"):
-        own = any((Path(root) / name).is_file() for name in ("train.npz", "test.npz"))
-        images = _own(Path(root), train) if own else _cifar10(Path(root), train, download)
-    elif download:
-        raise ValueError(
-            "load_images: download=True needs a folder to download to. "
-            'Name one: load_images("data", train=..., download=True).'
-        )
+    root = root or os.environ.get("COURSE_DATA")
+    if not root and download:
+        raise ValueError('load_images: download=True needs a folder; try load_images("data", …).')
+    if not root:
+        drawn, labels = draw_images(*(DRAWN_TRAIN if train else DRAWN_TEST))
+        images = Images(drawn, labels.tolist(), DRAWN_CLASSES, "drawn images (no download)")
+    elif any((Path(root) / name).is_file() for name in ("train.npz", "test.npz")):
+        images = _own(Path(root), train)
     else:
-        drawn = draw_images(*(DRAWN_TRAIN if train else DRAWN_TEST))
-        images = Images(*drawn, DRAWN_CLASSES, "drawn images (no download)")
+        images = _cifar10(Path(root), train, download)
     images.data, images.targets = images.data[:limit], images.targets[:limit]
     images.transform = transform
     return images
@@ -130,9 +136,7 @@ def _own(root: Path, train: bool) -> Images:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             data, labels, classes = (archive[name] for name in ("images", "labels", "classes"))
-        if classes.dtype.kind != "U" or classes.ndim != 1:
-            raise ValueError(f"classes should be names, not {classes.dtype} {classes.shape}.")
-        return Images(data, labels, classes, f"images from {root}")
+        return Images(data, labels.tolist(), classes.tolist(), f"images from {root}")
     except FileNotFoundError:
         raise
     except Exception as error:  # a damaged archive can raise anything
@@ -143,29 +147,20 @@ def _own(root: Path, train: bool) -> Images:
 
 
 def _cifar10(root: Path, train: bool, download: bool) -> Images:
-    """CIFAR-10 by torchvision, which reads the official files only, by their MD5: pickles can run."""
-    folder = root if root.name == "cifar-10-batches-py" else root / "cifar-10-batches-py"
-    fetch = download and not folder.exists()
-    if not folder.exists() and not fetch:
-        raise FileNotFoundError(
-            f"{root}: neither train.npz and test.npz nor {folder.name} in it. Name the folder that "
-            "holds them (argument root, or environment variable COURSE_DATA), pass download=True "
-            "to fetch CIFAR-10, or name no folder at all to use the drawn images."
-        )
+    """CIFAR-10 by torchvision, which checks MD5 sums before it reads: its pickles could run code."""
     from torchvision.datasets import CIFAR10  # only here: importing it takes seconds
 
+    home = root.parent if root.name == CIFAR10.base_folder else root
+    fetch = download and not (home / CIFAR10.base_folder).exists()
     try:
-        official = CIFAR10(str(folder.parent), train, download=fetch)
+        official = CIFAR10(str(home), train, download=fetch)
     except (OSError, RuntimeError) as error:
-        if fetch:
-            raise OSError(
-                f"{root}: CIFAR-10 could not be downloaded ({error}). Check the network, or name "
-                "no folder and use the drawn images."
-            ) from error
-        raise ValueError(
-            f"{folder}: not the official CIFAR-10; a file is missing, damaged or another ({error}). "
-            "Delete the folder and download it again. Images of your own in that format become "
-            "train.npz and test.npz as docs/teach.md of the autograder shows."
+        raise OSError(
+            f"{root}: neither train.npz and test.npz nor the official CIFAR-10 ({error}). Name the "
+            "folder that holds them (argument root, or environment variable COURSE_DATA), pass "
+            "download=True to fetch CIFAR-10, or name no folder and use the drawn images. A "
+            f"damaged {CIFAR10.base_folder} has to be deleted before; one with other images is "
+            "converted as the autograder's docs/teach.md shows."
         ) from error
     data = np.ascontiguousarray(official.data)
     return Images(data, official.targets, official.classes, f"CIFAR-10 from {root}")
@@ -182,27 +177,25 @@ def show_images(images: Images, count: int = 20, columns: int = 10) -> Figure:
 
     count = min(count, len(images))
     rows = max(1, -(-count // columns))
-    size = (1.1 * columns, 1.3 * rows)  # inches
-    figure, axes = pyplot.subplots(rows, columns, figsize=size, squeeze=False)
-    for i, ax in enumerate(axes.flat):
+    figure = pyplot.figure(figsize=(1.1 * columns, 1.3 * rows))  # inches
+    for i in range(count):
+        ax = figure.add_subplot(rows, columns, i + 1)
         ax.axis("off")
-        if i < count:
-            ax.imshow(images.data[i])
-            ax.set_title(images.classes[images.targets[i]], fontsize=8)
+        ax.imshow(images.data[i])
+        ax.set_title(images.classes[images.targets[i]], fontsize=8)
     figure.tight_layout()
     return figure
 
 
 # The drawn images
 
-_DARK = (
-    *((29, 43, 83), (126, 37, 83), (0, 105, 70), (120, 66, 45)),
-    *((66, 70, 84), (90, 50, 140), (10, 88, 110), (34, 32, 40)),
-)
-_LIGHT = (
-    *((255, 204, 170), (255, 225, 80), (100, 195, 255), (135, 230, 150)),
-    *((255, 160, 195), (255, 241, 232), (255, 170, 60), (200, 202, 208)),
-)
+_COLOURS = np.frombuffer(
+    bytes.fromhex(
+        "1d2b53 7e2553 006946 78422d 424654 5a328c 0a586e 222028"
+        "ffccaa ffe150 64c3ff 87e696 ffa0c3 fff1e8 ffaa3c c8cad0"
+    ),
+    np.uint8,
+).reshape(16, 3)  # the first eight are dark, the others light
 _BLOCK = 500  # images painted at a time, which bounds the memory
 
 
@@ -242,10 +235,10 @@ def _uniform(words: _Words, shape: tuple[int, ...], low: float = 0, high: float 
     return unit * (high - low) + low
 
 
-def _pick(words: _Words, count: int, options: Sequence[object]) -> Any:
-    """For each of `count` images one of the options, (count, ...)."""
-    index = (_raw(words, count) >> np.uint64(32)) % np.uint64(len(options))
-    return np.asarray(options, np.float32)[index.astype(np.int64)]
+def _pick(words: _Words, count: int, colours: Pixels) -> Any:
+    """For each of `count` images one of the colours, float32 (count, 3)."""
+    index = (_raw(words, count) >> np.uint64(32)) % np.uint64(len(colours))
+    return colours[index.astype(np.int64)].astype(np.float32)
 
 
 def _paint(labels: Labels, words: _Words) -> Pixels:
@@ -253,7 +246,7 @@ def _paint(labels: Labels, words: _Words) -> Pixels:
     x, y = np.meshgrid(*2 * [np.arange(SIDE, dtype=np.float32) - 15.5])  # (32, 32)
 
     # Two colours, one dark and one light; which of them is the ground is a coin's throw.
-    dark, light = _pick(words, n, _DARK), _pick(words, n, _LIGHT)
+    dark, light = _pick(words, n, _COLOURS[:8]), _pick(words, n, _COLOURS[8:])
     heads = _uniform(words, (n, 1)) < 0.5
     jitter = _uniform(words, (2, n, 3), -20, 20)
     ground = np.where(heads, dark, light) + jitter[0]  # (n, 3)
@@ -267,7 +260,7 @@ def _paint(labels: Labels, words: _Words) -> Pixels:
         at = _uniform(words, (2, n, 1, 1), -16, 16)
         radius = _uniform(words, (n, 1, 1), 0.7, 2.0)
         cover = np.clip(radius + 0.5 - _length(x - at[0], y - at[1]), 0, 1)
-        _blend(canvas, cover, _pick(words, n, _DARK + _LIGHT))
+        _blend(canvas, cover, _pick(words, n, _COLOURS))
 
     # The figure's own axes: u and v are 1 at its radius. A rational point (cos, sin) of the circle.
     t = _uniform(words, (n, 1, 1), -1, 1)

@@ -48,11 +48,12 @@ def write_images(
     """
     folder = Path(folder)
     refuse_if_there(folder)
-    given = {"train": train} if test is None else {"train": train, "test": test}
-    parts = {name: Images(*part, classes, name) for name, part in given.items()}
-    for name, images in parts.items():
-        if not len(images):
-            raise ValueError(f"there are no {name} images.")
+    parts = {}
+    for name, part in (("train", train), ("test", test)):
+        if part is not None:
+            parts[name] = Images(part[0], np.asarray(part[1]).tolist(), classes, name)
+            if not len(parts[name]):
+                raise ValueError(f"there are no {name} images.")
     unfinished = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     unfinished.mkdir(parents=True)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,17 +16,19 @@ from matplotlib import pyplot as plt
 from torch import Tensor, nn
 from torchvision import models
 
-from autograder.data import Images, draw_images, training_tools
+from autograder.data import Images, draw_images
 from autograder.data.training_tools import (
     Checkpoint,
     Kernels,
     MixedPrecision,
     OnDevice,
+    check_weights,
     first_kernels,
     quicker,
     read_kernels,
     train,
     write_kernels,
+    write_weights,
 )
 from autograder.graders.vgg16 import reference
 from tests.course_copy import ROOT
@@ -162,7 +165,7 @@ def something_else(path: Path) -> dict[str, Any]:
 
 
 def kernels_instead(path: Path) -> dict[str, Any]:
-    write_kernels(path, Kernels(first_kernels(tiny_net()), first_kernels(tiny_net())))
+    write_kernels(path, Kernels(first_kernels(tiny_net()), first_kernels(tiny_net()), "a test"))
     return {}
 
 
@@ -177,13 +180,25 @@ def without_random_numbers(path: Path) -> dict[str, Any]:
     return {}
 
 
+def other_layers(path: Path) -> dict[str, Any]:
+    """Of a network by the same name, before the student changed it."""
+    Checkpoint(path, tiny_net()[:5], ABOUT, (reference.fit,)).save(
+        {"train_loss": [1.0], "test_accuracy": [0.5]}, CPU
+    )
+    return {}
+
+
 UNFIT: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
     "truncated": (truncated, "checkpoint.safetensors does not fit ("),
     "something else": (something_else, "checkpoint.safetensors does not fit ("),
-    "kernels": (kernels_instead, "it is no checkpoint of this notebook"),
+    "kernels": (kernels_instead, "does not fit (other network than now)"),
     "no random numbers": (without_random_numbers, "does not fit ("),
-    "another network": (lambda _: {"network": "alexnet"}, "it is for network tiny, not alexnet"),
-    "a function has changed": (lambda _: {"fit": changed_fit}, "your functions have changed since"),
+    "another network": (lambda _: {"network": "alexnet"}, "does not fit (other network than now)"),
+    "a function has changed": (
+        lambda _: {"fit": changed_fit},
+        "does not fit (other functions than now)",
+    ),
+    "other layers": (other_layers, "does not fit (other layers than now)"),
 }
 
 
@@ -209,22 +224,23 @@ def test_where_no_checkpoint_can_be_written_the_training_goes_on(
 ) -> None:
     assert_same(run(tmp_path / "missing" / "checkpoint"), unbroken)
     assert "no checkpoint of epoch 1: " in capsys.readouterr().out
-    monkeypatch.setattr(training_tools, "safetensors", None)
-    monkeypatch.setattr(training_tools, "tqdm", None)
+    for module in ("safetensors", "safetensors.torch"):
+        monkeypatch.setitem(sys.modules, module, None)
     assert_same(run(tmp_path / "checkpoint"), unbroken)
-    assert (
-        "no checkpoint of epoch 1: that needs `pip install safetensors`" in capsys.readouterr().out
-    )
+    assert "no checkpoint of epoch 1: import of safetensors" in capsys.readouterr().out
     assert read_kernels(tmp_path / "kernels") is None
-    write_kernels(tmp_path / "kernels", Kernels({}, {}))
-    assert "kernels not written" in capsys.readouterr().out
+    write_kernels(tmp_path / "kernels", Kernels({}, {}, "a test"))
+    assert "no file of kernels: import of safetensors" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_fit_that_returns_no_history_is_told_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "history", [None, (1.0, 0.5), {"train_loss": [1.0]}, {"train_loss": [1.0], "test_accuracy": []}]
+)
+def test_a_fit_that_returns_no_history_is_told_so(tmp_path: Path, history: object) -> None:
     for path in (None, tmp_path / "checkpoint"):
-        with pytest.raises(ValueError, match="it returned None"):
-            run(path, fit=lambda *_: None)
+        with pytest.raises(ValueError, match=f"an epoch, not {re.escape(repr(history))}"):
+            run(path, fit=lambda *_: history)
 
 
 # The notebooks
@@ -313,16 +329,91 @@ def test_notebook_4_trains_itself_where_the_kernels_cannot_be_read(
     assert "a few seconds of training, here" in out
 
 
-def test_kernels_of_the_release_before_are_still_read(tmp_path: Path) -> None:
-    """Without metadata, as `kernels.safetensors` was."""
-    from safetensors.torch import save_file
-
+def test_kernels_come_back_from_their_file(tmp_path: Path) -> None:
     shapes = {"conv1": (64, 3, 3, 3), "conv2": (64, 64, 3, 3)}
-    tensors = {f"{w}.{n}": torch.rand(s) for w in ("before", "after") for n, s in shapes.items()}
+    before, after = ({name: torch.rand(s) for name, s in shapes.items()} for _ in range(2))
+    history = {"train_loss": [1.3], "test_accuracy": [0.5]}
     path = tmp_path / "kernels.safetensors"
-    save_file(tensors, path)
+    write_kernels(path, Kernels(before, after, "an epoch", history))
     kernels = read_kernels(path)
     assert kernels is not None
     assert kernels.of_vgg
-    assert kernels.history is None
-    assert torch.equal(kernels.after["conv2"], tensors["after.conv2"])
+    assert (kernels.said, kernels.history) == ("an epoch", history)
+    for name in shapes:
+        assert torch.equal(kernels.before[name], before[name])
+        assert torch.equal(kernels.after[name], after[name])
+
+
+def test_kernels_that_training_drove_to_infinity_are_not_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, after = first_kernels(tiny_net()), first_kernels(tiny_net())
+    after["conv2"][0] = torch.nan
+    write_kernels(tmp_path / "kernels", Kernels(before, after, "a test"))
+    assert read_kernels(tmp_path / "kernels") is None
+    assert "kernels cannot be used (not all of its numbers are finite)" in capsys.readouterr().out
+
+
+# The weights to hand in
+
+
+def test_weights_are_written_as_float16_and_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from safetensors.torch import load_file
+
+    path = tmp_path / "weights.safetensors"
+    check_weights(path, tiny_net)
+    assert "there is no " in capsys.readouterr().out
+    net = tiny_net()
+    write_weights(path, net)
+    assert f"weights: {path}, 0 MB" in capsys.readouterr().out
+    written = load_file(path)
+    assert {name: t.dtype for name, t in written.items()} == dict.fromkeys(written, torch.float16)
+    assert all(torch.equal(t.half(), written[name]) for name, t in net.state_dict().items())
+    check_weights(path, tiny_net)
+    assert f"{path} fits, 0 MB" in capsys.readouterr().out
+
+
+def integers(net: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.int() for name, tensor in net.state_dict().items()}
+
+
+def one_more(net: nn.Module) -> dict[str, Tensor]:
+    return {**net.state_dict(), "another": torch.zeros(2)}
+
+
+def one_less(net: nn.Module) -> dict[str, Tensor]:
+    return {name: t for name, t in net.state_dict().items() if name != "0.bias"}
+
+
+def another_shape(net: nn.Module) -> dict[str, Tensor]:
+    return {**net.state_dict(), "0.bias": torch.zeros(5)}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (integers, "floating point"),
+        (one_more, "another"),
+        (one_less, "0.bias"),
+        (another_shape, "0.bias"),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[nn.Module], dict[str, Tensor]],
+    reason: str,
+) -> None:
+    from safetensors.torch import save_file
+
+    path = tmp_path / "weights.safetensors"
+    save_file(change(tiny_net()), path)
+    check_weights(path, tiny_net)
+    out = capsys.readouterr().out
+    assert f"{path} does not fit: " in out
+    assert reason in out
+    path.write_bytes(b"damaged")
+    check_weights(path, tiny_net)
+    assert f"{path} does not fit: " in capsys.readouterr().out
