@@ -4,12 +4,11 @@
     train = load_images("data", train=True, download=True)  # CIFAR-10, 163 MiB, once
     train = load_images("my/folder", train=True)            # a course's own: train.npz, test.npz
 
-All are 32x32 RGB in the same arrays. The drawn images are the same, bit for bit, on every machine
-and under every version of NumPy: the random numbers are PCG64's raw words, which NumPy promises never
-to change (it promises nothing for `random()` and its relatives), and the arithmetic is float32, one
-NumPy call an operation, and only `+ - * / sqrt`, rounding and comparison: IEEE 754 fixes each of these
-to the last bit, as it does not for sines, sums and matrix products, which therefore do not occur (a
-rotation is a rational point of the unit circle).
+All are 32x32 RGB in the same arrays. The drawn images are the same, bit for bit, on every machine:
+the random numbers are PCG64's raw words, which NumPy promises never to change, and the arithmetic is
+float32, one NumPy call an operation, and only `+ - * / sqrt`, rounding and comparison: IEEE 754 fixes
+these to the last bit, as it does not for sines, sums and matrix products, which therefore do not occur
+(a rotation is a rational point of the unit circle).
 
 This file needs nothing of the autograder: it travels beside the notebooks, and holds no secret.
 """
@@ -103,8 +102,7 @@ def load_images(
     Args:
         root: a folder with `train.npz` and `test.npz`, or one that is, or contains, CIFAR-10's
             official `cifar-10-batches-py`. None means the folder in the environment variable
-            COURSE_DATA, and where that is not set the drawn images (2000 for training, 500 for
-            testing, always the same).
+            COURSE_DATA, and where that is not set the drawn images (2000 and 500).
         transform: called with each PIL image when it is taken out.
         download: fetch CIFAR-10 into `root` if nothing is there; what is there stays as it is.
         limit: only the first so many.
@@ -200,17 +198,11 @@ _BLOCK = 500  # images painted at a time, which bounds the memory
 
 
 def draw_images(count: int, seed: int) -> tuple[Pixels, Labels]:
-    """Draw a fresh set of images: ten classes of shapes and patterns, `DRAWN_CLASSES`.
+    """Draw images uint8 `(count, 32, 32, 3)` and their class numbers int64 `(count,)`.
 
-    Place, size, rotation and colours are random, dark on light as often as light on dark, so that
-    no pixel tells anything by itself.
-
-    Args:
-        seed: any integer from 0 up; the same seed and count give the same bits on every machine.
-
-    Returns:
-        Images uint8 `(count, 32, 32, 3)` and class numbers int64 `(count,)`: shuffled, and as many
-        of each class as the count allows.
+    The `DRAWN_CLASSES` are shuffled, and as many of each as the count allows. Place, size, rotation
+    and colours are random, so that no pixel tells anything by itself. The same count and seed (from
+    0 up) give the same bits on every machine.
     """
     if count < 0 or seed < 0:
         raise ValueError(f"draw_images: count {count} and seed {seed} should both be 0 or more.")

@@ -4,11 +4,9 @@
     quick = quicker(net, device, mixed_precision=True)
     history = train(fit, quick, train_loader, test_loader, 5, 1e-4, device, checkpoint)
 
-The functions that students write do not know of any of this: a loader is a loader, a wrapped network
-is a network. Files are safetensors, which hold numbers and text and can run nothing. What is damaged,
-or is something else, is named in a sentence, and the training starts from the beginning.
-
-This file needs nothing of the autograder: it travels beside the notebooks, and holds no secret.
+The functions that students write know of none of this: a loader is a loader, a wrapped network is a
+network. Files are safetensors, which can run nothing. What is damaged, or is something else, is named
+in a sentence. This file needs nothing of the autograder: it travels beside the notebooks.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ import inspect
 import json
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -37,9 +34,8 @@ History = dict[str, list[float]]  # "train_loss" and "test_accuracy", one number
 class OnDevice:
     """A loader of images that lie on the device as bytes and are enlarged there, batch by batch.
 
-    CIFAR-10's training images are 150 MB as bytes, but 30 GB as floats of 224×224. Nothing is read
-    or decoded twice, so there is nothing to do for worker processes or for pinned memory. Batches
-    are images float32 `(B, 3, side, side)` in [0, 1] and labels int64 `(B,)`, on the device.
+    CIFAR-10's training images are 150 MB as bytes, but 30 GB as floats of 224×224. Batches are
+    images float32 `(B, 3, side, side)` in [0, 1] and labels int64 `(B,)`, on the device.
     """
 
     dataset: Any  # what `load_images` returns
@@ -156,7 +152,8 @@ def train(
         began_s = time.perf_counter()
         arguments = net, train_loader, test_loader, count, learning_rate, device
         part = checkpoint.call(fit, *arguments) if checkpoint else fit(*arguments)
-        if not isinstance(part, dict) or {len(part.get(name, ())) for name in history} != {count}:
+        curves = [part.get(name) for name in history] if isinstance(part, dict) else [None]
+        if not all(isinstance(curve, list) and len(curve) == count for curve in curves):
             raise ValueError(
                 f"fit was called with epochs={count}, and should return a dict of two lists with "
                 f"one loss and one accuracy an epoch, not {part!r}. Does it pass its check above?"
@@ -188,7 +185,7 @@ class Checkpoint:
     functions: Sequence[Callable[..., Any]] = ()  # the student's, whose text must be equal, too
     kept: Mapping[str, Tensor] = field(default_factory=dict)  # small, and of its start
     _optimizer: str = ""  # the last one's kind
-    _state: dict[int, dict[str, Any]] = field(default_factory=dict)  # by the parameter's number
+    _state: dict[str, Tensor] = field(default_factory=dict)  # by the parameter's number and the key
 
     def __post_init__(self) -> None:
         self.path = Path(self.file)
@@ -207,7 +204,8 @@ class Checkpoint:
             met.append(optimizer)
             if type(optimizer).__name__ == self._optimizer:
                 groups = optimizer.state_dict()["param_groups"]
-                optimizer.load_state_dict({"state": self._state, "param_groups": groups})
+                state = {n: _part(self._state, str(n)) for group in groups for n in group["params"]}
+                optimizer.load_state_dict({"state": state, "param_groups": groups})
 
         handle = register_optimizer_step_pre_hook(before_step)
         try:
@@ -216,7 +214,8 @@ class Checkpoint:
             handle.remove()
         for optimizer in met:
             self._optimizer = type(optimizer).__name__
-            self._state = optimizer.state_dict()["state"]
+            state = optimizer.state_dict()["state"]
+            self._state = _flat({str(number): values for number, values in state.items()})
         return result
 
     def load(self, device: torch.device) -> History | None:
@@ -231,11 +230,6 @@ class Checkpoint:
             for key, mine in self._about.items():
                 if about.get(key) != mine:
                     raise ValueError(f"other {key} than now")
-            history: History = about["history"]
-            state: dict[int, dict[str, Any]] = defaultdict(dict)
-            for name, value in _part(tensors, "optimizer").items():
-                number, _, key = name.partition(".")
-                state[int(number)][key] = value
             # The random numbers refuse before they change; nothing behind them fails.
             torch.set_rng_state(tensors["random.cpu"])
             if device.type == "cuda":
@@ -248,18 +242,17 @@ class Checkpoint:
                 self.path.replace(old)
             return None
         self.net.load_state_dict(_part(tensors, "net"))
-        self._optimizer, self._state = about["optimizer"], state
+        self._optimizer, self._state = about["optimizer"], _part(tensors, "optimizer")
         self.kept = _part(tensors, "kept")
-        return history
+        return dict(about["history"])
 
     def save(self, history: History, device: torch.device) -> None:
         """Write the training as it is now; where that cannot be done, say so and go on."""
-        tensors = _flat(net=self.net.state_dict(), kept=self.kept)
-        for number, values in self._state.items():
-            tensors |= _flat(**{f"optimizer.{number}": values})
-        tensors["random.cpu"] = torch.get_rng_state()
+        random = {"cpu": torch.get_rng_state()}
         if device.type == "cuda":
-            tensors["random.cuda"] = torch.cuda.get_rng_state(device)
+            random["cuda"] = torch.cuda.get_rng_state(device)
+        parts = {"net": self.net.state_dict(), "kept": self.kept, "optimizer": self._state}
+        tensors = _flat({**parts, "random": random})
         about = {**self._about, "history": history, "optimizer": self._optimizer}
         _write(f"checkpoint of epoch {len(history['train_loss'])}", self.path, tensors, about)
 
@@ -289,7 +282,8 @@ def first_kernels(net: nn.Module) -> dict[str, Tensor]:
 def write_kernels(path: str | Path, kernels: Kernels) -> None:
     """Write kernels to a file; where that cannot be done, say so."""
     about = {"said": kernels.said, "history": kernels.history}
-    if _write("file of kernels", path, _flat(before=kernels.before, after=kernels.after), about):
+    tensors = _flat({"before": kernels.before, "after": kernels.after})
+    if _write("file of kernels", path, tensors, about):
         print(f"kernels before and after: {path}")
 
 
@@ -331,7 +325,7 @@ def check_weights(path: str | Path, build: Callable[[], nn.Module]) -> None:
 # Files
 
 
-def _flat(**parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _flat(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {f"{part}.{name}": t for part, named in parts.items() for name, t in named.items()}
 
 
