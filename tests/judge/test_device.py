@@ -114,6 +114,7 @@ def test_the_judges_images_are_the_courses_test_images_and_not_the_boxs(tmp_path
         assert np.array_equal(load_images(hidden, train=True).data, pixels[506:])
         assert seen is not None
         assert np.array_equal(load_images(seen, train=True).data, pixels[:6])
+        assert np.array_equal(load_images(seen, train=False).data, pixels[6:506])
     settings.data_directory = ""
     assert judge_images(course) is None
 
