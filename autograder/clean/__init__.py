@@ -30,7 +30,7 @@ _SIGNATURES = {
 }
 _TEXT = ("text/plain", "text/html", "text/markdown", "text/latex")
 _SVG, _JSON, _SCRIPT = "image/svg+xml", "application/json", "application/javascript"
-_BASE64 = re.compile(r"[A-Za-z0-9+/\s]*={0,2}\s*")
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]*+={0,2}\s*")  # `*+`: what is read once is not read again
 _LINK = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*>")
 _REPR = re.compile(r"<[^\n]*>")  # what Python says of an object that it has no better words for

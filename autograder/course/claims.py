@@ -19,7 +19,9 @@ Cells = dict[str, NotebookNode]  # by grade_id
 _FUNCTION = re.compile(r"^(?:async[ \t]+def|def|class)[ \t]+(\w+)", re.MULTILINE)
 _VARIABLE = re.compile(r"^(\w+)[ \t]*(?::[^=\n]*)?=(?!=)", re.MULTILINE)
 
-_IMPORTED = re.compile(r"^from[ \t]+[\w.]+[ \t]+import[ \t]*(\([^)#]*\)|[^\n#;(]+)", re.MULTILINE)
+# A bracket that does not end goes to the end of the text: else each one would be looked for anew.
+_IMPORTED = re.compile(r"^from[ \t]+[\w.]+[ \t]+import[ \t]*(\([^)]*|[^\n;(]+)", re.MULTILINE)
+_COMMENT = re.compile(r"#[^\n]*")
 _RUN = re.compile(r"^%run[ \t]", re.MULTILINE)
 
 
@@ -84,8 +86,8 @@ def bound_names(source: str) -> set[str]:
     text = "\n".join(visible)
     imported = [
         part.split()[-1]
-        for names in _IMPORTED.findall(text)
-        for part in names.strip("()").split(",")
+        for names in _IMPORTED.findall(_COMMENT.sub("", text))
+        for part in names.strip("(").split(",")
         if part.split()
     ]
     run = {"*"} if _RUN.search(text) else set()

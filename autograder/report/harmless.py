@@ -23,6 +23,7 @@ from nbformat import NotebookNode
 
 from autograder.clean import clean_bundle, clean_text
 from autograder.report.markdown import OutputsMarkdown, render_markdown
+from autograder.report.pieces import few_colours
 
 _GRADE_ID = re.compile(r"[\w-]+")
 
@@ -67,13 +68,15 @@ def _harmless(output: dict[str, Any], markdown: OutputsMarkdown) -> NotebookNode
     if kind == "stream":
         name = "stderr" if output.get("name") == "stderr" else "stdout"
         text = clean_text(str(output.get("text", "")))
-        return NotebookNode(output_type=kind, name=name, text=text)
+        return NotebookNode(output_type=kind, name=name, text=few_colours(text))
     if kind == "error":
-        lines = [clean_text(str(line)) for line in output.get("traceback", [])]
+        lines = [few_colours(clean_text(str(line))) for line in output.get("traceback", [])]
         return NotebookNode(output_type=kind, ename="", evalue="", traceback=lines)
     if kind not in ("display_data", "execute_result"):
         return None
     data = markdown.bounded(clean_bundle(output.get("data")))
+    if "text/plain" in data:
+        data["text/plain"] = few_colours(data["text/plain"])
     for mime in ("image/gif", "image/webp"):  # of which nbconvert knows nothing
         if mime in data and not data.keys() & {"text/html", "image/png", "image/jpeg"}:
             data["text/html"] = f'<img src="data:{mime};base64,{"".join(data[mime].split())}">'

@@ -57,10 +57,13 @@ def highlight(source: str) -> Markup:
 
 def coloured(text: str) -> Markup:
     """What a terminal would show, without its tricks."""
-    text = _CONTROL.sub("", clean_text(text))
-    if text.count("\x1b") > MAX_COLOURS:
-        text = strip_ansi(text)
+    text = few_colours(_CONTROL.sub("", clean_text(text)))
     return Markup(ansi2html(text).replace("\x1b", ""))
+
+
+def few_colours(text: str) -> str:
+    """A terminal's text; without its colours where they are so many that to show them would take minutes."""
+    return str(strip_ansi(text)) if text.count("\x1b") > MAX_COLOURS else text
 
 
 def inline_code(text: str) -> Markup:

@@ -15,6 +15,7 @@ from tests.tiny_course import tiny_source
 WAYS = {
     "imported from a module beside": "from mine import mean",
     "imported among others": "from mine import (\n    double as twice,\n    total as mean,\n)",
+    "imported with a remark": "from mine import (  # of mine\n    double,  # twice (x)\n    total as mean,\n)",
     "in a condition": "if True:\n    def mean(values):\n        return sum(values) / len(values)",
     "with another way out": "try:\n    from fast import mean\nexcept ImportError:\n    mean = None",
     "after a function": "def other():\n\treturn 1\n\nmean = lambda values: 1",
@@ -24,6 +25,7 @@ UNNAMED = {"a star import": "from mine import *", "a notebook that is run": "%ru
 OTHERS = {
     "within a function": "def other():\n    def mean(values):\n        return 1\n    from mine import mean",
     "after an empty line in a function": "def other():\n\n    mean = 1\n    return mean",
+    "in a remark": "from mine import (  # mean,\n    double,\n)",
     "in use only": "print(mean([1, 2]) == 1)",
 }
 
@@ -64,3 +66,8 @@ def test_what_is_not_defined_moves_no_stub(tmp_path: Path, text: str) -> None:
 
 def test_names_of_a_cell_that_is_no_python() -> None:
     assert bound_names("%%time\n!ls\ndef (:\n  if\nmean = 1") == {"mean"}
+
+
+def test_brackets_that_do_not_end_are_read_once() -> None:
+    """Each read to the end of the text, they would take hours."""
+    assert bound_names("from a import (\n" * 10**5) <= {"import"}

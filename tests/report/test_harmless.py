@@ -9,10 +9,12 @@ from typing import Any
 import nbgrader.server_extensions.formgrader.handlers as formgrader
 import pytest
 from nbconvert.exporters import HTMLExporter
-from nbformat import v4
+from nbformat import NotebookNode, v4
 from selenium.webdriver import Chrome
 from traitlets.config import Config
 
+from autograder.report.harmless import HarmlessNotebook
+from autograder.report.pieces import MAX_COLOURS
 from tests.browser import missing_browser, open_browser
 from tests.report.samples import check_cell, essay, picture, solution
 from tests.report.test_injection import PAYLOADS, outputs, what_ran
@@ -86,3 +88,22 @@ def test_the_formgrader_still_shows_answers_figures_and_tables() -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_a_text_that_is_no_unicode_does_not_stop_marking() -> None:
     assert formgrader_page(PAYLOADS["surrogate"], OURS).encode("utf-8")
+
+
+def coloured_outputs(times: int) -> list[NotebookNode]:
+    text = "\x1b[31mred\x1b[0m " * times
+    return [
+        v4.new_output("stream", text=text),
+        v4.new_output("error", traceback=[text]),
+        v4.new_output("display_data", data={"text/plain": text}),
+    ]
+
+
+def test_so_many_colours_that_they_would_take_minutes_are_left_out() -> None:
+    for times, colours in ((3, 6), (MAX_COLOURS, 0)):
+        notebook = v4.new_notebook(cells=[v4.new_code_cell("x", outputs=coloured_outputs(times))])
+        shown, _ = HarmlessNotebook().preprocess(notebook, {})
+        stream, error, display = shown.cells[0].outputs
+        for text in (stream.text, error.traceback[0], display.data["text/plain"]):
+            assert text.count("\x1b") == colours
+            assert text.count("red") == times
