@@ -31,8 +31,12 @@ def unchanged() -> bool:
 
     from IPython import get_ipython
 
+    held: list[Any] = []  # a value that is gone could leave its id to the next one
+
     def public(names: Any) -> dict[str, Any]:
-        return {name: id(value) for name, value in list(names.items()) if name[:1] != "_"}
+        shown = {name: value for name, value in list(names.items()) if name[:1] != "_"}
+        held.append(shown)
+        return {name: id(value) for name, value in shown.items()}
 
     shared = (
         *("builtins", "math", "random", "time", "numpy", "numpy.random", "matplotlib.pyplot"),
@@ -76,7 +80,7 @@ def unchanged() -> bool:
         }
     kept = vars(sys.modules["box_probe"])  # where no notebook looks
     before = kept.get("state_before")
-    kept["state_before"] = state
+    kept["state_before"], kept["state_held"] = state, held
     # A module that is imported meanwhile, or a name that an import adds to one, is no change.
     return before is not None and all(
         name in state and all(state[name].get(key) == value for key, value in part.items())

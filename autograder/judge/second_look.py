@@ -27,7 +27,7 @@ from autograder.grading.plugin import Judged
 from autograder.judge.job import Job
 from autograder.judge.left_behind import is_as_before
 from autograder.sandbox import Box, CellRun
-from autograder.sandbox.names import bound_names, free_names
+from autograder.sandbox.names import bound_names, free_names, given_names
 from autograder.sandbox.pace import Pace
 from autograder.scorecard import Check, Item, Verdict
 
@@ -146,18 +146,21 @@ class SecondLook:
 
     @cached_property
     def _left_out(self) -> frozenset[int]:
-        """The checks of all items, but for those that bind a name which only they can give a cell below."""
+        """The checks of all items, but for those that bind a name which a cell below has from them."""
         cells, places = self._job.cells, self._places
-        checks = {places[item.grade_id] for item in self._items if item.grade_id in places}
-        others = {number: cell for number, cell in enumerate(cells) if number not in checks}
-        bound = frozenset[str]().union(*map(bound_names, others.values()))
-        needed = {number: free_names(cell) - bound for number, cell in others.items()}
-        given = {check: bound_names(cells[check]) for check in checks}
-        return frozenset(
-            check
-            for check, names in given.items()
-            if not any(names & needs for number, needs in needed.items() if number > check)
-        )
+        left_out = {places[item.grade_id] for item in self._items if item.grade_id in places}
+        needed = [free_names(cell) for cell in cells]
+        given = [given_names(cell) for cell in cells]
+        for check in sorted(left_out, reverse=True):  # one that is run may need another's names
+            names = given[check]
+            for number in range(check + 1, len(cells)):
+                if number in left_out:
+                    continue
+                if names & needed[number]:
+                    left_out.remove(check)
+                    break
+                names -= given[number]
+        return frozenset(left_out)
 
     def _run_of(self, item: GradeCell, runs: list[CellRun]) -> CellRun:
         place = self._places.get(item.grade_id)

@@ -19,14 +19,19 @@ _FUNCTIONS = re.compile(r"\b(?:def|class)[ \t]+(\w+)")
 _PARAMETERS = re.compile(
     r"\bdef[ \t]+\w+[ \t]{0,9}\(([^)]{0,2000})|\blambda\b([^:\n]{0,200})"
 )  # a longer list is cut off
+_KEYWORD = re.compile(r"[(,]\s*+\w+[ \t]*+=(?!=)")  # f(name=1) mentions no name of the notebook's
 _TARGETS = re.compile(r"[\w, \t]+")
 _LOOP = re.compile(r"\bfor[ \t]+([\w, \t()]{1,200}?)[ \t]in\b")
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+\S+[ \t]+)?import[ \t]+([^\n]+)", re.MULTILINE)
 _AS = re.compile(r"\bas[ \t]+(\w+)")
+_UNREAD = re.compile(  # what may bind any name, or stands for a text that does
+    r"^[ \t]*%run\b|\b(?:exec|eval|globals|locals|vars|setattr|run_path|get_ipython)\b",
+    re.MULTILINE,
+)
 
 
 def bound_names(text: str) -> frozenset[str]:
-    """The names that a cell binds somewhere: functions, variables, imports ("*" for an unknown number)."""
+    """The names that a cell binds somewhere: functions, variables, imports ("*" for unknown ones)."""
     code = _code_of(text)
     names = {*_AS.findall(code), *_FUNCTIONS.findall(code)}
     for line in code.splitlines():
@@ -38,6 +43,17 @@ def bound_names(text: str) -> frozenset[str]:
         names.update(_NAME.findall(part))
         if part.strip() == "*":
             names.add("*")
+    if _UNREAD.search(code):
+        names.add("*")
+    return frozenset(names)
+
+
+def given_names(text: str) -> frozenset[str]:
+    """The names that a cell binds for other cells: not those within its functions."""
+    names: set[str] = set()
+    for part in _statements(_code_of(text)):
+        function = _function_of(part)
+        names |= {function} if function else bound_names(part)
     return frozenset(names)
 
 
@@ -56,7 +72,8 @@ def free_names(text: str) -> frozenset[str]:
         for part in found
         for name in _NAME.findall(part)
     )
-    return frozenset(_NAME.findall(code)) - bound_names(text) - frozenset(parameters)
+    mentioned = _NAME.findall(_KEYWORD.sub(" ", code))
+    return frozenset(mentioned) - bound_names(text) - frozenset(parameters)
 
 
 class Calls:

@@ -38,6 +38,7 @@ class Pace:
         self._blamed = blamed or {}
         self._checks = checks or {}
         self._hung: set[str] = set()
+        self._cleared: set[str] = set()  # by their checks, which a second look leaves out
 
     @cached_property
     def _calls(self) -> Calls:
@@ -53,10 +54,11 @@ class Pace:
 
     def cell_hung(self, number: int) -> None:
         """A cell did not end."""
-        self._hung |= self._blamed.get(number, frozenset())
+        self._hung |= self._blamed.get(number, frozenset()) - self._cleared
 
     def cell_ended(self, number: int) -> None:
         """A cell ran to its end, or raised."""
+        self._cleared |= self._checks.get(number, frozenset())
         self._hung -= self._checks.get(number, frozenset())
 
     def names_hung(self, names: Iterable[str]) -> None:

@@ -13,11 +13,13 @@ import pytest
 
 from autograder.course import Course, GradeCell, load_course
 from autograder.errors import BoxFailed
+from autograder.grading.student import Student
 from autograder.judge import looks
 from autograder.judge.judge import judge_job
+from autograder.judge.left_behind import is_as_before
 from autograder.judge.second_look import better
 from autograder.judge.submission import read_submission
-from autograder.sandbox import Box, open_box
+from autograder.sandbox import Box, BoxSettings, open_box
 from autograder.scorecard import Check, Item, NotebookCard, Verdict
 from tests.tiny_course import TinyCourse, cell, notebook
 
@@ -232,6 +234,16 @@ def test_a_second_box_that_fails_is_ours_and_touches_no_other_item(
     assert "no kernel came up" in check.staff_detail
 
 
+def test_a_thing_that_took_the_place_of_another_is_a_change() -> None:
+    """It may well have the other's id, too."""
+    again = "def again():\n    global thing\n    del thing\n    thing = Thing()"
+    with open_box(BoxSettings(), ["class Thing: pass\nthing = Thing()", again]) as box:
+        box.run_cells()
+        assert [is_as_before(box) for _ in range(3)] == [False, True, True]
+        Student(box).again()
+        assert not is_as_before(box)
+
+
 HANGS = {"hangs": "while True: pass", "sleeps": "__import__('time').sleep(1e6)"}
 DIES = {"dies": "__import__('os')._exit(1)"}
 
@@ -298,7 +310,16 @@ def test_a_helper_that_is_defined_further_down_is_found(students: Class) -> None
     assert points(card) == FULL, messages(card)
 
 
-def test_a_name_that_only_a_check_gives_is_there(students: Class, tmp_path: Path) -> None:
+OTHER_NETS = {
+    "nowhere else": "",
+    "within a function of another cell": "def other():\n    given = 1",
+    "above, with another value": "given = None",
+}
+
+
+@pytest.mark.parametrize("first", OTHER_NETS.values(), ids=OTHER_NETS)
+@pytest.mark.parametrize("last", ["slope = None", "given = slope = None"])
+def test_a_name_that_a_check_gives_is_there(first: str, last: str, tmp_path: Path) -> None:
     """Then the check runs in the second look as well."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         other = Class(tmp_path, monkeypatch)
@@ -306,7 +327,16 @@ def test_a_name_that_only_a_check_gives_is_there(students: Class, tmp_path: Path
         check["source"] = "given = 3.0\n" + check["source"]
         other._tiny.write("source/tiny/tiny.ipynb", json.dumps(other._source))
         other.course = load_course(other._tiny.root)
-        card = other.judge(slope=SLOPE.replace("3.0", "given"), last="slope = None")
+        card = other.judge(slope=SLOPE.replace("3.0", "given"), last=last, first=first)
+    assert points(card) == FULL, messages(card)
+
+
+def test_a_function_of_a_file_that_is_run_counts_where_its_check_stands(students: Class) -> None:
+    """Its stub is as it was released, and no name can be read in the cell that runs the file."""
+    stub = students.course.notebooks("tiny")["tiny"].released_cells()["slope"].source
+    mine = students._tiny.write("submitted/ada/tiny/mine.py", f"import torch\n{SLOPE}")
+    card = students.judge(slope=stub, first="%run mine.py", last="del slope")
+    mine.unlink()
     assert points(card) == FULL, messages(card)
 
 
