@@ -18,7 +18,9 @@ c = get_config()
 configure(c, __file__)
 c.CourseDirectory.course_id = "kinds-course"
 c.CourseDirectory.directory_structure = "{nbgrader_step}/{assignment_id}/{student_id}"
+c.CourseDirectory.source_directory = "masters"
 c.CourseDirectory.submitted_directory = "collected"
+c.CourseDirectory.autograded_directory = "marked"
 c.CourseDirectory.release_directory = "handout"
 c.CourseDirectory.feedback_directory = "answers"
 c.IncludeHeaderFooter.header = "header.ipynb"
@@ -146,7 +148,7 @@ class EveryKind:
         header = cell("code", "import math", "header_check", locked=True)
         self.write("header.ipynb", json.dumps(notebook({**header, "id": "header"})))
         for name, data in sources().items():
-            self.write(f"source/kinds/{name}.ipynb", json.dumps(data))
+            self.write(f"masters/kinds/{name}.ipynb", json.dumps(data))
         for name, body, right in (("by_two", "2 * x", True), ("absolute", "abs(2 * x)", False)):
             lost = {"double_tests": {"verdict": "failed", "score": 0}}
             card = {"notebook": "1_work", "right": right, "about": name}

@@ -63,9 +63,16 @@ def _submitted_at(folder: str) -> datetime | None:
 
 
 def _waiting(about: dict[str, Any]) -> set[str]:
-    """The items that still wait for a person; GetGrades gives 0 for them."""
+    """The items that still wait for a person; GetGrades gives 0 for them.
+
+    One that a person has marked is open for a second look after a regrade, but its mark counts as it stands.
+    """
     with Gradebook(about["db_url"]) as gradebook:
         found = gradebook.find_submission_notebook(
             about["notebook"], about["assignment"], about["student"]
         )
-        return {grade.name for grade in found.grades if grade.needs_manual_grade}
+        return {
+            grade.name
+            for grade in found.grades
+            if grade.needs_manual_grade and grade.manual_score is None
+        }

@@ -112,6 +112,18 @@ def test_a_mark_given_by_hand_after_the_penalty_is_late_as_well(door: str, cours
     assert mark(course, "cem") == (10, 0), "nobody can say that it is late"
 
 
+def test_after_a_regrade_no_page_says_that_what_is_marked_waits(course: Course) -> None:
+    """nbgrader has a person look at such a mark again; it counts as it stands, here and in exports."""
+    page = course.feedback("ada", "tiny") / "tiny.html"
+    command(course, "feedback", "tiny")
+    assert "Waiting for a person" in page.read_text()
+    marked_by_hand(course)
+    command(course, "grade", "tiny", "--quiet", "--regrade")
+    command(course, "feedback", "tiny")
+    assert "Waiting for a person" not in page.read_text()
+    assert "still open" not in page.read_text()
+
+
 def test_what_people_and_platforms_read_is_that_mark(course: Course) -> None:
     marked_by_hand(course)
     rows = list(csv.DictReader(io.StringIO(nbgrader_export(course))))
