@@ -15,10 +15,14 @@ Format, version 1::
        {"name": "1_data_and_head", "reason": null, "repairs": ["..."], "staff": [],
         "items": [
           {"grade_id": "swap_head_tests", "max_score": 10.0, "score": 6.0, "verdict": "failed",
-           "manual": false, "bonus": false, "message": null,
+           "judged_by": "hidden tests", "manual": false, "bonus": false, "message": null,
            "checks": [
              {"name": "test_...", "title": "...", "weight": 2.0, "verdict": "failed",
-              "message": "...", "hint": "..."}]}]}]}
+              "message": "...", "hint": "...", "share": null}]}]}]}
+
+`judged_by` is "hidden tests", "tests in the notebook" (beside the student's code, which could have forged the
+points) or "a person". A check's `share` is the part of its weight that it gives, where it is neither all nor
+nothing.
 
 A `bonus` gives points on top: its `max_score` is no part of what a submission can be asked for, and it is
 only there where the course gives it and something was handed in for it.
@@ -85,6 +89,14 @@ class Check:
     hint: str = ""
     staff_detail: str = ""
     note: str = ""  # how it was decided, where there are several ways
+    share: float | None = (
+        None  # of its weight, from 0 to 1, where a check says itself what it gives
+    )
+
+    @property
+    def earned(self) -> float:
+        """The part of its weight that counts."""
+        return float(self.verdict is Verdict.PASSED) if self.share is None else self.share
 
 
 @dataclass(frozen=True)
@@ -97,6 +109,14 @@ class Item:
     checks: tuple[Check, ...] = ()
     message: str = ""
     bonus: bool = False
+    in_notebook: bool = False  # judged by the tests in its own cell, beside the student's code
+
+    @property
+    def judged_by(self) -> str:
+        """What decides on its points, in words."""
+        if self.manual:
+            return "a person"
+        return "tests in the notebook" if self.in_notebook else "hidden tests"
 
     @property
     def worth(self) -> float:
@@ -119,8 +139,8 @@ class Item:
         if self.verdict is Verdict.PASSED:
             return self.max_score
         total = sum(check.weight for check in self.checks)
-        passed = sum(check.weight for check in self.checks if check.verdict is Verdict.PASSED)
-        return round(self.max_score * passed / total, _DECIMALS)
+        earned = sum(check.weight * check.earned for check in self.checks)
+        return round(self.max_score * earned / total, _DECIMALS)
 
     @property
     def hint(self) -> str:
@@ -286,6 +306,7 @@ def _notebook_to_json(notebook: NotebookCard) -> dict[str, Any]:
                 "max_score": item.max_score,
                 "score": item.score,
                 "verdict": item.verdict.value if item.verdict else None,
+                "judged_by": item.judged_by,
                 "manual": item.manual,
                 "bonus": item.bonus,
                 "message": item.message or None,
@@ -306,6 +327,7 @@ def _notebook_from_json(data: dict[str, Any]) -> NotebookCard:
             max_score=entry["max_score"],
             manual=entry["manual"],
             bonus=entry.get("bonus", False),
+            in_notebook=entry.get("judged_by") == "tests in the notebook",
             message=entry["message"] or "",
             checks=tuple(
                 Check(**{**check, "verdict": Verdict(check["verdict"])})

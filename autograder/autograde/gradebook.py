@@ -221,6 +221,17 @@ def check_released(course: Course, assignment: str, sources: Mapping[str, Source
                 )
 
 
+def is_released(course: Course, assignment: str) -> bool:
+    """Whether the assignment has been released as its source is now."""
+    if not course.release(assignment).is_dir():
+        return False
+    try:
+        check_released(course, assignment, course.notebooks(assignment))
+    except KitError:
+        return False
+    return True
+
+
 def submissions(course: Course, assignment: str) -> tuple[str, dict[str, str]]:
     """When an assignment is due, and the extensions of those who have a row for a submission, all as text."""
     from nbgrader.api import Assignment, SubmittedAssignment

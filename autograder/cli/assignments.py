@@ -27,6 +27,62 @@ def new(ctx: click.Context, name: str) -> None:
 
 
 @main.command()
+@click.argument("assignments", nargs=-1, metavar="[ASSIGNMENT]...")
+@click.pass_context
+def adopt(ctx: click.Context, assignments: tuple[str, ...]) -> None:
+    """Take over an nbgrader course, or some ASSIGNMENTs of it, as they are.
+
+    The tests in the notebooks judge, in the box, by nbgrader's rules; no hidden tests and no cases are asked
+    for. Assignments that the gradebook does not know as they are now are released. A second time changes
+    nothing. Exit code 1 if the gate keeps one back.
+    """
+    from rich.console import Console
+
+    from autograder.autograde import gradebook
+    from autograder.release import adopt as engine
+    from autograder.release import release as releasing
+    from autograder.release.gate import Refused
+    from autograder.report.adoption import adoption_table
+
+    folder = (ctx.obj or Path.cwd()).resolve()
+    changes = [] if _is_in_course(folder) else engine.connect(folder)
+    course = open_course(ctx)
+    console = Console()
+    for text in changes:
+        click.echo(text)
+    kept_back = False
+    for assignment in assignments or course.assignments():
+        adoption = engine.adopt(course, assignment)
+        rows = [
+            (i.notebook, i.cell.grade_id, i.cell.max_score, i.judged_by) for i in adoption.items
+        ]
+        console.print(adoption_table(assignment, rows))
+        for text in adoption.changes:
+            click.echo(text)
+        if gradebook.is_released(course, assignment):
+            click.echo(f"{assignment}: released already, and left alone")
+            continue
+        try:
+            with Bar() as bar:
+                released = releasing.release(course, assignment, bar.show)
+        except Refused as refused:
+            click.secho(f"autograder: {refused}", fg="red", err=True)
+            kept_back = True
+            continue
+        for warning in released.warnings:
+            click.secho(f"Warning: {warning}", fg="yellow", err=True)
+        click.echo(f"{assignment}: released into {short(released.folder)}")
+    if kept_back:
+        ctx.exit(1)
+
+
+def _is_in_course(folder: Path) -> bool:
+    from autograder.course.course import CONFIG
+
+    return any((above / CONFIG).is_file() for above in (folder, *folder.parents))
+
+
+@main.command()
 @click.argument("assignment")
 @click.option(
     "--runs", type=click.IntRange(1), default=3000, show_default=True, help="Of the reference."
@@ -155,6 +211,8 @@ def release(
     except Refused as refused:
         click.secho(f"autograder: {refused}", fg="red", err=True)
         ctx.exit(1)
+    for warning in released.warnings:
+        click.secho(f"Warning: {warning}", fg="yellow", err=True)
     click.echo(f"Hand out this folder: {short(released.folder)}")
     click.echo(f"or the same as a file: {short(released.archive)}")
     if solutions:

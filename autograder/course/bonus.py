@@ -19,19 +19,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from autograder.course.cells import GradeCell, SourceNotebook
+from autograder.course.contract import CONTRACT, contract_data
 from autograder.course.course import Course
 from autograder.course.reading import Unreadable, open_regular
 from autograder.errors import KitError
 
-CONTRACT = "contract.toml"
 SECTION = "bonus"
 
 
@@ -90,19 +88,11 @@ def announced(course: Course, assignment: str, notebook: str) -> Mapping[str, Bo
     Raises:
         KitError: when the contract cannot be read.
     """
-    path = course.graders(assignment) / CONTRACT
+    section = contract_data(course, assignment).get(SECTION, {})
     try:
-        status = path.stat()
-    except OSError:
-        return {}
-    return _announced(path, status.st_size, status.st_mtime_ns).get(notebook, {})
-
-
-@lru_cache(maxsize=16)
-def _announced(path: Path, _size: int, _changed_ns: int) -> dict[str, dict[str, Bonus]]:
-    try:
-        return read_bonuses(tomllib.loads(path.read_text()).get(SECTION, {}))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+        return read_bonuses(section).get(notebook, {})
+    except (ValueError, TypeError, AttributeError) as error:
+        path = course.graders(assignment) / CONTRACT
         raise KitError(f"{path} cannot be read: {error}. Correct it.") from error
 
 

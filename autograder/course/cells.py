@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,6 +68,21 @@ class SourceNotebook:
         except Exception as error:
             raise KitError(f"The release {self.release} cannot be read: {error}") from error
         return {grade_id_of(cell): cell.source for cell in notebook.cells if grade_id_of(cell)}
+
+    def tests(self, grade_ids: Collection[str]) -> dict[str, str]:
+        """The texts of grade cells with all of their tests, also those that students do not get.
+
+        Raises:
+            KitError: when nbgrader makes no release of the notebook.
+        """
+        texts = {}
+        for cell in self.notebook.cells:
+            if (grade_id := grade_id_of(cell)) in grade_ids and grade_id is not None:
+                automatic = self.markers.is_instantiated(cell)
+                texts[grade_id] = (
+                    self.released_cells()[grade_id].source if automatic else cell.source
+                )
+        return texts
 
     def released_cells(self) -> dict[str, NotebookNode]:
         """The cells with a grade_id as students get them, with nbgrader's metadata and no other."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from traitlets import Int, List, Unicode
+from traitlets import Bool, Int, List, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -55,6 +55,11 @@ class CourseSettings(Configurable):
         min=1,
         help="A submitted notebook that is larger, nearly always by its outputs, is not opened: it is "
         "`ungraded` and staff are told. Reading one takes three to nine times its size in memory.",
+    ).tag(config=True)
+    stderr_costs_points = Bool(
+        True,
+        help="Whether anything that a cell of tests writes to stderr, a warning too, costs it its points, as "
+        "in nbgrader. Only for items that are judged by the tests in their own cells.",
     ).tag(config=True)
     bonus = List(
         Unicode(),

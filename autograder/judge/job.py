@@ -30,16 +30,24 @@ class Job:
     ] = ()  # for bonus items; the judge reads them where they lie
     grade_ids: tuple[str, ...] = ()  # of the cells; "" for a student's own
     stubs: tuple[str, ...] = ()  # what students were given there to fill in; "" where nothing
+    # By code cell, all of its tests where they decide on its points; else None.
+    tests: tuple[str | None, ...] = ()
 
     @cached_property
     def content(self) -> str:
         """A digest of what is judged: the same for the same work, whoever hands it in and when.
 
-        Challenges are drawn from it, so `grade_ids` and `stubs` are not in it: they change
+        Challenges are drawn from it, so `grade_ids`, `stubs` and `tests` are not in it: they change
         nothing in what is asked.
         """
         files = [part for name, content in self.files for part in (name, content)]
         return digest(self.assignment, self.notebook, self.unreadable, *self.cells, *files)
+
+    @cached_property
+    def in_notebook(self) -> frozenset[str]:
+        """The grade_ids of the items that are judged by the tests in their own cells."""
+        pairs = zip(self.grade_ids, self.tests, strict=False)
+        return frozenset(grade_id for grade_id, text in pairs if text is not None)
 
 
 @dataclass(frozen=True)

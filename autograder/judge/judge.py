@@ -9,6 +9,7 @@ from pathlib import Path
 
 from autograder.course import Course, GradeCell
 from autograder.course.bonus import SubmittedFile, ordinary_cells
+from autograder.course.judged_by import judged_in_notebook
 from autograder.errors import LimitHit
 from autograder.judge.job import Job, Judgement, course_of
 from autograder.judge.slots import with_gpu
@@ -40,10 +41,7 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
     except Exception as error:
         detail = "".join(traceback.format_exception(error, limit=-8))
         return _ungraded(job, cells, f"{type(error).__name__}: {error}", detail)
-    items = tuple(
-        Item(cell.grade_id, cell.max_score, cell.manual, judged.checks.get(cell.grade_id, ()))
-        for cell in cells
-    )
+    items = tuple(_item(job, cell, judged.checks.get(cell.grade_id, ())) for cell in cells)
     items += tuple(
         _bonus_item(one, judged.checks.get(one.bonus.grade_id, ())) for one in job.bonus_files
     )
@@ -65,8 +63,17 @@ def not_submitted(course: Course, assignment: str, notebook: str, student: str) 
     message = f"There is no {notebook}.ipynb in your submission."
     check = Check("handed_in", "The notebook is in the submission", Verdict.FAILED, message=message)
     cells = ordinary_cells(course, assignment, source)
-    items = tuple(Item(cell.grade_id, cell.max_score, False, (check,)) for cell in cells)
+    by_cells = judged_in_notebook(course, assignment, source)
+    items = tuple(
+        Item(cell.grade_id, cell.max_score, checks=(check,), in_notebook=cell.grade_id in by_cells)
+        for cell in cells
+    )
     return Scorecard(assignment, student, (NotebookCard(notebook, items),))
+
+
+def _item(job: Job, cell: GradeCell, checks: tuple[Check, ...]) -> Item:
+    in_notebook = cell.grade_id in job.in_notebook
+    return Item(cell.grade_id, cell.max_score, cell.manual, checks, in_notebook=in_notebook)
 
 
 def _bonus_item(file: SubmittedFile, checks: tuple[Check, ...]) -> Item:
@@ -91,7 +98,10 @@ def ungraded_items(cells: Iterable[GradeCell], detail: str) -> tuple[Item, ...]:
 
 
 def _ungraded(job: Job, cells: Iterable[GradeCell], reason: str, detail: str = "") -> Judgement:
-    items = ungraded_items(cells, detail or reason)
+    items = tuple(
+        replace(item, in_notebook=item.grade_id in job.in_notebook)
+        for item in ungraded_items(cells, detail or reason)
+    )
     check = Check("judge", "", Verdict.UNGRADED, staff_detail=detail or reason)
     items += tuple(_bonus_item(one, (check,)) for one in job.bonus_files)
     return Judgement(_card(job, items, reason), tuple([] for _ in job.cells))
@@ -99,9 +109,6 @@ def _ungraded(job: Job, cells: Iterable[GradeCell], reason: str, detail: str = "
 
 def _all_limit(job: Job, cells: Iterable[GradeCell], message: str) -> Judgement:
     check = Check("limits", "The notebook runs within its limits", Verdict.LIMIT, message=message)
-    items = tuple(
-        Item(cell.grade_id, cell.max_score, cell.manual, () if cell.manual else (check,))
-        for cell in cells
-    )
+    items = tuple(_item(job, cell, () if cell.manual else (check,)) for cell in cells)
     items += tuple(_bonus_item(one, (check,)) for one in job.bonus_files)
     return Judgement(_card(job, items, None), tuple([] for _ in job.cells))

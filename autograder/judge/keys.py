@@ -34,6 +34,7 @@ _ROOMS = (
     "files.py",
     "locks.py",
     "judge/device.py",
+    "judge/in_the_notebook.py",
     "judge/job.py",
     "judge/judge.py",
     "judge/looks.py",
@@ -61,10 +62,11 @@ def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
         job.content,
         # Which cell is which, and what was to be done in it. By their number none is taken for a
         # file's name, the next for its content.
-        json.dumps([len(job.cells), job.grade_ids, job.stubs]),
+        json.dumps([len(job.cells), job.grade_ids, job.stubs, job.tests]),
         points_json(source),
         _graders(course.graders(job.assignment), job.notebook),
         settings_json(course),
+        f"stderr costs points: {course.settings.stderr_costs_points}",
         ",".join(sorted(modules_of_course(course, job.assignment))),
         data_digest(course) if data is None else data,
         course.secret(),

@@ -5,7 +5,7 @@ The first look is after the last cell; `second_look` says what is looked at agai
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +15,13 @@ from autograder.grading.bonus_file import BonusFile
 from autograder.grading.device import Device
 from autograder.grading.plugin import Judged, judge
 from autograder.judge.device import current, device_for
+from autograder.judge.in_the_notebook import InTheNotebook
 from autograder.judge.job import Job
 from autograder.judge.second_look import SecondLook
 from autograder.judge.slots import GpuWatch
 from autograder.judge.training_data import box_data, judge_images
 from autograder.sandbox import Box, BoxSettings, CellRun, open_box, warm
+from autograder.scorecard import Check
 
 
 class Looks:
@@ -45,7 +47,12 @@ class Looks:
         self._job, self._course, self._source, self._forks = job, course, source, forks
         self._graders = course.graders(job.assignment) / f"test_{job.notebook}.py"
         self._data = box_data(course)
-        self._second = SecondLook(job, cells)
+        items = tuple(cells)
+        self._second = SecondLook(job, items)
+        self._in_notebook = InTheNotebook(job, items, course.settings.stderr_costs_points)
+        self._from_outside = any(
+            not item.manual and item.grade_id not in job.in_notebook for item in items
+        )
         self._bonus_files = {
             file.bonus.grade_id: BonusFile(file.path, file.digest, file.bonus.max_mib)
             for file in job.bonus_files
@@ -62,10 +69,12 @@ class Looks:
             warm.join(settings, self._data, self._forks)
         pace, job = self._second.pace(), self._job
 
-        def opened(used_s: float = 0.0) -> AbstractContextManager[Box]:
+        def opened(
+            used_s: float = 0.0, cells: Sequence[str] = job.cells
+        ) -> AbstractContextManager[Box]:
             return open_box(
                 settings,
-                job.cells,
+                cells,
                 dict(job.files),
                 self._data,
                 seed=int(job.content[:8], 16),
@@ -82,8 +91,22 @@ class Looks:
             judged, device = self._ask(box, settings, watch, strikes=strikes)
         if not watch.ran_out:  # else all is judged once more
             checks = self._second.improve(judged.checks, runs, opened, asked)
-            judged = replace(judged, checks=checks)
+            judged = replace(judged, checks=checks | self._by_cells(runs, opened, watch))
         return runs, judged, device
+
+    def _by_cells(
+        self,
+        runs: list[CellRun],
+        opened: Callable[[float, Sequence[str]], AbstractContextManager[Box]],
+        watch: GpuWatch,
+    ) -> dict[str, tuple[Check, ...]]:
+        """The checks of the items that are judged by the tests in their own cells."""
+        if not self._in_notebook.hides_any:
+            return self._in_notebook.checks(runs, runs)
+        with opened(0.0, self._in_notebook.cells) as box:
+            judged = box.run_cells()
+            watch.look_at(judged)
+        return self._in_notebook.checks(runs, judged)
 
     def _ask(
         self,
@@ -97,7 +120,7 @@ class Looks:
         watch.look_at(box.runs)
         watched = watch.around(box)
         device = device_for(settings, watched)
-        if not self._source.is_autograded and not self._graders.is_file():
+        if not self._from_outside and not self._graders.is_file():
             return Judged({}), device
         images = judge_images(self._course) if device.has_gpu or self._bonus_files else None
         with current(device):

@@ -123,6 +123,8 @@ class SecondLook:
         score = _item(item, first.get(item.grade_id, ())).score
         if score is None or score >= item.max_score or item.grade_id not in self._places:
             return False
+        if item.grade_id in self._job.in_notebook:  # it was judged where its check stands
+            return False
         # What hung or died under the check in the notebook did so where the check stands.
         return self._run_of(item, runs).status != "limit" and not self._is_untouched(item)
 

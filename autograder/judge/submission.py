@@ -23,6 +23,7 @@ from autograder.course.beside import (
 from autograder.course.bonus import find_bonus_files, given
 from autograder.course.claims import is_code_stub
 from autograder.course.intake import Candidate, find_notebooks, name_of
+from autograder.course.judged_by import judged_in_notebook
 from autograder.course.newer_python import say_of_notebook
 from autograder.course.repairing import RepairedNotebook, empty_notebook
 from autograder.course.walk import list_folder
@@ -206,6 +207,7 @@ def make_job(
         notes.append(f"handed in, and not looked at: {some(aside)}")
     released = source.released_cells().items()
     stubs = {grade_id: cell.source for grade_id, cell in released if is_code_stub(cell)}
+    tests = source.tests(judged_in_notebook(course, assignment, source))
     return Job(
         course=course.root,
         assignment=assignment,
@@ -214,6 +216,7 @@ def make_job(
         cells=repaired.cells,
         grade_ids=repaired.grade_ids,
         stubs=tuple(stubs.get(grade_id, "") for grade_id in repaired.grade_ids),
+        tests=tuple(tests.get(grade_id) for grade_id in repaired.grade_ids),
         files=tuple(sorted((own_files | given_files).items())),
         repairs=(*taken.repairs, *notes),
         unreadable=taken.unreadable,

@@ -26,6 +26,7 @@ class Released:
 
     folder: Path
     archive: Path
+    warnings: tuple[gate.Refusal, ...] = ()  # what the gate said and let pass
 
 
 def release(course: Course, assignment: str, progress: Progress = lambda *_: None) -> Released:
@@ -45,14 +46,15 @@ def release(course: Course, assignment: str, progress: Progress = lambda *_: Non
             refusals += gate.examine_drafts(course, assignment, drafts)
             refusals += gate.examine_runs(course, assignment, drafts[0], progress)
         except KitError:
-            if not refusals:  # else they say why there is nothing to look at
+            if all(refusal.warns for refusal in refusals):  # else they say why there is nothing to look at
                 raise
-        if refusals:
-            raise gate.Refused(assignment, list(dict.fromkeys(refusals)))
+        said = list(dict.fromkeys(refusals))
+        if not all(refusal.warns for refusal in said):
+            raise gate.Refused(assignment, said)
         folder = build(course, assignment, seen=drafts[0])
     archive = folder.with_name(f"{assignment}.zip")
     archive.write_bytes(zipped(folder, assignment))
-    return Released(folder, archive)
+    return Released(folder, archive, tuple(said))
 
 
 def build(course: Course, assignment: str, seen: Path | None = None) -> Path:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from autograder.course import Course, SourceNotebook, read_source
+from autograder.course.judged_by import judged_in_notebook
 from autograder.errors import KitError
 from autograder.progress import Progress
 from autograder.release.gate.contract import (
@@ -79,7 +80,7 @@ def examine_drafts(course: Course, assignment: str, drafts: tuple[Path, Path]) -
 def examine_runs(
     course: Course, assignment: str, draft: Path, progress: Progress = lambda *_: None
 ) -> list[Refusal]:
-    """What the hidden tests do otherwise than they should; notebooks without any are left out.
+    """What the tests do otherwise than they should; notebooks without any are left out.
 
     Raises:
         KitError: when no box can be built here.
@@ -88,10 +89,11 @@ def examine_runs(
     sources = {
         name: source
         for name, source in course.notebooks(assignment).items()
-        if (graders / f"test_{name}.py").is_file()
+        if (graders / f"test_{name}.py").is_file() or judged_in_notebook(course, assignment, source)
     }
     cases, _ = read_cases(course, assignment, sources)
-    trials = make_trials(course, assignment, sources, cases, draft)
+    free = _contract(course, assignment).untouched
+    trials = make_trials(course, assignment, sources, cases, draft, free)
     return list(run_trials(trials, progress))
 
 
@@ -108,9 +110,14 @@ def _examine_release(course: Course, assignment: str, drafts: tuple[Path, Path])
         refusals += check_released(name, notebook, contract.kernel)
         refusals += check_attachments(name, notebook)
     secrets = secrets_of(sources, course.graders(assignment), course.markers)
-    refusals += check_leaks(
-        secrets, texts_of_release(released, drafts[0]), contract, course.markers
-    )
+    tests = {
+        (name, cell_name(cell, number))
+        for name, notebook in released.items()
+        for number, cell in enumerate(notebook.cells, 1)
+        if cell.metadata.get("nbgrader", {}).get("grade")
+    }
+    texts = texts_of_release(released, drafts[0])
+    refusals += check_leaks(secrets, texts, contract, course.markers, tests)
     return [*refusals, *_differences(drafts)]
 
 

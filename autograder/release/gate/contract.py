@@ -4,6 +4,8 @@
 
     kernel = "python3"  # the kernelspec of every notebook
     total = 100
+    tests = "in the notebook"  # only where it is so: see `course/judged_by.py`
+    untouched = ["warm_up"]  # then: items whose points the untouched release may have
 
     # Lines and numbers of solutions or hidden tests that students may read, on purpose.
     public = ["134,301,514"]
@@ -23,6 +25,7 @@ that a slip in a notebook's metadata is seen before anybody is graded by it.
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -31,7 +34,14 @@ from pathlib import Path
 from typing import Any
 
 from autograder.course import Course, SourceNotebook
-from autograder.course.bonus import CONTRACT, SECTION, Bonus, announced, read_bonuses
+from autograder.course.bonus import SECTION, Bonus, announced, read_bonuses
+from autograder.course.contract import CONTRACT
+from autograder.course.judged_by import (
+    IN_THE_NOTEBOOK,
+    KEY,
+    has_tests_in_notebooks,
+    judged_in_notebook,
+)
 from autograder.errors import KitError
 from autograder.scorecard import add_points, points_text
 from autograder.release.gate.refusal import Refusal
@@ -47,6 +57,8 @@ class Contract:
     total: float
     kernel: str = "python3"
     public: tuple[str, ...] = ()
+    in_notebook: bool = False  # whether items without hidden tests are judged by their own cells
+    untouched: tuple[str, ...] = ()  # grade_ids
     # by notebook and grade_id: points, and whether a person marks it
     items: Mapping[str, Mapping[str, tuple[float, bool]]] = field(default_factory=dict)
     bonuses: Mapping[str, Mapping[str, Bonus]] = field(default_factory=dict)  # the same way
@@ -71,6 +83,8 @@ def read_contract(path: Path) -> Contract:
             total=_number(data.pop("total")),
             kernel=str(data.pop("kernel", "python3")),
             public=tuple(map(str, data.pop("public", ()))),
+            in_notebook=_in_notebook(data.pop(KEY, None)),
+            untouched=tuple(map(str, data.pop("untouched", ()))),
             items=items,
             bonuses=read_bonuses(data.pop(SECTION, {})),
         )
@@ -91,17 +105,36 @@ def bonuses_of(course: Course, assignment: str, notebook: str) -> Mapping[str, B
         return {}
 
 
+def items_in_notebook(course: Course, assignment: str, source: SourceNotebook) -> frozenset[str] | None:
+    """The items that are judged by the tests in their own cells; None where the contract knows of no such.
+
+    A contract or a grader file that cannot be read is refused elsewhere.
+    """
+    try:
+        if not has_tests_in_notebooks(course, assignment):
+            return None
+        return judged_in_notebook(course, assignment, source)
+    except KitError:
+        return None
+
+
+def _in_notebook(value: object) -> bool:
+    if value not in (None, IN_THE_NOTEBOOK):
+        raise ValueError(f'{KEY} is {value!r}, and can only be "{IN_THE_NOTEBOOK}"')
+    return value is not None
+
+
 def _number(points: Any) -> float:
     if isinstance(points, bool) or not isinstance(points, int | float):
         raise TypeError(f"{points!r} is no number of points")
     return float(points)
 
 
-def contract_of(sources: Mapping[str, SourceNotebook]) -> str:
+def contract_of(sources: Mapping[str, SourceNotebook], kernel: str = "python3") -> str:
     """The text of a contract that these notebooks keep."""
     cells = {name: source.grade_cells for name, source in sources.items()}
     total = add_points(cell.max_score for found in cells.values() for cell in found)
-    lines = ['kernel = "python3"', f"total = {total:.12g}"]
+    lines = [f"kernel = {json.dumps(kernel)}", f"total = {total:.12g}"]
     for kind, manual in _KINDS.items():
         for name, found in cells.items():
             rows = [f"{_key(c.grade_id)} = {c.max_score:.12g}" for c in found if c.manual is manual]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -51,22 +51,28 @@ def texts_of_release(notebooks: Mapping[str, NotebookNode], folder: Path) -> lis
 
 
 def check_leaks(
-    secrets: Iterable[Secret], texts: Iterable[Text], contract: Contract, markers: Markers
+    secrets: Iterable[Secret],
+    texts: Iterable[Text],
+    contract: Contract,
+    markers: Markers,
+    tests: Collection[tuple[str, str]] = (),
 ) -> Iterator[Refusal]:
-    """Refuse each part of a cell or file that holds secrets; the first of each kind is quoted."""
+    """Refuse each part of a cell or file that holds secrets; the first of each kind is quoted, prose as a whole.
+
+    Args:
+        tests: places and cells of the release's own tests. Where the tests in the notebook judge, a line of a
+            hidden test that stands there as well is only warned of.
+    """
     kinds = (markers.solution, markers.hidden_tests, markers.mark_scheme)
     delimiters = [text for kind in kinds for text in (kind.begin, kind.end)]
     public = [Text("", "", "", entry) for entry in contract.public]
     guarded = [secret for secret in secrets if not any(secret.is_in(text) for text in public)]
     for text in texts:
-        told: set[tuple[str, str]] = set()
-        for secret in guarded:
-            kind = secret.kind.removeprefix("a line of ").removeprefix("lines of ")
-            source = secret.origin if secret.number is None else secret.shown
-            if (kind, source) not in told and secret.is_in(text):
-                told.add((kind, source))
-                what = f"{text.part} holds {secret.kind} ({secret.origin}): {secret.shown}."
-                yield Refusal(text.place, text.cell, what, _PUBLIC)
+        warns = contract.in_notebook and (text.place, text.cell) in tests
+        for secret in quoted([secret for secret in guarded if secret.is_in(text)]):
+            what = f"{text.part} holds {secret.kind} ({secret.origin}): {secret.shown}."
+            is_test = secret.kind.endswith("a hidden test")
+            yield Refusal(text.place, text.cell, what, _PUBLIC, warns and is_test)
         for delimiter in delimiters:
             if delimiter in text.content:
                 what = f"{text.part} still has `{delimiter}`."
@@ -79,6 +85,32 @@ def check_leaks(
             yield Refusal(
                 text.place, text.cell, what, "Keep it in a notebook that is not released."
             )
+
+
+def quoted(leaked: Iterable[Secret]) -> Iterator[Secret]:
+    """Of the secrets that a text holds, those that are told: one of each kind and origin, passages as a whole.
+
+    Prose is looked for in windows of some words. Those that follow each other in the text are one passage, so
+    that to allow it takes one entry in the contract.
+    """
+    told: set[tuple[str, str]] = set()
+    passage: Secret | None = None
+    for secret in leaked:
+        if secret.prose:
+            if passage is not None and (joined := passage.joined(secret)):
+                passage = joined
+                continue
+            if passage is not None:
+                yield passage
+            passage = secret
+            continue
+        kind = secret.kind.removeprefix("a line of ").removeprefix("lines of ")
+        source = secret.origin if secret.number is None else secret.shown
+        if (kind, source) not in told:
+            told.add((kind, source))
+            yield secret
+    if passage is not None:
+        yield passage
 
 
 def check_attachments(name: str, notebook: NotebookNode) -> Iterator[Refusal]:

@@ -19,6 +19,7 @@ class Refusal:
     cell: str  # a cell of the notebook as `cell_name` gives it; empty for the whole of it
     what: str
     repair: str
+    warns: bool = False  # it is said, and keeps nothing back
 
     def __str__(self) -> str:
         where = f"{self.place}, {self.cell}" if self.cell else self.place

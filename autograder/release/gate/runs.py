@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from decimal import Decimal
 
 from autograder.course import Course, SourceNotebook
+from autograder.course.judged_by import graded_ids
 from autograder.judge.job import course_of
 from autograder.judge.keys import judgement_key
 from autograder.judge.service import judge_service
 from autograder.progress import Progress
-from autograder.release.gate.contract import FILE, bonuses_of
+from autograder.release.gate.contract import FILE, bonuses_of, items_in_notebook
 from autograder.release.gate.refusal import Refusal
 from autograder.release.gate.trials import Trial
 from autograder.sandbox import check_wall
@@ -25,15 +25,16 @@ def check_graders(
     """Refuse a notebook without the hidden tests that it needs, and tests of cells that are not there."""
     folder = course.graders(assignment)
     for name, source in sources.items():
+        in_notebook = items_in_notebook(course, assignment, source) is not None
         path = folder / f"test_{name}.py"
         if not path.is_file():
-            if source.is_autograded:
+            if source.is_autograded and not in_notebook:
                 yield Refusal(name, "", "it has no hidden tests.", f"Write {path}.")
             continue
         try:
             text = path.read_text()
-            tested, all_told = _graded_ids(text, "graded")
-            extra, _ = _graded_ids(text, "bonus")
+            tested, all_told = graded_ids(text, "graded")
+            extra, _ = graded_ids(text, "bonus")
         except SyntaxError as error:
             what = f"it is no Python: {error.msg}, line {error.lineno}."
             yield Refusal(path.name, "", what, "Correct it.")
@@ -53,28 +54,10 @@ def check_graders(
                 repair = f"Correct the id there, or in {name}.ipynb."
                 yield Refusal(path.name, f"cell `{grade_id}`", what, repair)
         for grade_id, manual in cells.items():
-            if all_told and not manual and grade_id not in tested:
+            if all_told and not manual and not in_notebook and grade_id not in tested:
                 what = f"{path.name} has no test of it."
                 repair = f'Write one with @graded("{grade_id}"), or correct the id.'
                 yield Refusal(name, f"cell `{grade_id}`", what, repair)
-
-
-def _graded_ids(text: str, mark: str) -> tuple[dict[str, int], bool]:
-    """The ids that tests are marked with, each with its first line; whether all could be read."""
-    found: dict[str, int] = {}
-    all_told = True
-    for node in ast.walk(ast.parse(text)):
-        if not isinstance(node, ast.Call) or mark not in (
-            getattr(node.func, "id", ""),
-            getattr(node.func, "attr", ""),
-        ):
-            continue
-        match node.args:
-            case [ast.Constant(value=str(grade_id)), *_]:
-                found.setdefault(grade_id, node.lineno)
-            case _:  # computed when it runs, where the box will show it
-                all_told = False
-    return found, all_told
 
 
 def run_trials(trials: Sequence[Trial], progress: Progress) -> Iterator[Refusal]:
@@ -110,6 +93,8 @@ def check_card(trial: Trial, card: Scorecard) -> Iterator[Refusal]:
     """Refuse each item of a judged submission that has another score than it must have."""
     for item in card.items:
         if item.manual:
+            continue
+        if not trial.earns and item.grade_id in trial.free:
             continue
         wanted = trial.wanted.get(item.grade_id)
         points = wanted.score if wanted else (item.max_score if trial.earns else 0.0)
@@ -153,6 +138,13 @@ def _should(trial: Trial, item: Item) -> str:
 
 def _repair(trial: Trial, item: Item) -> str:
     tests = f"the hidden tests of `{item.grade_id}` in test_{trial.source.name}.py"
+    if item.in_notebook:
+        tests = "the tests in this cell"
+        if not trial.earns:
+            return (
+                f"Let {tests} call what the student writes; where everybody is meant to get these points, "
+                f"list `{item.grade_id}` in the contract as `untouched`."
+            )
     if not trial.earns:
         return f"Let {tests} look at what the student's function returns."
     if not trial.cases:

@@ -11,7 +11,7 @@ import json
 import keyword
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -45,6 +45,16 @@ class Secret:
     words: str = ""
     prose: str = ""
     number: float | None = None
+
+    def joined(self, following: Secret) -> Secret | None:
+        """This passage of prose with a window that goes on in it by one word; None where it does not."""
+        mine, other = self.prose.split(), following.prose.split()
+        if (self.kind, self.origin) != (following.kind, following.origin):
+            return None
+        if mine[-len(other) + 1 :] != other[:-1]:
+            return None
+        text = " ".join([*mine, other[-1]])
+        return replace(self, shown=f"“{text}”", prose=f" {text} ")
 
     def is_in(self, text: Text) -> bool:
         if self.number is not None:

@@ -17,7 +17,7 @@ from autograder.errors import KitError
 from autograder.judge.job import Job
 from autograder.judge.submission import as_read, make_job, read_submission
 from autograder.release.cases import Case, Expected, read_case, submission_of
-from autograder.release.gate.contract import bonuses_of
+from autograder.release.gate.contract import bonuses_of, items_in_notebook
 from autograder.release.gate.refusal import Refusal
 from autograder.scorecard import Verdict
 
@@ -33,6 +33,7 @@ class Trial:
     blame: Mapping[str, str] = field(default_factory=dict)  # by item: the case that loses it
     earns: bool = True  # else it must earn nothing at all
     cases: tuple[str, ...] = ()
+    free: tuple[str, ...] = ()  # items whose points the untouched release may have
 
 
 def read_cases(
@@ -73,18 +74,21 @@ def check_cases(
     """Refuse a grader file of which nobody knows whether it tells right from wrong."""
     folder = course.cases(assignment)
     for name, source in sources.items():
+        in_notebook = items_in_notebook(course, assignment, source)
+        warns = in_notebook is not None  # the assignment is on its way to hidden tests
         bonuses = bonuses_of(course, assignment, name)  # which have no cell to replace
-        cells = (cell for cell in source.grade_cells if cell.grade_id not in bonuses)
+        others = {*bonuses, *(in_notebook or ())}
+        cells = (cell for cell in source.grade_cells if cell.grade_id not in others)
         autograded = [cell for cell in cells if not cell.manual]
         mine = [case for case in cases if case.notebook == name]
         write = f"Write one into {folder}: a folder with scorecard.json and the cell's solution."
         if autograded and not any(case.right for case in mine):
             what = f"test_{name}.py has no right case that it should accept."
-            yield Refusal(name, "", what, write)
+            yield Refusal(name, "", what, write, warns)
         for cell in autograded:
             if not any(cell.grade_id in _lost(case, source) for case in mine):
                 what = f"test_{name}.py has no wrong case that should lose its points."
-                yield Refusal(name, f"cell `{cell.grade_id}`", what, write)
+                yield Refusal(name, f"cell `{cell.grade_id}`", what, write, warns)
 
 
 def make_trials(
@@ -93,8 +97,14 @@ def make_trials(
     sources: Mapping[str, SourceNotebook],
     cases: Sequence[Case],
     released: Path,
+    free: tuple[str, ...] = (),
 ) -> list[Trial]:
-    """The submissions to judge; `released` is the folder with the untouched release."""
+    """The submissions to judge.
+
+    Args:
+        released: the folder with the untouched release.
+        free: the items whose points it may have.
+    """
     trials = []
     untouched = read_submission(course, assignment, "the untouched release", released).jobs
     for name, source in sources.items():
@@ -111,11 +121,17 @@ def make_trials(
 
         reference = trial("the reference")
         # Challenges are drawn from the submission's content, so a comment more makes others.
-        cells = (*reference.job.cells, "# another challenge")
-        again = dataclasses.replace(reference.job, cells=cells)
+        job = reference.job
+        again = dataclasses.replace(
+            job,
+            cells=(*job.cells, "# another challenge"),
+            grade_ids=(*job.grade_ids, ""),
+            stubs=(*job.stubs, ""),
+            tests=(*job.tests, None),
+        )
         second = "the reference, on a second challenge,"
         trials += [reference, dataclasses.replace(reference, who=second, job=again)]
-        trials.append(Trial("the untouched release", untouched[name], source, earns=False))
+        trials.append(Trial("the untouched release", untouched[name], source, earns=False, free=free))
         mine = [case for case in cases if case.notebook == name]
         right = _disjoint((case for case in mine if case.right), source)
         if right:

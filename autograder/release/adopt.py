@@ -1,0 +1,207 @@
+"""Takes over an nbgrader course as it is: its notebooks, its configuration, its gradebook.
+
+What is added: `course_config.py`, a few lines at the head of `nbgrader_config.py`, and a contract for each
+assignment, by which the tests in its notebooks judge. What is changed in a source notebook is said, and the
+notebook as it was is kept in `records/before_adoption`. A second time changes nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+import autograder
+from autograder.course import Course, GradeCell, load_course
+from autograder.course.contract import CONTRACT
+from autograder.course.course import CONFIG
+from autograder.course.judged_by import IN_THE_NOTEBOOK, KEY, judged_in_notebook
+from autograder.errors import KitError
+from autograder.release.gate.contract import contract_of
+
+NBGRADER_CONFIG = "nbgrader_config.py"
+_BEFORE = "before_adoption"
+_GRADERS = "graders"
+_COURSE_CONFIG = f'''\
+"""The configuration of this course. What nbgrader reads and what the kit reads are one: {NBGRADER_CONFIG}."""
+
+load_subconfig("{NBGRADER_CONFIG}")
+'''
+_HEAD = f'''\
+# Added by `autograder adopt`: nbgrader's commands and the kit's grade in the box, into one gradebook.
+from autograder.nbgrader_plugin import configure
+
+c = get_config()
+configure(c, __file__)
+c.CourseSettings.graders_directory = "{_GRADERS}"
+
+# The course's own settings follow.
+'''
+_KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+
+
+@dataclass(frozen=True)
+class AdoptedItem:
+    """One row of what an adopted assignment holds."""
+
+    notebook: str
+    cell: GradeCell
+    judged_by: str
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """What came of an assignment."""
+
+    assignment: str
+    items: tuple[AdoptedItem, ...]
+    changes: tuple[str, ...]  # a sentence each
+
+
+def connect(folder: Path) -> list[str]:
+    """Make an nbgrader course one of the kit's, where it is none yet; says what was written.
+
+    Raises:
+        KitError: when there is no such course, or its configuration cannot be read; then nothing is changed.
+    """
+    if (folder / CONFIG).is_file():
+        return []
+    config = folder / NBGRADER_CONFIG
+    own = config.read_text() if config.is_file() else ""
+    written = [folder / CONFIG, config]
+    try:
+        written[0].write_text(_COURSE_CONFIG)
+        config.write_text(f"{_HEAD}\n{own}" if own else _HEAD)
+        course = load_course(folder)
+        if not course.assignments():
+            raise KitError(
+                f"{folder} is no nbgrader course: no notebook lies below {course.source('ASSIGNMENT').parent}. "
+                "Go into the course's folder, or name it with --course DIR."
+            )
+    except BaseException:
+        written[0].unlink(missing_ok=True)
+        if own:
+            config.write_text(own)
+        else:
+            config.unlink(missing_ok=True)
+        raise
+    what = "a head that connects it to the kit" if own else "the configuration, which was not there"
+    changes = [f"{CONFIG}: written", f"{NBGRADER_CONFIG}: {what}"]
+    return changes + _take_gradebook(course)
+
+
+def adopt(course: Course, assignment: str) -> Adoption:
+    """Take over an assignment: bring its metadata up to date, and write its contract.
+
+    Raises:
+        KitError: when there is no such assignment, or a notebook of it is damaged.
+    """
+    graders = course.graders(assignment)
+    kit = Path(autograder.__file__).parent
+    if graders.is_relative_to(kit) and not kit.is_relative_to(course.root):
+        raise KitError(
+            "The contract would come to lie inside the installed kit. Say where your hidden tests are, or will "
+            f'be, in {CONFIG}: c.CourseSettings.graders_directory = "{_GRADERS}".'
+        )
+    changes: list[str] = []
+    contract = graders / CONTRACT
+    if not contract.is_file():
+        kernel, said = _bring_up_to_date(course, assignment)
+        changes += said
+        sources = course.notebooks(assignment)
+        if any(source.grade_cells for source in sources.values()):
+            text = contract_of(sources, kernel).replace(
+                "total =", f'{KEY} = "{IN_THE_NOTEBOOK}"\ntotal =', 1
+            )
+            graders.mkdir(parents=True, exist_ok=True)
+            contract.write_text(text + "\n")
+            changes.append(f"{course.shown(contract)}: written")
+    items = [
+        AdoptedItem(source.name, cell, _judge_of(cell, by_cells))
+        for source in course.notebooks(assignment).values()
+        for by_cells in [judged_in_notebook(course, assignment, source)]
+        for cell in source.grade_cells
+    ]
+    return Adoption(assignment, tuple(items), tuple(changes))
+
+
+def _judge_of(cell: GradeCell, by_cells: frozenset[str]) -> str:
+    if cell.manual:
+        return "a person"
+    return "the tests in its cell" if cell.grade_id in by_cells else "hidden tests"
+
+
+def _take_gradebook(course: Course) -> list[str]:
+    """Copy the gradebook of a course that left it at nbgrader's default place."""
+    old, new = course.root / "gradebook.db", course.records / "gradebook.db"
+    url = course.config.CourseDirectory.get("db_url", "")
+    if not old.is_file() or new.exists() or url != f"sqlite:///{new}":
+        return []
+    course.make_records()
+    with closing(sqlite3.connect(old)) as source, closing(sqlite3.connect(new)) as target:
+        source.backup(target)
+    return [
+        f"{course.shown(new)}: a copy of gradebook.db, which goes on there; the old file is left alone"
+    ]
+
+
+def _bring_up_to_date(course: Course, assignment: str) -> tuple[str, list[str]]:
+    """Bring nbgrader's metadata to its present form, and give notebooks a kernelspec; says what was done.
+
+    Returns:
+        the name of the assignment's kernel, and the changes.
+    """
+    paths = sorted(course.source(assignment).glob("*.ipynb"))
+    if not paths:
+        course.notebooks(assignment)  # says what there is instead
+    read = {path: _read(path) for path in paths}
+    names = [
+        notebook.metadata.get("kernelspec", {}).get("name") for notebook in read.values()
+    ]
+    known = Counter(name for name in names if name)
+    kernel = known.most_common(1)[0][0] if known else _KERNEL["name"]
+    changes = []
+    for path, before in read.items():
+        after, said = _renewed(before, kernel)
+        if not said:
+            continue
+        kept = course.make_records() / _BEFORE / assignment / path.name
+        if not kept.exists():
+            kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.copy2(path, kept)
+        nbformat.write(after, path)
+        changes += [f"{course.shown(path)}: {text}" for text in said]
+    return kernel, changes
+
+
+def _read(path: Path) -> NotebookNode:
+    try:
+        notebook: NotebookNode = nbformat.read(path, as_version=4)
+    except Exception as error:
+        raise KitError(f"The source notebook {path} cannot be read: {error}") from error
+    return notebook
+
+
+def _renewed(notebook: NotebookNode, kernel: str) -> tuple[NotebookNode, list[str]]:
+    """A notebook with metadata as they are written today, and what was done to it."""
+    from nbgrader.nbgraderformat import MetadataValidator
+
+    said = []
+    after = MetadataValidator().upgrade_notebook_metadata(copy.deepcopy(notebook))
+    if after != notebook:
+        said.append("nbgrader's metadata brought up to date")
+    spec = after.metadata.get("kernelspec") or {}
+    if any(cell.cell_type == "code" for cell in after.cells):
+        wanted = {**_KERNEL, **spec, "name": kernel}
+        if spec != wanted:
+            after.metadata["kernelspec"] = NotebookNode(wanted)
+            was = f", and was `{spec['name']}`" if spec.get("name") not in (None, kernel) else ""
+            said.append(f"its kernelspec is `{kernel}`{was}")
+    return after, said
