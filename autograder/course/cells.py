@@ -73,15 +73,22 @@ class SourceNotebook:
         """The texts of grade cells with all of their tests, also those that students do not get.
 
         Raises:
-            KitError: when nbgrader makes no release of the notebook.
+            KitError: when nbgrader makes no release of the notebook, or AUTOTEST stands with hidden tests.
         """
         texts = {}
         for cell in self.notebook.cells:
-            if (grade_id := grade_id_of(cell)) in grade_ids and grade_id is not None:
-                automatic = self.markers.is_instantiated(cell)
-                texts[grade_id] = (
-                    self.released_cells()[grade_id].source if automatic else cell.source
-                )
+            grade_id = grade_id_of(cell)
+            if grade_id is None or grade_id not in grade_ids:
+                continue
+            texts[grade_id] = cell.source
+            if self.markers.is_instantiated(cell):
+                if self.markers.hidden_tests.regions(cell.source)[0]:
+                    raise KitError(
+                        f"{self.path}, cell `{grade_id}`: AUTOTEST and a hidden region stand in one cell. "
+                        "What nbgrader makes of it is kept nowhere but in its gradebook. Put the hidden "
+                        "region into a cell of its own."
+                    )
+                texts[grade_id] = self.released_cells()[grade_id].source
         return texts
 
     def released_cells(self) -> dict[str, NotebookNode]:

@@ -46,6 +46,8 @@ class InTheNotebook:
     @property
     def cells(self) -> tuple[str, ...]:
         """The sources of the code cells with all of their tests."""
+        if not self._items:
+            return self._job.cells
         pairs = zip(self._job.cells, self._job.tests, strict=True)
         return tuple(cell if test is None else test for cell, test in pairs)
 

@@ -198,7 +198,7 @@ def _renewed(notebook: NotebookNode, kernel: str) -> tuple[NotebookNode, list[st
     if after != notebook:
         said.append("nbgrader's metadata brought up to date")
     spec = after.metadata.get("kernelspec") or {}
-    if any(cell.cell_type == "code" for cell in after.cells):
+    if spec or any(cell.cell_type == "code" for cell in after.cells):
         wanted = {**_KERNEL, **spec, "name": kernel}
         if spec != wanted:
             after.metadata["kernelspec"] = NotebookNode(wanted)

@@ -7,6 +7,7 @@ together.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def examine_runs(
     """
     graders = course.graders(assignment)
     sources = {
-        name: source
+        name: dataclasses.replace(source, release=draft / f"{name}.ipynb")
         for name, source in course.notebooks(assignment).items()
         if (graders / f"test_{name}.py").is_file() or judged_in_notebook(course, assignment, source)
     }
@@ -111,10 +112,10 @@ def _examine_release(course: Course, assignment: str, drafts: tuple[Path, Path])
         refusals += check_attachments(name, notebook)
     secrets = secrets_of(sources, course.graders(assignment), course.markers)
     tests = {
-        (name, cell_name(cell, number))
-        for name, notebook in released.items()
+        (name, cell_name(cell, number)): course.markers.is_instantiated(cell)
+        for name, notebook in sources.items()
         for number, cell in enumerate(notebook.cells, 1)
-        if cell.metadata.get("nbgrader", {}).get("grade")
+        if contract.in_notebook and cell.metadata.get("nbgrader", {}).get("grade")
     }
     texts = texts_of_release(released, drafts[0])
     refusals += check_leaks(secrets, texts, contract, course.markers, tests)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from nbformat import NotebookNode
 
@@ -55,24 +56,25 @@ def check_leaks(
     texts: Iterable[Text],
     contract: Contract,
     markers: Markers,
-    tests: Collection[tuple[str, str]] = (),
+    tests: Mapping[tuple[str, str], bool] = MappingProxyType({}),
 ) -> Iterator[Refusal]:
     """Refuse each part of a cell or file that holds secrets; the first of each kind is quoted, prose as a whole.
 
     Args:
-        tests: places and cells of the release's own tests. Where the tests in the notebook judge, a line of a
-            hidden test that stands there as well is only warned of.
+        tests: places and cells of tests in the notebook that judge; whether nbgrader wrote them (AUTOTEST).
+            A line of a hidden test that stands there as well is only warned of, and so is all that nbgrader
+            wrote: it writes the answers down.
     """
     kinds = (markers.solution, markers.hidden_tests, markers.mark_scheme)
     delimiters = [text for kind in kinds for text in (kind.begin, kind.end)]
     public = [Text("", "", "", entry) for entry in contract.public]
     guarded = [secret for secret in secrets if not any(secret.is_in(text) for text in public)]
     for text in texts:
-        warns = contract.in_notebook and (text.place, text.cell) in tests
+        written = tests.get((text.place, text.cell))
         for secret in quoted([secret for secret in guarded if secret.is_in(text)]):
             what = f"{text.part} holds {secret.kind} ({secret.origin}): {secret.shown}."
-            is_test = secret.kind.endswith("a hidden test")
-            yield Refusal(text.place, text.cell, what, _PUBLIC, warns and is_test)
+            is_test = written is not None and secret.kind.endswith("a hidden test")
+            yield Refusal(text.place, text.cell, what, _PUBLIC, warns=is_test or bool(written))
         for delimiter in delimiters:
             if delimiter in text.content:
                 what = f"{text.part} still has `{delimiter}`."

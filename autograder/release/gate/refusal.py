@@ -30,9 +30,9 @@ class Refused(KitError):
     """The gate keeps an assignment back; nothing was written."""
 
     def __init__(self, assignment: str, refusals: Sequence[Refusal]) -> None:
-        self.refusals = tuple(refusals)
-        told = "\n".join(f"- {refusal}" for refusal in refusals)
-        count = "one reason" if len(refusals) == 1 else f"{len(refusals)} reasons"
+        self.refusals = tuple(refusal for refusal in refusals if not refusal.warns)
+        told = "\n".join(f"- {refusal}" for refusal in self.refusals)
+        count = "one reason" if len(self.refusals) == 1 else f"{len(self.refusals)} reasons"
         super().__init__(f"`{assignment}` is not released, for {count}:\n{told}")
 
 

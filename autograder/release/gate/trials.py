@@ -12,10 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import nbformat
+
 from autograder.course import Course, SourceNotebook
 from autograder.errors import KitError
 from autograder.judge.job import Job
-from autograder.judge.submission import as_read, make_job, read_submission
+from autograder.judge.submission import as_read, make_job
 from autograder.release.cases import Case, Expected, read_case, submission_of
 from autograder.release.gate.contract import bonuses_of, items_in_notebook
 from autograder.release.gate.refusal import Refusal
@@ -106,7 +108,6 @@ def make_trials(
         free: the items whose points it may have.
     """
     trials = []
-    untouched = read_submission(course, assignment, "the untouched release", released).jobs
     for name, source in sources.items():
 
         def trial(
@@ -131,13 +132,21 @@ def make_trials(
         )
         second = "the reference, on a second challenge,"
         trials += [reference, dataclasses.replace(reference, who=second, job=again)]
-        trials.append(Trial("the untouched release", untouched[name], source, earns=False, free=free))
+        untouched = _untouched(course, assignment, source, released)
+        trials.append(Trial("the untouched release", untouched, source, earns=False, free=free))
         mine = [case for case in cases if case.notebook == name]
         right = _disjoint((case for case in mine if case.right), source)
         if right:
             trials.append(trial("a right case", right))
         trials += [trial("a wrong case", chosen) for chosen in _rounds(mine, source)]
     return trials
+
+
+def _untouched(course: Course, assignment: str, source: SourceNotebook, released: Path) -> Job:
+    """What somebody hands in who has done nothing."""
+    notebook = nbformat.read(released / f"{source.name}.ipynb", as_version=4)
+    who = "the untouched release"
+    return make_job(course, assignment, who, source, as_read(notebook, source), released)
 
 
 def _rounds(cases: Sequence[Case], source: SourceNotebook) -> Iterator[list[Case]]:

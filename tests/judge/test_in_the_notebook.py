@@ -1,0 +1,271 @@
+"""Items that are judged by the tests in their own cells get the marks of stock nbgrader, in the box."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from autograder.course import Course, load_course
+from autograder.errors import KitError
+from autograder.judge.in_the_notebook import verdict_of
+from autograder.judge.job import Job, Judgement
+from autograder.judge.judge import judge_job
+from autograder.judge.keys import judgement_key
+from autograder.judge.submission import read_submission
+from autograder.sandbox import CellRun
+from autograder.scorecard import Item, Verdict
+from tests.tiny_course import TinyCourse, cell, notebook
+
+CONTRACT = 'tests = "in the notebook"\ntotal = 0\n'
+MOST = 2.0
+
+
+def result(text: Any, **more: Any) -> dict[str, Any]:
+    data = {"text/plain": text, **more}
+    return {"output_type": "execute_result", "data": data, "metadata": {}, "execution_count": 1}
+
+
+def stream(name: str, text: str = "x") -> dict[str, Any]:
+    return {"output_type": "stream", "name": name, "text": text}
+
+
+SHOWN = {"output_type": "display_data", "data": {"text/plain": "7"}, "metadata": {}}
+ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "x", "traceback": []}
+AS_STOCK: dict[str, list[dict[str, Any]]] = {
+    "nothing": [],
+    "print": [stream("stdout")],
+    "stderr": [stream("stderr")],
+    "empty stderr": [stream("stderr", "")],
+    "error": [ERROR],
+    "print, then error": [stream("stdout"), ERROR],
+    "all": [result("2")],
+    "a half": [result("1.0")],
+    "zero": [result("0")],
+    "minus zero": [result("-0.0")],
+    "text": [result("'0.5'")],
+    "true": [result("True")],
+    "none": [result("None")],
+    "an array": [result("np.float64(1.0)")],
+    "spaces": [result(" 1 ")],
+    "underscores": [result("0_1")],
+    "a list of one": [result(["1.5"])],
+    "display, then a number": [SHOWN, result("1")],
+    "a number, then stderr": [result("1"), stream("stderr")],
+    "stderr, then a number": [stream("stderr"), result("1")],
+    "a number, then an error": [result("1"), ERROR],
+    "two numbers": [result("1"), result("2")],
+    "nothing but a display": [SHOWN],
+}
+
+
+@pytest.mark.parametrize("name", AS_STOCK)
+def test_what_a_cell_shows_gives_the_points_that_nbgrader_gives(name: str) -> None:
+    from nbgrader.utils import determine_grade
+
+    outputs = AS_STOCK[name]
+    code: NotebookNode = nbformat.v4.new_code_cell(outputs=[nbformat.from_dict(o) for o in outputs])
+    code.metadata["nbgrader"] = NotebookNode(grade=True, solution=False, points=MOST)
+    wanted, _ = determine_grade(code)
+    failed = any(output["output_type"] == "error" for output in outputs)
+    run = CellRun("error" if failed else "ok", outputs, "ValueError: x" if failed else "")
+    verdict, share, _ = verdict_of(run, MOST)
+    points = MOST * (float(verdict is Verdict.PASSED) if share is None else share)
+    assert points == wanted
+
+
+@pytest.mark.parametrize("text", ["2.5", "-1", "nan", "inf", "1e400"])
+def test_a_number_that_cannot_be_points_waits_for_staff(text: str) -> None:
+    verdict, share, message = verdict_of(CellRun("ok", [result(text)]), MOST)
+    assert verdict is Verdict.UNGRADED
+    assert share is None
+    assert "cannot be the points of a cell of 2" in message
+
+
+def test_a_result_without_text_is_as_any_other() -> None:
+    for output in (result(""), {**result("x"), "data": {"text/html": "<b>x</b>"}}):
+        assert verdict_of(CellRun("ok", [output]), MOST)[0] is Verdict.PASSED
+
+
+def test_a_course_may_let_warnings_pass() -> None:
+    run = CellRun("ok", [stream("stderr", "UserWarning: old\nmore"), result("1")])
+    verdict, _, message = verdict_of(run, MOST)
+    assert verdict is Verdict.FAILED
+    assert message.endswith("It begins: UserWarning: old")
+    assert verdict_of(run, MOST, stderr_costs=False)[1] == 0.5
+
+
+@pytest.mark.parametrize("status", ["limit", "skipped"])
+def test_a_cell_that_did_not_end_is_a_limit(status: str) -> None:
+    assert verdict_of(CellRun(status, [], "Stopped.", "time"), MOST) == (
+        Verdict.LIMIT,
+        None,
+        "Stopped.",
+    )
+
+
+# --- in the box ---------------------------------------------------------------------------------------------
+
+
+class InNotebookCourse:
+    """A course whose source has these tests, by grade_id, for the functions `double` and `mean`."""
+
+    def __init__(self, root: Path, tests: dict[str, str], config: str = "") -> None:
+        self.tiny = TinyCourse(root, config)
+        (root / "graders/tiny/test_tiny.py").unlink()
+        self.tiny.write("graders/tiny/contract.toml", CONTRACT)
+        locked = {"grade": True, "locked": True, "points": MOST}
+        solution = "def double(x):\n    ### BEGIN SOLUTION\n    return x + x\n    ### END SOLUTION"
+        source = notebook(
+            cell("code", solution, "double", solution=True),
+            *(cell("code", text, grade_id, **locked) for grade_id, text in tests.items()),
+        )
+        self.tiny.write("source/tiny/tiny.ipynb", json.dumps(source))
+        self.course: Course = load_course(root)
+
+    def job(self, double: str = "def double(x):\n    return 2 * x", extra: str = "") -> Job:
+        source = self.course.notebooks("tiny")["tiny"]
+        handed_in = json.loads(nbformat.writes(source.released))
+        handed_in["cells"][0]["source"] = double
+        if extra:
+            handed_in["cells"].append({**cell("code", extra), "id": "extra"})
+        self.tiny.write("submitted/ada/tiny/tiny.ipynb", json.dumps(handed_in))
+        folder = self.course.submitted("ada", "tiny")
+        return read_submission(self.course, "tiny", "ada", folder).jobs["tiny"]
+
+    def judge(self, *args: str, **kwargs: str) -> Judgement:
+        return judge_job(self.job(*args, **kwargs))
+
+
+def items(judgement: Judgement) -> dict[str, Item]:
+    return {item.grade_id: item for item in judgement.card.items}
+
+
+SPECIAL = {
+    "positive": "1",
+    "zero": "0",
+    "text": "'0.5'",
+    "over": "3",
+    "not_a_number": "float('nan')",
+    "warns": "import warnings\nwarnings.warn('x')",
+    "shows": "from IPython.display import display\ndisplay(7)\n1.5",
+    "asserts": "made_here = double(2)\nassert made_here == 4",
+    "uses_an_earlier_name": "assert made_here == 4",
+    "is_main": "assert __name__ == '__main__'",
+    "raises": "{}['x']",
+    "hangs": "while True: pass",
+    "after": "assert double(3) == 6",
+    "exits": "raise SystemExit",
+}
+
+
+def test_special_cells_get_what_stock_nbgrader_gives_them(tmp_path: Path) -> None:
+    course = InNotebookCourse(tmp_path, SPECIAL, "c.BoxSettings.cell_wall_s = 2.0")
+    seen = items(course.judge())
+    assert {name: item.score for name, item in seen.items()} == {
+        "positive": 1.0,
+        "zero": 0.0,
+        "text": 2.0,
+        "over": None,
+        "not_a_number": None,
+        "warns": 0.0,
+        "shows": 1.5,
+        "asserts": 2.0,
+        "uses_an_earlier_name": 2.0,
+        "is_main": 2.0,
+        "raises": 0.0,
+        "hangs": 0.0,
+        "after": 2.0,
+        "exits": 0.0,
+    }
+    assert seen["hangs"].verdict is Verdict.LIMIT
+    assert seen["raises"].verdict is Verdict.RAISED
+    assert {item.judged_by for item in seen.values()} == {"tests in the notebook"}
+    assert "KeyError" in seen["raises"].hint
+
+
+HIDDEN = {
+    "visible": "assert double(1) == 2, 'double of 1'",
+    "hidden": (
+        "assert double(2) == 4\n### BEGIN HIDDEN TESTS\nassert double(7777) == 15554, 'of 7777'\n"
+        "### END HIDDEN TESTS"
+    ),
+}
+SPY = "import json\nprint(json.dumps(globals().get('In', [])))\nprint(globals().get('seen'))"
+
+
+def test_hidden_regions_judge_and_are_seen_by_nobody(tmp_path: Path) -> None:
+    course = InNotebookCourse(tmp_path, HIDDEN)
+    job = course.job()
+    assert not any("7777" in text for text in job.cells)
+    assert {item.score for item in items(judge_job(job)).values()} == {2.0}
+    # Right for what can be seen alone; what was asked is kept, to be printed by a cell of the student's own.
+    double = "seen = []\ndef double(x):\n    seen.append(x)\n    if x > 9: raise ValueError(x)\n    return x + x"
+    judgement = course.judge(double, extra=SPY)
+    told = json.dumps([judgement.outputs, judgement.card.for_student().to_json()])
+    assert "7777" not in told
+    seen = items(judgement)
+    assert (seen["visible"].score, seen["hidden"].score) == (2.0, 0.0)
+    assert seen["hidden"].hint == "A test that is not in your notebook did not pass."
+    assert "ValueError" in seen["hidden"].checks[0].staff_detail
+
+
+def test_the_message_of_a_test_that_students_have_is_told(tmp_path: Path) -> None:
+    seen = items(InNotebookCourse(tmp_path, HIDDEN).judge("def double(x):\n    return x"))
+    assert seen["visible"].hint == ("A test in this cell did not hold: AssertionError: double of 1")
+    assert seen["hidden"].verdict is Verdict.FAILED
+    assert "7777" not in seen["hidden"].hint
+
+
+def test_an_item_with_hidden_tests_of_its_own_is_judged_from_outside(tmp_path: Path) -> None:
+    course = InNotebookCourse(tmp_path, HIDDEN)
+    course.tiny.write(
+        "graders/tiny/test_tiny.py",
+        "from autograder.grading import expect_close, graded\n\n\n"
+        '@graded("visible")\ndef test_double(student):\n    """Doubles."""\n'
+        "    expect_close(student.double(21), 42)\n",
+    )
+    seen = items(course.judge(extra="double = None"))
+    assert {name: item.judged_by for name, item in seen.items()} == {
+        "visible": "hidden tests",
+        "hidden": "tests in the notebook",
+    }
+    assert {item.score for item in seen.values()} == {2.0}  # each where its check stands
+
+
+def test_a_grader_file_that_cannot_be_read_leaves_nothing_to_the_notebook(tmp_path: Path) -> None:
+    course = InNotebookCourse(tmp_path, HIDDEN)
+    for text, why in (
+        ("def broken(:\n", "cannot be read"),
+        ("@graded(NAME)\ndef test_x(student): ...\n", "worked out when it runs"),
+    ):
+        course.tiny.write("graders/tiny/test_tiny.py", text)
+        with pytest.raises(KitError, match=why):
+            course.job()
+
+
+def test_only_one_thing_can_be_said_of_tests(tmp_path: Path) -> None:
+    course = InNotebookCourse(tmp_path, HIDDEN)
+    course.tiny.write("graders/tiny/contract.toml", "tests = true\n")
+    with pytest.raises(KitError, match="tests is True, and can only be"):
+        course.job()
+
+
+def test_the_key_knows_the_tests(tmp_path: Path) -> None:
+    course = InNotebookCourse(tmp_path, HIDDEN)
+    job = course.job()
+    other = dataclasses.replace(job, tests=(None,) * len(job.tests))
+    assert judgement_key(course.course, job) != judgement_key(course.course, other)
+
+
+def test_a_package_that_is_missing_is_staffs_to_install(tmp_path: Path) -> None:
+    course = InNotebookCourse(tmp_path, {"uses": "import polars\nassert double(2) == 4"})
+    judgement = course.judge()
+    assert items(judgement)["uses"].score is None
+    (reason,) = judgement.card.reasons
+    assert "`polars`" in reason
