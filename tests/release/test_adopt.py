@@ -1,0 +1,258 @@
+"""nbgrader's own example course, taken over as it is: the marks of stock nbgrader through every door."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import nbformat
+import nbgrader
+import pytest
+from click.testing import CliRunner
+
+from autograder.autograde.records import load_card
+from autograder.cli import main
+from autograder.course import load_course
+from autograder.course.course import CONFIG
+from autograder.release.adopt import NBGRADER_CONFIG, adopt, connect
+from tests import kept
+from tests.tiny_course import cell, notebook, tiny_source
+
+EXAMPLE = Path(nbgrader.__file__).parent / "docs/source/user_guide"
+OWN_CONFIG = 'c = get_config()\nc.IncludeHeaderFooter.header = "source/header.ipynb"\n'
+# As stock `nbgrader autograde` 0.9.6 gives them, to the same submissions of nbgrader's own.
+MARKS = {
+    "bitdiddle": {
+        "correct_squares": 0.0,
+        "squares_invalid_input": 1.0,
+        "correct_sum_of_squares": 0.0,
+        "sum_of_squares_uses_squares": 0.5,
+        "sum_of_squares_equation": None,
+        "sum_of_squares_application": 0.0,
+        "cell-938593c4a215c6cc": None,
+        "part-a": None,
+        "part-b": None,
+    },
+    "hacker": {
+        "correct_squares": 1.0,
+        "squares_invalid_input": 1.0,
+        "correct_sum_of_squares": 0.5,
+        "sum_of_squares_uses_squares": 0.5,
+        "sum_of_squares_equation": None,
+        "sum_of_squares_application": None,
+        "cell-938593c4a215c6cc": None,
+        "part-a": None,
+        "part-b": None,
+    },
+}
+ASSIGNMENTS = ("ps1", "ps1_autotest")
+UNMARKED = {"ps1": {}, "ps1_autotest": {"cell-6e9ff83aa5dfaf17": 0.0}}  # worth nothing
+
+
+def run(code: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *code],
+        cwd=cwd,
+        env={**os.environ, "JUPYTER_CONFIG_DIR": str(cwd / "no-config")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """nbgrader's example, adopted, with a header and with AUTOTEST."""
+    root = tmp_path_factory.mktemp("example")
+    shutil.copytree(EXAMPLE / "source", root / "source")
+    shutil.copy(EXAMPLE / "autotests.yml", root)
+    for student in MARKS:
+        for assignment in ASSIGNMENTS:
+            shutil.copytree(
+                EXAMPLE / f"submitted/{student}/ps1", root / f"submitted/{student}/{assignment}"
+            )
+    (root / NBGRADER_CONFIG).write_text(OWN_CONFIG)
+    done = run(["-m", "autograder", "adopt"], root)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "the tests in its cell" in done.stdout
+    return root
+
+
+@pytest.fixture(scope="module")
+def graded(example: Path) -> Path:
+    for assignment in ASSIGNMENTS:
+        done = run(["-m", "autograder", "grade", assignment], example)
+        assert done.returncode == 0, done.stderr + done.stdout
+    return example
+
+
+def marks(root: Path, assignment: str) -> dict[str, dict[str, float | None]]:
+    """The points that were given automatically, by student and item; None where a person is waited for."""
+    seen: dict[str, dict[str, float | None]] = {}
+    for key, row in kept.rows(root, assignment).items():
+        if "grade" in key:
+            assert row[-1] is (row[0] is None), key  # it waits for a person
+            seen.setdefault(key[0], {})[key[-1]] = row[0]
+    return seen
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_the_marks_are_stock_nbgraders(graded: Path, assignment: str) -> None:
+    wanted = {student: {**rows, **UNMARKED[assignment]} for student, rows in MARKS.items()}
+    assert marks(graded, assignment) == wanted
+
+
+API = """
+import json, sys
+from nbgrader.apps import NbGraderAPI
+from traitlets.config import PyFileConfigLoader
+api = NbGraderAPI(config=PyFileConfigLoader("nbgrader_config.py").load_config())
+for student in sys.argv[2:]:
+    print(json.dumps(api.autograde(sys.argv[1], student, force=True, create=True)))
+"""
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_nbgraders_own_doors_give_the_same(graded: Path, assignment: str, tmp_path: Path) -> None:
+    wanted = kept.rows(graded, assignment)
+    door = ["-m", "nbgrader", "autograde", assignment]
+    if assignment == "ps1":
+        door = ["-c", API, assignment, *MARKS]
+    shutil.copytree(graded, tmp_path, dirs_exist_ok=True)
+    for made in ("autograded", "records/scorecards", "records/ledger.db"):
+        path = tmp_path / made
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with closing(sqlite3.connect(tmp_path / "records/gradebook.db")) as book:
+        book.execute("update grade set auto_score = null, needs_manual_grade = 0")
+        book.commit()
+    done = run(door, tmp_path)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert kept.differences(wanted, kept.rows(tmp_path, assignment)) == []
+
+
+def test_each_item_says_what_judged_it(graded: Path) -> None:
+    card = load_card(load_course(graded), "ps1", "hacker")
+    assert card is not None
+    judges = {item.grade_id: item.judged_by for item in card.items}
+    assert judges["correct_squares"] == "tests in the notebook"
+    assert judges["part-a"] == "a person"
+
+
+def test_a_second_time_changes_nothing(graded: Path) -> None:
+    def state() -> dict[str, bytes]:
+        kinds = ("source/**/*", "graders/**/*", "release/**/*", "*.py")
+        paths = [path for kind in kinds for path in graded.glob(kind) if path.is_file()]
+        return {str(path.relative_to(graded)): path.read_bytes() for path in paths}
+
+    before, rows = state(), kept.rows(graded, "ps1")
+    done = run(["-m", "autograder", "adopt"], graded)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert done.stdout.count("released already, and left alone") == 2
+    assert "written" not in done.stdout
+    assert state() == before
+    assert kept.rows(graded, "ps1") == rows
+
+
+# --- what is there already ------------------------------------------------------------------------------------
+
+
+def nbgrader_course(root: Path, config: str = "c = get_config()\n") -> Path:
+    """A course that knows nothing of the kit."""
+    folder = root / "source/tiny"
+    folder.mkdir(parents=True)
+    (folder / "tiny.ipynb").write_text(json.dumps(tiny_source()))
+    (root / NBGRADER_CONFIG).write_text(config)
+    return root
+
+
+def test_the_courses_own_settings_keep_their_effect(tmp_path: Path) -> None:
+    own = (
+        'c = get_config()\nc.CourseDirectory.release_directory = "handout"\n'
+        'c.ClearSolutions.code_stub = {"python": "..."}\nc.Execute.timeout = 300\n'
+    )
+    connect(nbgrader_course(tmp_path, own))
+    course = load_course(tmp_path)
+    assert course.release("tiny") == tmp_path / "handout/tiny"
+    assert course.config.ClearSolutions.code_stub == {"python": "..."}
+    assert (tmp_path / NBGRADER_CONFIG).read_text().endswith(own)
+    assert connect(tmp_path) == []
+
+
+def test_a_course_that_cannot_be_read_is_left_as_it_was(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
+    assert result.exit_code == 2
+    assert "is no nbgrader course" in result.output
+    assert list(tmp_path.glob("*.py")) == []
+    nbgrader_course(tmp_path, "c = get_config(\n")
+    result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
+    assert result.exit_code == 2
+    assert "cannot be read: SyntaxError" in result.output
+    assert not (tmp_path / CONFIG).exists()
+    assert (tmp_path / NBGRADER_CONFIG).read_text() == "c = get_config(\n"
+
+
+def test_a_gradebook_at_nbgraders_place_goes_on_in_records(tmp_path: Path) -> None:
+    from nbgrader.api import Gradebook
+
+    nbgrader_course(tmp_path)
+    with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as book:
+        book.add_student("ada", email="ada@example.org")
+    assert any("a copy of gradebook.db" in text for text in connect(tmp_path))
+    with Gradebook(f"sqlite:///{tmp_path / 'records/gradebook.db'}") as book:
+        assert book.find_student("ada").email == "ada@example.org"
+    assert (tmp_path / "gradebook.db").is_file()
+
+
+def test_old_metadata_and_missing_kernels_are_mended_and_kept_as_they_were(tmp_path: Path) -> None:
+    nbgrader_course(tmp_path)
+    path = tmp_path / "source/tiny/tiny.ipynb"
+    old = tiny_source()
+    del old["metadata"]["kernelspec"]
+    for entry in old["cells"]:
+        about = entry["metadata"].get("nbgrader")
+        if about:
+            about.pop("task")
+            about["schema_version"] = 1
+    path.write_text(json.dumps(old))
+    before = path.read_bytes()
+    connect(tmp_path)
+    adoption = adopt(load_course(tmp_path), "tiny")
+    said = "\n".join(adoption.changes)
+    assert "nbgrader's metadata brought up to date" in said
+    assert "its kernelspec is `python3`" in said
+    assert (tmp_path / "records/before_adoption/tiny/tiny.ipynb").read_bytes() == before
+    after = nbformat.read(path, as_version=4)
+    assert after.cells[1].metadata.nbgrader.schema_version == 3
+    judges = {item.cell.grade_id: item.judged_by for item in adoption.items}
+    assert judges == {
+        "double_tests": "the tests in its cell",
+        "mean_tests": "the tests in its cell",
+        "why": "a person",
+    }
+
+
+def test_what_an_untouched_notebook_earns_is_refused_until_it_is_announced(tmp_path: Path) -> None:
+    nbgrader_course(tmp_path)
+    locked = {"grade": True, "locked": True}
+    source = notebook(
+        cell("code", "def double(x):\n    ### BEGIN SOLUTION\n    return x + x\n    ### END SOLUTION", "double", solution=True),
+        cell("code", "assert double(2) == 4", "double_tests", points=2, **locked),
+        cell("code", "import math", "warm_up", points=1, **locked),
+    )
+    (tmp_path / "source/tiny/tiny.ipynb").write_text(json.dumps(source))
+    result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
+    assert result.exit_code == 1, result.output
+    assert "list `warm_up` in the contract as `untouched`" in result.output
+    contract = tmp_path / "graders/tiny/contract.toml"
+    contract.write_text(f'untouched = ["warm_up"]\n{contract.read_text()}')
+    result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "release/tiny/tiny.ipynb").is_file()
