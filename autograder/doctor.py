@@ -13,6 +13,7 @@ from pathlib import Path
 from autograder.course import Course, find_course, load_course
 from autograder.course.bonus import check_bonus
 from autograder.course.course import CourseSettings
+from autograder.course.judged_by import judged_in_notebook
 from autograder.course.unhonoured import unhonoured
 from autograder.errors import KitError
 from autograder.judge.slots import settings_for
@@ -146,17 +147,24 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
     for assignment in course.assignments():
         try:
             sources = course.notebooks(assignment)
+            in_notebooks = 0
             for name in [name for name, source in sources.items() if source.is_autograded]:
+                by_cells = judged_in_notebook(course, assignment, sources[name])
+                in_notebooks += len(by_cells)
                 grader = course.graders(assignment) / f"test_{name}.py"
-                if not grader.is_file():
+                if not grader.is_file() and not by_cells:
                     raise KitError(f"{name} has no hidden tests: write {grader}.")
             gradebook.check_released(course, assignment, sources)
             points = sum(
                 cell.max_score for source in sources.values() for cell in source.grade_cells
             )
-            yield Finding(
-                assignment, True, f"{len(sources)} notebooks, {points:g} points, released"
-            )
+            text = f"{len(sources)} notebooks, {points:g} points, released"
+            if in_notebooks:
+                text += (
+                    f"; {in_notebooks} items are judged by tests in the notebook, beside the student's code: "
+                    "each mark is as safe as its cell"
+                )
+            yield Finding(assignment, True, text)
         except KitError as error:
             yield Finding(assignment, False, str(error))
         for text in thresholds.fit(course, assignment):

@@ -13,14 +13,24 @@ from autograder.terminal import Bar
 
 @main.command()
 @click.argument("name")
+@click.option(
+    "--for",
+    "cell",
+    metavar="CELL",
+    help="Instead the start of a hidden test for this grade cell of the assignment NAME.",
+)
 @click.pass_context
-def new(ctx: click.Context, name: str) -> None:
+def new(ctx: click.Context, name: str, cell: str | None) -> None:
     """Make the start of an assignment NAME: notebook, hidden tests, contract, cases.
 
     It passes the release gate as it is. Change it part by part, and release it after each.
     """
-    from autograder.release.new import new_assignment
+    from autograder.release.new import new_assignment, new_test
 
+    if cell is not None:
+        path = new_test(open_course(ctx), name, cell)
+        click.echo(f"Write the test of `{cell}` in {short(path)}. Until then the item is ungraded.")
+        return
     for what, folder in new_assignment(open_course(ctx), name).items():
         click.echo(f"{what:<12} {short(folder)}")
     click.echo(f"Change them, and see whether it holds: autograder release {name}")

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from autograder.autograde.score import score_path
 from autograder.cli import main
 from autograder.course import load_course
+from autograder.course.judged_by import tested_from_outside
 from autograder.errors import KitError
 from autograder.release.cases import read_cases, submission_of
 from autograder.release.new import new_assignment
@@ -66,3 +67,31 @@ def test_hidden_tests_do_not_go_into_the_installed_kit(tiny: TinyCourse) -> None
     with pytest.raises(KitError, match="graders_directory"):
         new_assignment(load_course(tiny.root), "lenses")
     assert not (tiny.root / "source/lenses").exists()
+
+
+def test_the_start_of_a_hidden_test_for_a_cell_that_is_there(tiny: TinyCourse) -> None:
+    path = tiny.root / "graders/tiny/test_tiny.py"
+    path.unlink()
+    for cell in ("double_tests", "mean_tests"):
+        made = autograder(tiny, "new", "--for", cell, "tiny")
+        assert made.exit_code == 0, made.output
+    text = path.read_text()
+    compile(text, "test_tiny.py", "exec")
+    assert text.count("from autograder.grading import Challenge, Student, graded") == 1
+    assert "    #     double(2)\n" in text
+    assert "student.double(...)" in text
+    assert tested_from_outside(path) == {"double_tests", "mean_tests"}
+    again = autograder(tiny, "new", "--for", "mean_tests", "tiny")
+    assert again.exit_code == 2
+    assert "has a test of `mean_tests` already" in again.output
+    unknown = autograder(tiny, "new", "--for", "why", "tiny")
+    assert "has no autograded cell `why` (there: double_tests, mean_tests)" in unknown.output
+
+
+def test_the_start_of_a_hidden_test_joins_those_that_are_there(tiny: TinyCourse) -> None:
+    path = tiny.root / "graders/tiny/test_tiny.py"
+    only_double = path.read_text().partition("@probe")[0]
+    path.write_text(f'"""Mine."""\n\nfrom __future__ import annotations\n{only_double}')
+    autograder(tiny, "new", "--for", "mean_tests", "tiny")
+    compile(path.read_text(), "test_tiny.py", "exec")
+    assert tested_from_outside(path) == {"double_tests", "mean_tests"}
