@@ -41,6 +41,7 @@ from autograder.nbgrader_plugin import configure
 c = get_config()
 configure(c, __file__)
 c.CourseSettings.graders_directory = "{_GRADERS}"
+c.CourseDirectory.solution_directory = "solution"  # nbgrader's own name
 
 # The course's own settings follow.
 '''

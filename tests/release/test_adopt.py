@@ -176,10 +176,14 @@ def nbgrader_course(root: Path, config: str = "c = get_config()\n") -> Path:
 def test_the_courses_own_settings_keep_their_effect(tmp_path: Path) -> None:
     own = (
         'c = get_config()\nc.CourseDirectory.release_directory = "handout"\n'
+        'c.CourseDirectory.source_directory = "solutions"\n'
         'c.ClearSolutions.code_stub = {"python": "..."}\nc.Execute.timeout = 300\n'
     )
-    connect(nbgrader_course(tmp_path, own))
+    nbgrader_course(tmp_path, own)
+    (tmp_path / "source").rename(tmp_path / "solutions")
+    connect(tmp_path)
     course = load_course(tmp_path)
+    assert course.assignments() == ["tiny"]
     assert course.release("tiny") == tmp_path / "handout/tiny"
     assert course.config.ClearSolutions.code_stub == {"python": "..."}
     assert (tmp_path / NBGRADER_CONFIG).read_text().endswith(own)

@@ -111,14 +111,14 @@ def _examine_release(course: Course, assignment: str, drafts: tuple[Path, Path])
         refusals += check_released(name, notebook, contract.kernel)
         refusals += check_attachments(name, notebook)
     secrets = secrets_of(sources, course.graders(assignment), course.markers)
-    tests = {
+    shown = {
         (name, cell_name(cell, number)): course.markers.is_instantiated(cell)
         for name, notebook in sources.items()
         for number, cell in enumerate(notebook.cells, 1)
-        if contract.in_notebook and cell.metadata.get("nbgrader", {}).get("grade")
+        if contract.in_notebook and cell.cell_type == "code"
     }
     texts = texts_of_release(released, drafts[0])
-    refusals += check_leaks(secrets, texts, contract, course.markers, tests)
+    refusals += check_leaks(secrets, texts, contract, course.markers, shown)
     return [*refusals, *_differences(drafts)]
 
 

@@ -56,25 +56,25 @@ def check_leaks(
     texts: Iterable[Text],
     contract: Contract,
     markers: Markers,
-    tests: Mapping[tuple[str, str], bool] = MappingProxyType({}),
+    shown: Mapping[tuple[str, str], bool] = MappingProxyType({}),
 ) -> Iterator[Refusal]:
     """Refuse each part of a cell or file that holds secrets; the first of each kind is quoted, prose as a whole.
 
     Args:
-        tests: places and cells of tests in the notebook that judge; whether nbgrader wrote them (AUTOTEST).
-            A line of a hidden test that stands there as well is only warned of, and so is all that nbgrader
-            wrote: it writes the answers down.
+        shown: where the tests in the notebook judge, places and code cells; whether nbgrader writes them
+            (AUTOTEST). A line of a hidden region that its author wrote into a visible cell as well is only warned
+            of, and so is all that nbgrader writes: it writes the answers down.
     """
     kinds = (markers.solution, markers.hidden_tests, markers.mark_scheme)
     delimiters = [text for kind in kinds for text in (kind.begin, kind.end)]
     public = [Text("", "", "", entry) for entry in contract.public]
     guarded = [secret for secret in secrets if not any(secret.is_in(text) for text in public)]
     for text in texts:
-        written = tests.get((text.place, text.cell))
+        written = shown.get((text.place, text.cell)) if text.part == "the text" else None
         for secret in quoted([secret for secret in guarded if secret.is_in(text)]):
             what = f"{text.part} holds {secret.kind} ({secret.origin}): {secret.shown}."
-            is_test = written is not None and secret.kind.endswith("a hidden test")
-            yield Refusal(text.place, text.cell, what, _PUBLIC, warns=is_test or bool(written))
+            by_author = secret.is_of_region and written is not None
+            yield Refusal(text.place, text.cell, what, _PUBLIC, warns=by_author or bool(written))
         for delimiter in delimiters:
             if delimiter in text.content:
                 what = f"{text.part} still has `{delimiter}`."

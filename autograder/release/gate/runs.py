@@ -91,8 +91,14 @@ def run_trials(trials: Sequence[Trial], progress: Progress) -> Iterator[Refusal]
 
 def check_card(trial: Trial, card: Scorecard) -> Iterator[Refusal]:
     """Refuse each item of a judged submission that has another score than it must have."""
+    ungraded = [item for item in card.items if item.verdict is Verdict.UNGRADED]
+    why = " ".join(notebook.reason or "" for notebook in card.notebooks).strip()
+    if ungraded and why:  # one for all of them: a package that is missing, a broken grader file
+        names = ", ".join(f"`{item.grade_id}`" for item in ungraded)
+        what = f"{trial.who} is ungraded: {why} ({names})"
+        yield Refusal(trial.source.name, "", what, "Correct it.")
     for item in card.items:
-        if item.manual:
+        if item.manual or (why and item.verdict is Verdict.UNGRADED):
             continue
         if not trial.earns and item.grade_id in trial.free:
             continue

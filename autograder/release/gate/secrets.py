@@ -46,6 +46,11 @@ class Secret:
     prose: str = ""
     number: float | None = None
 
+    @property
+    def is_of_region(self) -> bool:
+        """Whether it is of a hidden region in a notebook, and not of a grader file."""
+        return self.kind.endswith("a hidden test") and not self.origin.endswith(".py")
+
     def joined(self, following: Secret) -> Secret | None:
         """This passage of prose with a window that goes on in it by one word; None where it does not."""
         mine, other = self.prose.split(), following.prose.split()
