@@ -194,12 +194,11 @@ def test_another_package_is_another_key(tiny: TinyCourse, monkeypatch: pytest.Mo
 
 
 def test_another_stub_is_another_key(tiny: TinyCourse) -> None:
-    """A second look goes by what a stub asks for."""
-    job = job_of(tiny)
-    before = judgement_key(load_course(tiny.root), job)
+    """A second look goes by what a stub asks for; it travels with the job."""
+    before = judgement_key(load_course(tiny.root), job_of(tiny))
     source = tiny.root / "source/tiny/tiny.ipynb"
     source.write_text(source.read_text().replace("def double(x)", "def double(number)"))
-    assert judgement_key(load_course(tiny.root), job) != before
+    assert judgement_key(load_course(tiny.root), job_of(tiny)) != before
 
 
 def test_a_file_that_vanishes_while_a_folder_is_read_stops_nobody(
