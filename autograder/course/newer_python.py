@@ -212,7 +212,9 @@ def _end_of_field(
         if opening := _OPEN.match(source, at):
             if opening[2] == quote or (len(quote) == 1 and opening[2][0] == quote):
                 versions.append((3, 12))
-            at = _end_of_string(source, opening, versions, depth)
+            start, at = at, _end_of_string(source, opening, versions, depth)
+            if "\\" in source[start:at]:  # no field had one, not even within a string of its own
+                versions.append((3, 12))
             continue
         if sign in "\\#" or (sign == "\n" and len(quote) == 1):
             versions.append((3, 12))

@@ -13,6 +13,9 @@ OLD = (3, 11)
 NEWER = {
     'x = f"{a["b"]}"': (3, 12),
     'print(f"{"\\n".join(x)}")': (3, 12),
+    r"""x = f"{'\n'.join(a)}" """: (3, 12),
+    r"""rf"{re.sub('\d', '', a)}" """: (3, 12),
+    r"""f"{x:{'\t'}>4}" """: (3, 12),
     "x = f'''{a['b']} {'''c'''}'''": (3, 12),
     'f"{x # a word\n}"': (3, 12),
     '%time\nx = f"{d["a"]:.2f}"\n!ls': (3, 12),
@@ -46,6 +49,7 @@ SAME = [
     "rf'{a}\\d{{3}}'",
     'f"\\N{EN DASH} {(lambda x: 1)(2)} {x:=5}"',
     'f"{a}"[0]',
+    r"""f"{x}\n{'#'}" """,
     '"it\'s"  # f"{"\nd = f"{x}"',
     "type = 3\ntype(x)\nx = type\n",
     "try:\n    pass\nexcept (A, B):\n    pass",
