@@ -148,7 +148,9 @@ def read_time(text: str, zone: ZoneInfo) -> datetime:
     text = " ".join(_FILLING.sub(" ", text).split())
     clocks = list(_CLOCK.finditer(text))
     if len(clocks) != 1:
-        raise ValueError("it has several times of day" if clocks else "it has no time of day")
+        raise ValueError(
+            "it has several times of day" if clocks else "it has no time of day as in 21:30"
+        )
     (clock,) = clocks
     date, rest = _date(f"{text[: clock.start()]} {text[clock.end() :]}")
     if not _OFFSET.fullmatch(rest.strip()):  # beside an offset they say nothing new

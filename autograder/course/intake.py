@@ -19,7 +19,7 @@ from autograder.clean import clean_text
 from autograder.course.cells import SourceNotebook, grade_id_of
 from autograder.course.claims import essence
 from autograder.course.in_its_place import NOTEBOOK, only_a_link, stand_ins, what_to_do
-from autograder.course.reading import Unreadable, read_notebook
+from autograder.course.reading import ASK_AGAIN, Unreadable, read_notebook
 from autograder.course.walk import Entry, Listing, list_folder
 
 MAX_CANDIDATES = 40  # files that could be a notebook
@@ -45,6 +45,7 @@ class _Candidate:
     why: str
     kin: str | None  # whose cells these are
     work: tuple[object, ...]  # what is not the course's in it
+    advice: str = ASK_AGAIN  # to staff, where `notebook` is None
 
 
 def find_notebooks(
@@ -132,7 +133,9 @@ def _choose(name: str, named: _Candidate | None, others: list[_Candidate]) -> Ca
             one.path, one.notebook, said=(f"{one.label} was taken for {name}.ipynb{state}",)
         )
     last = named or next(iter(without), None)
-    return Candidate(last.path, last.notebook, last.why) if last else None
+    if last is None:
+        return None
+    return Candidate(last.path, last.notebook, f"{last.why}. {last.advice}" if last.why else "")
 
 
 def _look_at(
@@ -142,7 +145,7 @@ def _look_at(
     try:
         notebook = read_notebook(path, limit_mib)
     except Unreadable as error:
-        return _Candidate(path, label, None, str(error), None, ())
+        return _Candidate(path, label, None, str(error), None, (), error.advice)
     kin = name_of(notebook, sources)
     given: set[tuple[str, ...]] = set()
     for source in sources.values():
@@ -154,9 +157,9 @@ def _look_at(
     )
     why = ""
     if link := only_a_link(work):
-        why = f"{label} holds only a link ({link}). Ask the student for the notebook itself"
+        why = f"{label} holds only a link ({link})"
     elif not work and not any(_share(notebook, source) for source in sources.values()):
-        why = f"{label} is a notebook with nothing in it. Ask the student for the right file"
+        why = f"{label} is a notebook with nothing in it"
     return _Candidate(path, label, None if why else notebook, why, kin, work)
 
 

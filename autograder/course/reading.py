@@ -46,8 +46,16 @@ MAX_CELLS = 10_000
 MAX_TEXT_MIB = 16  # of sources; outputs are not counted
 
 
+ASK_AGAIN = "Ask the student for the right file, put it there and grade again"
+
+
 class Unreadable(Exception):
     """A handed-in file that is no notebook; the text says why, for staff and student."""
+
+    def __init__(self, why: str, advice: str = ASK_AGAIN) -> None:
+        """Keep what staff can do about it apart from the reason, which may stand in other sentences."""
+        super().__init__(why)
+        self.advice = advice
 
 
 def read_notebook(path: Path, limit_mib: int = 150) -> NotebookNode:
@@ -111,9 +119,9 @@ def read_regular(path: Path, limit: int) -> bytes:
     with open_regular(path) as (stream, size):
         if size > limit:
             raise Unreadable(
-                f"{path.name} has {size // 2**20} MiB, over the limit of {limit // 2**20} "
-                "MiB. Clear its outputs and hand it in again (staff: or raise "
-                "c.CourseSettings.max_notebook_mib)"
+                f"{path.name} has {size // 2**20} MiB, over the limit of {limit // 2**20} MiB",
+                "Ask the student for it with its outputs cleared, and grade again; or raise "
+                "c.CourseSettings.max_notebook_mib",
             )
         return stream.read(limit)
 

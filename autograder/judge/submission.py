@@ -152,7 +152,7 @@ def _read_file(course: Course, assignment: str, path: Path) -> tuple[str, ReadNo
     try:
         notebook = read_notebook(path, course.settings.max_notebook_mib)
     except Unreadable as error:
-        name, found = path.stem, Candidate(path, None, str(error))
+        name, found = path.stem, Candidate(path, None, f"{error}. {error.advice}")
     else:
         name, found = name_of(notebook, sources) or path.stem, Candidate(path, notebook)
     return (name, _take(found, sources[name], path.parent)) if name in sources else None

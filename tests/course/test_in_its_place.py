@@ -185,6 +185,19 @@ def test_what_has_a_notebooks_name_and_is_none_is_called_what_it_is(
     assert f"tiny.ipynb is {form}" in find_notebooks(tmp_path, sources)["tiny"].why
 
 
+@pytest.mark.parametrize("content", [*FORMS.values(), b"", b'{"cells": [', b"{}", b"\xff\xfe\xff"])
+def test_staff_read_what_to_do_about_a_file_that_is_no_notebook(
+    content: bytes, tmp_path: Path, sources: dict[str, SourceNotebook]
+) -> None:
+    (tmp_path / "tiny.ipynb").write_bytes(content)
+    why = find_notebooks(tmp_path, sources)["tiny"].why
+    assert why.endswith(". Ask the student for the right file, put it there and grade again")
+    (tmp_path / "my tiny.ipynb").write_text(json.dumps(work()))
+    (said,) = find_notebooks(tmp_path, sources)["tiny"].said
+    assert said.startswith("my tiny.ipynb was taken for tiny.ipynb, for tiny.ipynb is ")
+    assert "Ask the student" not in said, "there is nothing to ask for"
+
+
 @pytest.mark.parametrize("name", ["tiny.json", "TINY", "sub/tiny.txt"])
 def test_a_notebook_whose_suffix_was_lost_is_graded(
     name: str, tmp_path: Path, sources: dict[str, SourceNotebook]
