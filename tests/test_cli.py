@@ -18,7 +18,7 @@ def run(*arguments: str | Path) -> Result:
 
 
 def breaks(*_: object, **__: object) -> None:
-    raise ZeroDivisionError("division by zero")
+    raise ZeroDivisionError("division by zero\n[SQL: SELECT 1 / 0]")
 
 
 def test_the_commands_stand_in_the_order_in_which_a_course_uses_them() -> None:
@@ -35,6 +35,7 @@ def test_a_fault_of_ours_ends_with_2_and_one_sentence(
     assert done.exit_code == 2, "1 would say that points were lost"
     assert "ZeroDivisionError: division by zero. The log has the details: " in done.stderr
     assert "Traceback" not in done.stderr
+    assert "SQL" not in done.stderr, "one sentence, whatever is in the message"
     (log,) = (tiny.root / "records").rglob("*.log")
     assert "Traceback" in log.read_text()
 

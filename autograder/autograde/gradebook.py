@@ -21,6 +21,10 @@ from autograder.files import StagedFile
 WAIT_S = 60  # for another program that holds the gradebook
 
 
+_HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+
+
 class GradebookInUse(KitError):
     """Another program holds the gradebook, and did not let it go while we waited."""
 
@@ -48,36 +52,41 @@ def _open(course: Course) -> Any:
 
 @contextmanager
 def naming_its_holder(course: Course) -> Iterator[None]:
-    """Say in one sentence that another program holds the gradebook, however deep that was met.
+    """Say in one sentence that another program holds the gradebook, or that it is damaged.
 
     Raises:
-        GradebookInUse: in the place of what SQLite, SQLAlchemy or nbgrader raised.
+        GradebookInUse: in the place of what SQLite, SQLAlchemy or nbgrader raised, however deep.
+        KitError: where the file is damaged.
     """
     try:
         yield
     except GradebookInUse:
         raise
     except Exception as error:
-        if not _is_held(error):
+        code = _sqlite_code(error)
+        if code not in (*_HELD, *_DAMAGED):
             raise
         path = course.config.CourseDirectory.db_url.removeprefix("sqlite:///").partition("?")[0]
         path = path.removeprefix(f"{course.root}/")
+        if code in _DAMAGED:
+            raise KitError(
+                f"{path} is damaged, or no gradebook: put a copy of it back, or move it away, "
+                "release and grade again. Marks that people gave are nowhere else."
+            ) from error
         raise GradebookInUse(
             f"{path} is in use by another program: close the formgrader, then give the same command "
             "again. What was judged is kept."
         ) from error
 
 
-def _is_held(error: BaseException | None) -> bool:
-    """Whether SQLite's word that it is busy is among the causes; nbgrader keeps it as text only."""
+def _sqlite_code(error: BaseException | None) -> int:
+    """What SQLite's own error says that is among the causes; nbgrader keeps it as text only."""
     while error is not None:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
-            sqlite3.SQLITE_BUSY,
-            sqlite3.SQLITE_LOCKED,
-        ):
-            return True
+        code: int = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (*_HELD, *_DAMAGED):
+            return code
         error = error.__cause__ or error.__context__
-    return False
+    return 0
 
 
 class Entry:

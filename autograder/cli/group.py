@@ -49,7 +49,8 @@ def _unexpected(error: Exception, ctx: click.Context) -> str:
     if _LOG in ctx.meta:
         log.error("the command ended early", exc_info=error)
         where = f"The log has the details: {ctx.meta[_LOG]}."
-    return f"this should not have happened: {type(error).__name__}: {error}. {where}"
+    first = next(iter(str(error).splitlines()), "")  # what follows is for the log
+    return f"this should not have happened: {type(error).__name__}: {first}. {where}"
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

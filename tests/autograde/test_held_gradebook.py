@@ -1,4 +1,4 @@
-"""Another program holds the gradebook: one sentence, and nothing that was judged is lost."""
+"""Another program holds the gradebook, or it is damaged: one sentence, and nothing that was judged is lost."""
 
 from __future__ import annotations
 
@@ -81,6 +81,19 @@ def test_the_other_commands_say_it_as_well(command: str, tiny: TinyCourse) -> No
     assert done.stderr.partition("Log: ")[0].lstrip() == IN_USE  # after the bar's line
     assert "Traceback" not in done.output
     assert run(tiny, command, "tiny").exit_code == 0
+
+
+@pytest.mark.parametrize("how", ["a pointer", "zeros", "cut off"])
+def test_a_file_that_is_no_gradebook_is_one_sentence(how: str, tiny: TinyCourse) -> None:
+    path = tiny.root / "records/gradebook.db"
+    whole = path.read_bytes()
+    contents = {"a pointer": b"version 1\n" * 99, "zeros": bytes(8192), "cut off": whole[:5000]}
+    path.write_bytes(contents[how])
+    done = run(tiny, "grade", "tiny", "--quiet")
+    assert done.exit_code == 2
+    sentence = done.stderr.partition("Log: ")[0].strip()
+    assert sentence.startswith("autograder: records/gradebook.db is damaged, or no gradebook: put")
+    assert len(sentence.splitlines()) == 1
 
 
 def test_what_only_looks_like_it_is_not_called_that(
