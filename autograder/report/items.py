@@ -5,16 +5,20 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from autograder.scorecard import Item, Scorecard, points_text
+from autograder.scorecard import Item, Scorecard, Verdict, add_points, points_text
 
 _COLOURS = {"passed": "green", "failed": "red", "raised": "red", "limit": "yellow"}
 
 
 def item_table(card: Scorecard) -> Table:
     """The items of a scorecard: verdict, points, and the hint for what did not pass."""
+    unjudged = add_points(
+        item.max_score for item in card.items if item.verdict is Verdict.UNGRADED and not item.bonus
+    )
+    waiting = f", {points_text(unjudged)} of them not judged yet" if unjudged else ""
     table = Table(
         title=f"{card.student}, {card.assignment}: {points_text(card.score)} of "
-        f"{points_text(card.auto_max_score)} points",
+        f"{points_text(card.auto_max_score)} points{waiting}",
         caption="\n".join([f"{card.size} size, on {card.device}", *card.staff_notes]),
     )
     table.add_column("item")

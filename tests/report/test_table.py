@@ -7,6 +7,7 @@ import json
 import pytest
 from rich.console import Console
 
+from autograder.report.items import item_table
 from autograder.report.table import COLUMNS, Marks, class_table, to_csv, to_json
 from autograder.scorecard import Check, Item, Scorecard, Verdict
 from tests.report.samples import WRITTEN, item, notebook_card, scorecard
@@ -35,6 +36,11 @@ def test_the_table_has_a_row_for_each_submission() -> None:
     assert "no graders" in bob
     assert "1 ungraded" in bob
     assert "0 / 0" in bob  # what is not marked counts on neither side
+
+
+def test_what_was_not_judged_is_no_zero_above_the_items_of_one_submission() -> None:
+    assert item_table(BOB).title == "bob, vgg16: 0 of 10 points, 10 of them not judged yet"
+    assert item_table(ADA).title == "ada, vgg16: 5 of 10 points"
 
 
 def test_the_table_counts_marks_that_people_gave() -> None:
