@@ -170,6 +170,18 @@ HIDDEN = "double(2)\n### BEGIN HIDDEN TESTS\nassert double(7) == 14\n### END HID
 
 # What can be seen without running anything
 SEEN = {
+    "solution_that_is_no_python": Plant(
+        in_cell("double", source="def double(x):\n    ### BEGIN SOLUTION\n    return x +\n    ### END SOLUTION"),
+        "tiny",
+        "cell `double`",
+        "it is no Python: invalid syntax, line 3. Correct it.",
+    ),
+    "a_passage_of_the_model_answer": Plant(
+        in_cell("title", source=f"Think: {MODEL_ANSWER[7:]}"),
+        "tiny",
+        "cell 1 (`id-0`)",
+        "“weighs all numbers alike so one outlier moves it by as much as it is far away”",
+    ),
     "solution_in_markdown": Plant(
         in_cell("title", source="As easy as `return x+x`."),
         "tiny",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -23,7 +25,7 @@ from autograder.release.gate.trials import make_trials, read_cases
 from autograder.release.release import build, draft, release, zipped
 from autograder.sandbox import check_wall
 from tests.course_copy import ROOT
-from tests.release.gate_plants import CONTRACT, RUN, SEEN, SLOWLY, Plant, gated_course, in_cell
+from tests.release.gate_plants import CASES, CONTRACT, RUN, SEEN, SLOWLY, Plant, gated_course, in_cell
 from tests.tiny_course import GRADERS, TinyCourse
 
 # nbformat complains of a cell without id, which is what the gate is asked about.
@@ -134,6 +136,45 @@ def test_what_the_contract_makes_public_may_be_read(name: str, tiny: TinyCourse)
         "graders/tiny/contract.toml", 'public = ["return x+x", "24,690", "12345"]' + CONTRACT
     )
     assert seen(tiny) == []
+
+
+def test_a_passage_that_is_allowed_takes_one_entry(tiny: TinyCourse) -> None:
+    SEEN["a_passage_of_the_model_answer"].plant(tiny)
+    (refusal,) = seen(tiny)
+    passage = refusal.what.partition("“")[2].partition("”")[0]
+    tiny.write("graders/tiny/contract.toml", f"public = [{json.dumps(passage)}]{CONTRACT}")
+    assert seen(tiny) == []
+
+
+def test_magics_are_python_here(tiny: TinyCourse) -> None:
+    magic = "%matplotlib inline\n!true\ndef double(x):\n    ### BEGIN SOLUTION\n    return x + x\n    ### END SOLUTION"
+    in_cell("double", source=magic)(tiny)
+    assert seen(tiny) == []
+
+
+HIDDEN = "assert double(1) == 2\n### BEGIN HIDDEN TESTS\nassert double(71) == 142\n### END HIDDEN TESTS"
+
+
+def test_where_tests_in_the_notebook_judge_what_is_missing_is_only_warned_of(
+    tiny: TinyCourse,
+) -> None:
+    """No grader file, no cases: nothing is asked. A hidden test without cases, a line shown twice: warnings."""
+    tiny.write("graders/tiny/contract.toml", f'tests = "in the notebook"{CONTRACT}')
+    for case in CASES:
+        shutil.rmtree(tiny.root / "tests/cases" / case)
+    refusals = seen(tiny)
+    assert {refusal.warns for refusal in refusals} == {True}
+    assert "has no right case" in " ".join(refusal.what for refusal in refusals)
+    (tiny.root / "graders/tiny/test_tiny.py").unlink()
+    assert seen(tiny) == []
+    in_cell("double_tests", source=HIDDEN)(tiny)
+    assert seen(tiny) == []
+    in_cell("mean_tests", source="assert double(71) == 142")(tiny)
+    (warning,) = seen(tiny)
+    assert warning.warns
+    assert "a line of a hidden test" in warning.what
+    in_cell("title", source="Try: `assert double(71) == 142`")(tiny)
+    assert [refusal.warns for refusal in seen(tiny)] == [False, True]
 
 
 def test_a_refused_assignment_leaves_everything_as_it_was(tiny: TinyCourse) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import warnings
 from collections.abc import Iterator
@@ -54,6 +55,8 @@ def check_source(
             what = "another cell of the notebook has the same grade_id."
             yield Refusal(name, place, what, "Give one of them another id.")
         seen |= {grade_id} if grade_id else set()
+        if cell.cell_type == "code" and (about.get("solution") or about.get("grade")):
+            yield from _check_python(name, place, cell.source)
         for delimiters, kind, where in belongs:
             regions, wrong = delimiters.regions(cell.source)
             if wrong:
@@ -81,6 +84,19 @@ def check_released(name: str, notebook: NotebookNode, kernel: str) -> Iterator[R
             if cell.metadata.get(key):
                 what = f"its metadata keep results of a run (`{key}`)."
                 yield Refusal(name, place, what, again)
+
+
+def _check_python(name: str, place: str, text: str) -> Iterator[Refusal]:
+    """Refuse a solution or a test that is no Python, with IPython's magics; else only its results are missed."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an escape that Python does not know is no fault of form
+            ast.parse(TransformerManager().transform_cell(text))
+    except SyntaxError as error:
+        what = f"it is no Python: {error.msg}, line {error.lineno}."
+        yield Refusal(name, place, what, "Correct it.")
 
 
 def _check_valid(name: str, notebook: NotebookNode) -> Iterator[Refusal]:
