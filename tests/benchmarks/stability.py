@@ -1,6 +1,7 @@
 """Same verdicts every time? Judges the cases in several rounds and reports what differs.
 
-    python tests/benchmarks/stability.py [--rounds 3] [--only train_epoch__] [--every 1] [--load 4] [--box]
+    python tests/benchmarks/stability.py [--rounds 3] [--cases 'train_epoch__*'] [--every 1] [--load 4] [--box]
+    python tests/benchmarks/stability.py --secrets 30 [--cases 'validate__*' 'fit__*']
 
 The first round goes by the alphabet, in quiet. The second goes in a random order beside processes
 that keep the cores busy; the third in another order with another secret of the course, so with other
@@ -9,6 +10,10 @@ when any verdict or named mistake differs, or is not what the case's scorecard s
 with the same secret. With another secret a wrong loop may pass or fail the short run, whose power is
 known from `autograder calibrate`; its points are listed then.
 
+With `--secrets` each case is judged with so many secrets of the course, its own function's item and those
+that its scorecard names. Nothing at all may differ then: verdict, points, named mistakes. What the graders
+compute themselves is computed once for each secret.
+
 With `--box` each case is a whole submission, in the real box, through the judge that grades a class.
 """
 
@@ -16,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fnmatch
 import multiprocessing
 import os
 import random
@@ -23,6 +29,7 @@ import re
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,7 +38,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from autograder.release.cases import Case, submission_of
 from autograder.scorecard import Item
-from tests.cases.judging import CASES, judged, text_of
+from tests.cases.judging import CASES, Memory, item_of, judged, text_of
 
 Verdicts = dict[str, tuple[str, float | None, tuple[str, ...]]]
 Judge = Callable[[Case, bytes], dict[str, Item]]
@@ -172,11 +179,58 @@ def compare(names: list[str], rounds: int, load: int, judge: Judge) -> int:
     return bad
 
 
+def compare_secrets(names: list[str], count: int, own: bool) -> int:
+    """Judge the cases with so many secrets; prints what differs and returns of how many cases.
+
+    Args:
+        own: ask for the item of each case's own function alone.
+    """
+    seen: dict[str, list[Verdicts]] = {name: [] for name in names}
+    spent_s = dict.fromkeys(names, 0.0)
+    for number in range(count):
+        memory = Memory()
+        for name in names:
+            case, started = CASES[name], time.perf_counter()
+            items = {f"{item_of(case)}_tests", *(() if own else case.items)}
+            result = judged(case, f"secret {number}".encode(), memory, only=sorted(items))
+            seen[name].append(verdicts_of(result.items))
+            spent_s[name] += time.perf_counter() - started
+        total = sum(spent_s.values())
+        print(f"secret {number + 1}: {len(names)} cases, {total:.0f} s so far", flush=True)
+    unstable = 0
+    for name in names:
+        wanted = {
+            grade_id: (item.verdict, item.score) for grade_id, item in CASES[name].items.items()
+        }
+        lines = []
+        for grade_id in seen[name][0]:
+            results = Counter(verdicts[grade_id] for verdicts in seen[name])
+            ends = {result[:2] for result in results}
+            if len(results) > 1 or (grade_id in wanted and ends != {wanted[grade_id]}):
+                lines.append(f"   {grade_id}: wanted {wanted.get(grade_id, 'all points')}")
+                lines += [
+                    f"      {times} of {count}: {result}" for result, times in results.items()
+                ]
+            elif grade_id not in wanted and {end[0] for end in ends} != {"passed"}:
+                lines.append(f"   {grade_id}: wanted all points; seen {ends}")
+        unstable += bool(lines)
+        print("\n".join([f"{name}: differs", *lines]) if lines else "", end="\n" if lines else "")
+    slowest = max(spent_s, key=lambda name: spent_s[name])
+    judgements = len(names) * count
+    print(
+        f"{unstable} of {len(names)} cases differ over {count} secrets; "
+        f"{sum(spent_s.values()) / judgements:.2f} s a case, at most {spent_s[slowest] / count:.2f} s ({slowest})"
+    )
+    return unstable
+
+
 def main() -> int:
     """Parse the options and compare."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="", help="cases whose names contain this")
+    parser.add_argument("--secrets", type=int, default=0, help="judge with so many secrets instead")
+    parser.add_argument("--own", action="store_true", help="with --secrets: no other items")
+    parser.add_argument("--cases", nargs="+", default=["*"], metavar="GLOB", help="only these")
     parser.add_argument("--every", type=int, default=1, help="every n-th of them: a sample")
     parser.add_argument("--right", action="store_true", help="right cases alone")
     parser.add_argument(
@@ -187,8 +241,11 @@ def main() -> int:
     names = [
         name
         for name, case in CASES.items()
-        if options.only in name and (case.right or not options.right)
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in options.cases)
+        and (case.right or not options.right)
     ][:: options.every]
+    if options.secrets:
+        return 1 if compare_secrets(names, options.secrets, options.own) else 0
     with in_the_box() if options.box else contextlib.nullcontext(on_the_stand_in) as judge:
         return 1 if compare(names, options.rounds, options.load, judge) else 0
 

@@ -11,7 +11,7 @@ import ast
 import contextlib
 import functools
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ import matplotlib
 
 from autograder import plain_data
 from autograder.errors import StudentFault
-from autograder.graders.vgg16 import runs, short_run
-from autograder.grading import Device, Probe
+from autograder.graders.vgg16 import fitting, runs, short_run, validation
+from autograder.grading import Challenge, Device, Probe
 from autograder.grading.plugin import judge
 from autograder.grading.student import BoxLike
 from autograder.release.cases import Case, read_cases
@@ -60,6 +60,8 @@ POINTS: dict[str, dict[str, float]] = {
     },
 }
 
+Draw = Callable[..., dict[str, Any]]  # of a challenge and what it asks for
+
 matplotlib.use("agg")
 
 
@@ -86,8 +88,12 @@ def judged(
     secret: bytes = b"corpus",
     memory: Memory | None = None,
     device: Device = _CPU,
+    only: Collection[str] = (),
 ) -> Result:
     """Judge one case; `memory` spares what other cases have asked already.
+
+    Args:
+        only: grade_ids, whose tests alone are run; all where it is empty.
 
     Raises:
         AssertionError: when the graders could not be run.
@@ -101,10 +107,15 @@ def judged(
         reference = {"reference": REFERENCE}
         box = Watched(open_box(reference | dict(case.cells)))
         graders = GRADERS / f"test_{case.notebook}.py"
-        result = judge(graders, box, secret, case.notebook, device)
-    assert result.trouble == "", result.trouble
-    ids = {f"{name}_tests": points for name, points in POINTS[case.notebook].items()}
-    items = {key: Item(key, ids[key], checks=result.checks.get(key, ())) for key in ids}
+        ids = {f"{name}_tests": points for name, points in POINTS[case.notebook].items()}
+        results = [
+            judge(graders, box, secret, case.notebook, device, only=grade_id)
+            for grade_id in only or [""]
+        ]
+    trouble = "\n".join(result.trouble for result in results if result.trouble)
+    assert trouble == "", trouble
+    checks = {key: checks for result in results for key, checks in result.checks.items()}
+    items = {key: Item(key, ids[key], checks=checks.get(key, ())) for key in only or ids}
     return Result(items, box, open_box(reference))
 
 
@@ -141,6 +152,10 @@ class Memory:
         with (
             mock.patch.object(Probe, "__call__", call),
             mock.patch.object(short_run, "drawn_run", self._run),
+            mock.patch.object(fitting, "fit_challenge", self._drawn_once(_fit_challenge)),
+            mock.patch.object(
+                validation, "validation_challenge", self._drawn_once(_validation_challenge)
+            ),
         ):
             yield
 
@@ -150,6 +165,19 @@ class Memory:
             self._runs[seed].judge = functools.partial(self._judge, self._runs[seed].judge)  # type: ignore[method-assign]
         return self._runs[seed]
 
+    def _drawn_once(self, draw: Draw) -> Draw:
+        """The same, but that it draws once from where a challenge's generator stands."""
+
+        def drawn(challenge: Challenge, *asked: Any, **named: Any) -> dict[str, Any]:
+            generator = challenge.rng.bit_generator
+            key = (draw, challenge.seed, repr(generator.state), repr((asked, named)))
+            if key not in self._answers:
+                self._answers[key] = draw(challenge, *asked, **named), generator.state
+            data, generator.state = self._answers[key]
+            return {**data}
+
+        return drawn
+
     def _judge(self, judge: Callable[[Any], Any], state: Any) -> Any:
         key = ("short run", _digest({"": state}))
         if key not in self._answers:
@@ -158,6 +186,8 @@ class Memory:
 
 
 _drawn_run = short_run.drawn_run
+_fit_challenge = fitting.fit_challenge
+_validation_challenge = validation.validation_challenge
 
 
 class _Remembering:

@@ -360,6 +360,13 @@ def expect_accuracy(seen: dict[str, Any], data: dict[str, Any]) -> None:
     """Fail, with the mistake's name where it is known, unless the accuracy is that over all images."""
     expect(seen["accuracy"] is not None, "validate should return the accuracy; yours returns None.")
     accuracy = real(seen["accuracy"], "the accuracy")
+    # How many answers turn while the network is trained is a matter of chance.
+    still = not np.any(updates(seen["state"], training.parameters_of(data["state"])))
+    expect(
+        still,
+        "The accuracy is not right: it should be that of the network that was given, and the parameters "
+        "changed on the way. Is something trained here?",
+    )
     right, sizes = (np.array(numbers) for numbers in validation.accuracies(data, False))
     if abs(accuracy - right.sum() / sizes.sum()) < 1e-4:  # one image is more than 1e-2
         return

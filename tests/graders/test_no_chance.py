@@ -1,0 +1,94 @@
+"""No verdict by chance of the draw: what some draws hid once is held here for several secrets.
+
+`tests/benchmarks/stability.py --secrets 30` asks the same of any case.
+"""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from autograder.graders.vgg16 import fitting, runs, validation
+from autograder.graders.vgg16 import test_3_training as test_3
+from autograder.grading import Challenge, Device, Mismatch, Student
+from tests.cases.judging import CASES, REFERENCE, judged
+from tests.graders.fake_box import FakeBox
+
+CPU = Device()
+LUCKY = {
+    name: CASES[f"train_epoch__{name}"]
+    for name in ("softmax_for_log_softmax", "softmax_then_log", "log_softmax_over_the_batch")
+}
+
+
+def challenge(number: int, test: str = "") -> Challenge:
+    return Challenge(f"secret {number}".encode(), "3_training", test)
+
+
+def after_a_lucky_run(cells: dict[str, str], number: int) -> None:
+    """Ask whether a fit learns, after a short run in which it did."""
+    student = Student(FakeBox({"reference": REFERENCE, **cells}))
+    learnt = runs.Result(2.3, 0.1, 0.9)
+    with mock.patch.object(test_3, "short_result", return_value=learnt):
+        test_3.test_a_short_run_learns(student, challenge(number), CPU, None, lambda *_: None)
+
+
+@pytest.mark.parametrize("name", LUCKY)
+def test_a_wrong_loop_that_learns_in_some_short_runs_learns_in_none(name: str) -> None:
+    for number in range(2):
+        with pytest.raises(Mismatch, match="would not in many others"):
+            after_a_lucky_run(dict(LUCKY[name].cells), number)
+
+
+def test_a_right_loop_that_learns_has_learnt() -> None:
+    for number in range(2):
+        after_a_lucky_run({}, number)
+
+
+def test_what_a_validation_that_trains_gets_is_no_matter_of_chance() -> None:
+    """The answers that turned on the way gave it now and then the accuracy of another mistake."""
+    case = CASES["validate__trains_on_the_test_set"]
+    for number in range(6):
+        secret = f"secret {number}".encode()
+        (item,) = judged(case, secret, only=["validate_tests"]).items.values()
+        assert item.score == 0
+        assert "the parameters changed on the way" in item.hint
+        assert "It is as if" not in item.hint
+
+
+def test_a_fit_that_validates_once_is_seen_whatever_was_drawn() -> None:
+    student = Student(FakeBox({"reference": REFERENCE, **CASES["fit__validates_once"].cells}))
+    for number in range(4):
+        with pytest.raises(Mismatch, match="not those after each epoch"):
+            test_3.test_fit_trains_and_validates_with_one_optimizer(student, challenge(number), CPU)
+
+
+def test_a_validation_challenge_tells_other_answers_apart() -> None:
+    """Thirty draws, none of which may end without."""
+    for number in range(30):
+        data = validation.validation_challenge(challenge(number), training=True)
+        hits, sizes = (np.array(part) for part in validation.accuracies(data, False))
+        in_training, _ = validation.accuracies(data, True)
+        answers, classes = validation.mistaken_answers(data)
+        assert np.abs(np.array([*answers, *classes]) - hits.sum()).min() >= 2
+        named = [*validation.mistaken_accuracies(hits, sizes, in_training).values()]
+        unnamed = np.array(answers) / sizes.sum()
+        assert np.abs(np.subtract.outer(unnamed, named)).min() > 1e-3
+
+
+def test_classes_are_alike_in_a_validation_challenge() -> None:
+    """Else one class for all images is nearly as right as the network, and many draws are thrown away."""
+    with mock.patch.object(validation, "_drawn", wraps=vars(validation)["_drawn"]) as draws:
+        for number in range(30):
+            validation.validation_challenge(challenge(number), training=True)
+    assert draws.call_count < 90
+
+
+def test_fits_challenge_tells_apart_what_is_measured() -> None:
+    """One epoch needs nine draws on average; 200 are tried."""
+    tells_apart = vars(fitting)["_tells_apart"]
+    for number in range(3):
+        for epochs in (1, 3):
+            assert tells_apart(fitting.fit_challenge(challenge(number), epochs))
