@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,13 @@ def test_every_wrong_loop_and_fit_is_run() -> None:
     left_out = {*wrong_loops.WRONG_LOOPS, *fitting.WRONG_FITS} - set(wrong)
     assert left_out == {"the learning rate were 1e-3 (is `learning_rate` passed on?)"}
     assert short_run.SHORT.learning_rate == 1e-3
+
+
+def test_what_learns_in_some_short_runs_only_is_known_as_luck() -> None:
+    """Whatever else is wrong learns in all of them, or in none: the draw decides nothing."""
+    file = ROOT / "autograder/graders/vgg16/thresholds.json"
+    power = json.loads(file.read_text())["short_run"]["drawn"]["found"]["power"]
+    assert {name for name, seen in power.items() if 0 < seen["all"] < 1} == set(fitting.LUCKY_FITS)
 
 
 def test_a_run_gives_a_figure_for_each_criterion(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -574,7 +574,7 @@ def expect_no_luck(student: Student, challenge: Challenge, device: Device) -> No
     data = fitting.fit_challenge(challenge, 1)
     reply = fields(student.run(fitter(device), **data), "state")
     seen = updates(reply["state"], training.parameters_of(data["state"]))
-    for fit in fitting.LUCKY_FITS:
+    for fit in fitting.LUCKY_FITS.values():
         moved = updates(fitting.fit_by(fit, data)["state"], training.parameters_of(data["state"]))
         expect(
             relative_difference(seen, moved) > TOLERANCE,
