@@ -29,7 +29,6 @@ import re
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -187,41 +186,43 @@ def compare_secrets(names: list[str], count: int, own: bool) -> int:
     """
     seen: dict[str, list[Verdicts]] = {name: [] for name in names}
     spent_s = dict.fromkeys(names, 0.0)
+    unstable: set[str] = set()
     for number in range(count):
         memory = Memory()
         for name in names:
             case, started = CASES[name], time.perf_counter()
             items = {f"{item_of(case)}_tests", *(() if own else case.items)}
             result = judged(case, f"secret {number}".encode(), memory, only=sorted(items))
-            seen[name].append(verdicts_of(result.items))
+            verdicts = verdicts_of(result.items)
             spent_s[name] += time.perf_counter() - started
+            lines = differing(case, verdicts, seen[name])
+            seen[name].append(verdicts)
+            unstable |= {name} if lines else set()
+            print(
+                "".join(f"{name}, secret {number}: {line}\n" for line in lines), end="", flush=True
+            )
         total = sum(spent_s.values())
-        print(f"secret {number + 1}: {len(names)} cases, {total:.0f} s so far", flush=True)
-    unstable = 0
-    for name in names:
-        wanted = {
-            grade_id: (item.verdict, item.score) for grade_id, item in CASES[name].items.items()
-        }
-        lines = []
-        for grade_id in seen[name][0]:
-            results = Counter(verdicts[grade_id] for verdicts in seen[name])
-            ends = {result[:2] for result in results}
-            if len(results) > 1 or (grade_id in wanted and ends != {wanted[grade_id]}):
-                lines.append(f"   {grade_id}: wanted {wanted.get(grade_id, 'all points')}")
-                lines += [
-                    f"      {times} of {count}: {result}" for result, times in results.items()
-                ]
-            elif grade_id not in wanted and {end[0] for end in ends} != {"passed"}:
-                lines.append(f"   {grade_id}: wanted all points; seen {ends}")
-        unstable += bool(lines)
-        print("\n".join([f"{name}: differs", *lines]) if lines else "", end="\n" if lines else "")
+        print(f"secret {number}: {len(names)} cases, {total:.0f} s so far", flush=True)
     slowest = max(spent_s, key=lambda name: spent_s[name])
     judgements = len(names) * count
     print(
-        f"{unstable} of {len(names)} cases differ over {count} secrets; "
-        f"{sum(spent_s.values()) / judgements:.2f} s a case, at most {spent_s[slowest] / count:.2f} s ({slowest})"
+        f"{len(unstable)} of {len(names)} cases differ over {count} secrets; "
+        f"{total / judgements:.2f} s a case, at most {spent_s[slowest] / count:.2f} s ({slowest})"
     )
-    return unstable
+    return len(unstable)
+
+
+def differing(case: Case, verdicts: Verdicts, earlier: list[Verdicts]) -> list[str]:
+    """What is not as with the first secret, or not what the case's scorecard says."""
+    lines = []
+    for grade_id, result in verdicts.items():
+        wanted = case.items.get(grade_id)
+        ends = (wanted.verdict, wanted.score) if wanted else ("passed", result[1])
+        if result[:2] != ends:
+            lines.append(f"{grade_id}: {result}, wanted {ends}")
+        elif earlier and result != earlier[0][grade_id]:
+            lines.append(f"{grade_id}: {result}, before {earlier[0][grade_id]}")
+    return lines
 
 
 def main() -> int:

@@ -78,12 +78,12 @@ def test_a_validation_challenge_tells_other_answers_apart() -> None:
         assert np.abs(np.subtract.outer(unnamed, named)).min() > 1e-3
 
 
-def test_classes_are_alike_in_a_validation_challenge() -> None:
-    """Else one class for all images is nearly as right as the network, and many draws are thrown away."""
-    with mock.patch.object(validation, "_drawn", wraps=vars(validation)["_drawn"]) as draws:
-        for number in range(30):
+def test_a_validation_challenge_is_found_soon() -> None:
+    """Fifty draws are tried. It takes four at most here; nine where one class is the answer to most images."""
+    for number in range(30):
+        with mock.patch.object(validation, "_drawn", wraps=vars(validation)["_drawn"]) as draws:
             validation.validation_challenge(challenge(number), training=True)
-    assert draws.call_count < 90
+        assert draws.call_count <= 8
 
 
 def test_fits_challenge_tells_apart_what_is_measured() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import subprocess
 import sys
@@ -99,6 +100,17 @@ def test_memory_that_is_free_again_does_not_lie_there() -> None:
         for _ in range(20):
             assert torch.ones(1000).to("cuda").is_cuda
             assert not torch.ones(1000).is_cuda
+
+
+def test_what_is_loaded_into_memory_that_is_free_again_does_not_lie_there() -> None:
+    """Such a tensor is made where the stand-in does not look."""
+    file = io.BytesIO()
+    torch.save(torch.ones(1000), file)
+    with on_device.gpu_or_stand_in(False):
+        for _ in range(20):
+            assert torch.ones(1000).to("cuda").is_cuda
+            file.seek(0)
+            assert not torch.load(file).is_cuda
 
 
 @pytest.mark.parametrize("name", ["use_gpu", "CUDA", "on_the_gpu"])

@@ -88,6 +88,18 @@ FAULTS = {
     "a bad reply": (BadReply("No plain data."), FAILED, "No plain data."),
     "a raise": (StudentRaised("ValueError", "bad shape"), RAISED, "ValueError: bad shape"),
     "a stub": (StudentRaised("NotImplementedError", ""), RAISED, "still a stub"),
+    "a stub with words": (
+        StudentRaised(
+            "NotImplementedError", "to do", "line 2: `raise NotImplementedError('to do')`"
+        ),
+        RAISED,
+        "still a stub",
+    ),
+    "torch's own": (
+        StudentRaised("NotImplementedError", "No such operator", "line 2: `return net(images)`"),
+        RAISED,
+        "raised NotImplementedError, line 2: `return net(images)`: No such operator",
+    ),
     "a limit": (LimitHit("probe_wall_s", "Stopped after 60 seconds."), LIMIT, "60 seconds"),
     "another fault": (StudentFault("Something."), FAILED, "Something."),
     "our box": (BoxFailed("No kernel."), UNGRADED, ""),
