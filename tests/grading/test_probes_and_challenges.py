@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import itertools
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from autograder.grading import Challenge, Student, probe
-from autograder.grading.probe import Probe
+from autograder.grading.probe import Probe, with_torchs_defaults
 
 ELSEWHERE = 3
 
@@ -151,3 +153,19 @@ def test_images_are_of_the_promised_form() -> None:
     assert images.dtype == np.float32
     assert images.min() >= 0
     assert images.max() < 1
+
+
+@pytest.mark.parametrize("body", ["return 1", "raise ValueError"])
+def test_a_probe_leaves_the_notebooks_own_defaults_as_they_were(body: str) -> None:
+    names: dict[str, Any] = {}
+    text = f"def seen():\n    import torch\n    kinds.append(torch.ones(1).dtype)\n    {body}"
+    exec(with_torchs_defaults(text, "seen"), names)
+    kinds = names["kinds"] = list[torch.dtype]()
+    try:
+        torch.set_default_dtype(torch.float64)
+        with torch.no_grad(), contextlib.suppress(ValueError):
+            names["seen"]()
+        after = torch.get_default_dtype()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert (kinds, after) == ([torch.float32], torch.float64)
