@@ -1,6 +1,6 @@
 """How long a cell or a probe may take, with what is known of the notebook's functions.
 
-A function that does not end costs its minute once. After that, whatever calls it gets a twentieth of its
+A function that does not end costs its time once. After that, whatever calls it gets a twentieth of its
 limit: enough for most that is right after all, and too little to hold up the rest of the notebook. Its time
 is given back when its check in the notebook ends after all: then the cell before was long for another reason.
 """
@@ -14,7 +14,7 @@ from autograder.sandbox.names import Calls, run_names
 
 _PART = (
     1 / 20
-)  # the usual limit is a minute; what the reference's hidden tests ask takes 0.3 s, but one
+)  # the usual limit is 45 s; what the reference's hidden tests ask takes 0.3 s, but one
 _LEAST_S = 1.0
 
 

@@ -122,15 +122,15 @@ def test_doctor_names_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "limits"),
     [
-        ("", (60, 240, 600, 2400)),
-        ("c.Execute.timeout = 300", (300, 1200, 3000, 12000)),
-        ("c.ExecutePreprocessor.timeout = 90", (90, 360, 900, 3600)),
+        ("", (45, 240, 600, 2400)),
+        ("c.Execute.timeout = 300", (300, 1600, 4000, 16000)),
+        ("c.ExecutePreprocessor.timeout = 90", (90, 480, 1200, 4800)),
         ("c.NotebookClient.timeout = 10", (10, 240, 600, 2400)),
         ("c.Execute.timeout = 10\nc.ExecutePreprocessor.timeout = 300", (10, 240, 600, 2400)),
-        ("c.Execute.timeout = 300\nc.BoxSettings.notebook_wall_s = 700.0", (300, 1200, 700, 12000)),
+        ("c.Execute.timeout = 300\nc.BoxSettings.notebook_wall_s = 700.0", (300, 1600, 700, 16000)),
         ("c.Execute.timeout = 300\nc.BoxSettings.cell_wall_s = 7.0", (7, 240, 600, 2400)),
-        ("c.Execute.timeout = None", (60, 240, 600, 2400)),
-        ("c.Execute.timeout = -1", (60, 240, 600, 2400)),
+        ("c.Execute.timeout = None", (45, 240, 600, 2400)),
+        ("c.Execute.timeout = -1", (45, 240, 600, 2400)),
     ],
 )
 def test_nbgraders_time_out_of_a_cell_is_the_boxs_where_it_says_nothing(
