@@ -195,6 +195,7 @@ def release(
     ids against the contract, and has the reference, the release, and right and wrong cases
     judged in the box. Exit code 1 if it refuses; then nothing is written.
     """
+    from autograder.course.judged_by import judged_in_notebook
     from autograder.release import release as engine
     from autograder.release.answer_key import make_answer_key
     from autograder.release.gate import Refused
@@ -225,6 +226,13 @@ def release(
         click.secho(f"Warning: {warning}", fg="yellow", err=True)
     click.echo(f"Hand out this folder: {short(released.folder)}")
     click.echo(f"or the same as a file: {short(released.archive)}")
+    sources = course.notebooks(assignment).values()
+    by_cells = sum(len(judged_in_notebook(course, assignment, source)) for source in sources)
+    if by_cells:
+        click.echo(
+            f"{by_cells} items are judged by tests in the notebook, beside the student's code: each mark is as "
+            "safe as its cell"
+        )
     if solutions:
         written = make_answer_key(course, assignment)
         click.echo(f"The answer key, executed: {short(written)}")

@@ -27,7 +27,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -42,6 +41,7 @@ from autograder.errors import BadReply, KitError, LimitHit, NameMissing, Student
 from autograder.grading.bonus_file import BonusFile
 from autograder.grading.compare import Mismatch
 from autograder.grading.device import Device
+from autograder.grading.importing import imported_anew
 from autograder.grading.student import BoxLike, Challenge, Student
 from autograder.scorecard import Check, Verdict
 
@@ -126,7 +126,7 @@ def judge(
         contextlib.redirect_stdout(output),
         contextlib.redirect_stderr(output),
         _nothing_but_pytest(),
-        _imported_anew(graders),
+        imported_anew(graders),
     ):
         pytest.main(
             [
@@ -160,43 +160,6 @@ def _nothing_but_pytest() -> Iterator[None]:
     finally:
         del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
         os.environ.update(before)
-
-
-_seen: dict[
-    Path, list[tuple[str, int, int]]
-] = {}  # by folder of graders: its modules, as last imported
-
-
-@contextlib.contextmanager
-def _imported_anew(graders: Path) -> Iterator[None]:
-    """Forget the graders' module afterwards, and what it uses of its folder where that has changed since.
-
-    pytest names the module after the file, so it would take the place of another assignment's file of the
-    same name, and of its own next version, in a process that judges more than once.
-    """
-    folder = graders.parent
-    now = [
-        (str(path), (status := path.stat()).st_size, status.st_mtime_ns)
-        for path in _modules(folder)
-    ]
-    if _seen.get(folder, now) != now:
-        _forget(lambda file: Path(file).is_relative_to(folder))
-    _seen[folder] = now
-    try:
-        yield
-    finally:
-        _forget(lambda file: file == str(graders))
-
-
-def _modules(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*.py") if path.is_file())
-
-
-def _forget(is_one: Callable[[str], bool]) -> None:
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and is_one(file):
-            del sys.modules[name]
 
 
 class JudgePlugin:

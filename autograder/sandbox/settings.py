@@ -25,8 +25,8 @@ class BoxSettings(Configurable):
     ).tag(config=True)
     cell_wall_s = Float(
         _BASE_CELL_S,
-        help="One cell. The slowest cell of the reference takes about 10 s on one core; a function that hangs "
-        "costs this once, and a quarter of a minute for what calls it.",
+        help="One cell. The slowest cell of the reference takes about 10 s on one core; a function that "
+        "hangs costs this once, and a quarter of a minute for what calls it.",
     ).tag(config=True)
     probe_wall_s = Float(
         _BASE_CELL_S, help="One question of a hidden test. The reference's slowest takes about 5 s."

@@ -260,3 +260,7 @@ def test_what_an_untouched_notebook_earns_is_refused_until_it_is_announced(tmp_p
     result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
     assert result.exit_code == 0, result.output
     assert (tmp_path / "release/tiny/tiny.ipynb").is_file()
+    result = CliRunner().invoke(main, ["--course", str(tmp_path), "release", "tiny"])
+    assert "2 items are judged by tests in the notebook" in result.output
+    result = CliRunner().invoke(main, ["--course", str(tmp_path), "doctor"])
+    assert "2 items are judged by tests in the notebook" in result.output.replace("\n", " ")
