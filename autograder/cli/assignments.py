@@ -230,8 +230,8 @@ def release(
     by_cells = sum(len(judged_in_notebook(course, assignment, source)) for source in sources)
     if by_cells:
         click.echo(
-            f"{by_cells} items are judged by tests in the notebook, beside the student's code: each mark is as "
-            "safe as its cell"
+            f"{by_cells} items are judged by tests in the notebook, beside the student's code: each mark is "
+            "as safe as its cell"
         )
     if solutions:
         written = make_answer_key(course, assignment)
