@@ -74,7 +74,7 @@ def pack(course: Course, assignment: str) -> Bundle:
     Raises:
         KitError: when the training data cannot be read, or the secret is empty.
     """
-    settings: dict[str, object] = {}
+    settings: dict[str, object] = {"stderr_costs_points": course.settings.stderr_costs_points}
     if course.settings.gpus:
         names = ("gpus", "gpu_slots", "gpu_notebooks")
         settings |= {name: getattr(course.settings, name) for name in names}

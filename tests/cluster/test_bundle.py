@@ -13,6 +13,7 @@ import pytest
 from autograder.cluster.bundle import Bundle, Unpacked, _extract, pack
 from autograder.course import load_course
 from autograder.errors import KitError
+from autograder.judge.judge import judge_job
 from autograder.judge.keys import judgement_key
 from autograder.judge.submission import read_submission
 from tests.tiny_course import TinyCourse
@@ -111,5 +112,29 @@ c.ClearSolutions.end_solution_delimeter = "# YOURS"
         assert key == submission.keys["tiny"]
         other = dataclasses.replace(job, stubs=("",) * len(job.stubs))
         assert judgement_key(unpacked.course, other, pack(course, "tiny").data) != key
+    finally:
+        unpacked.remove()
+
+
+def test_a_worker_judges_tests_in_the_notebook_by_the_courses_own_rules(
+    tmp_path: Path, released: Path
+) -> None:
+    tiny = TinyCourse(tmp_path / "course", released=released)
+    tiny.write("course_config.py", f"{tiny.config}\nc.CourseSettings.stderr_costs_points = False\n")
+    (tiny.root / "graders/tiny/test_tiny.py").unlink()
+    tiny.write("graders/tiny/contract.toml", 'tests = "in the notebook"\ntotal = 12\n')
+    tiny.submission(
+        "ada", {"mean": "import sys\ndef mean(n):\n    print(1, file=sys.stderr)"}
+    )
+    course = load_course(tiny.root)
+    submission = read_submission(course, "tiny", "ada", course.submitted("ada", "tiny"))
+    bundle = pack(course, "tiny")
+    unpacked = Unpacked(bundle, tmp_path / "worker")
+    try:
+        job = unpacked.job(submission.jobs["tiny"])
+        assert judgement_key(unpacked.course, job, bundle.data) == submission.keys["tiny"]
+        judged = {item.grade_id: item for item in judge_job(job).card.items}
+        assert judged["mean_tests"].score == 4
+        assert judged["mean_tests"].judged_by == "tests in the notebook"
     finally:
         unpacked.remove()
