@@ -46,7 +46,7 @@ def judged_in_notebook(course: Course, assignment: str, source: SourceNotebook) 
     """
     if not has_tests_in_notebooks(course, assignment):
         return frozenset()
-    outside = tested_from_outside(course.graders(assignment) / f"test_{source.name}.py")
+    outside = ids_from_outside(course.graders(assignment) / f"test_{source.name}.py")
     return frozenset(
         cell.grade_id
         for cell in source.grade_cells
@@ -54,7 +54,7 @@ def judged_in_notebook(course: Course, assignment: str, source: SourceNotebook) 
     )
 
 
-def tested_from_outside(path: Path) -> frozenset[str]:
+def ids_from_outside(path: Path) -> frozenset[str]:
     """The grade_ids of which a file has hidden tests; none where there is no file.
 
     Raises:

@@ -12,7 +12,7 @@ import autograder
 from autograder.course import Course
 from autograder.course.cells import grade_id_of
 from autograder.course.claims import defined_names
-from autograder.course.judged_by import tested_from_outside
+from autograder.course.judged_by import ids_from_outside
 from autograder.errors import KitError
 
 _TEMPLATE = Path(__file__).parent / "templates" / "assignment"
@@ -89,7 +89,7 @@ def new_test(course: Course, assignment: str, grade_id: str) -> Path:
         )
     source, cell = cells[grade_id]
     path = course.graders(assignment) / f"test_{source.name}.py"
-    if grade_id in tested_from_outside(path):
+    if grade_id in ids_from_outside(path):
         raise KitError(f"{path} has a test of `{grade_id}` already.")
     texts = {grade_id_of(entry): entry.source for entry in source.notebook.cells}
     functions = sorted(defined_names(texts.get(cell.solution, "")))

@@ -50,7 +50,8 @@ def course(graded: TinyCourse) -> Course:
     graded.write("course_config.py", graded.config + ZERO)
     with gradebook.open_gradebook(load_course(graded.root)) as book:
         for student in STUDENTS:
-            book.find_grade("why", "tiny", "tiny", student).manual_score = None
+            grade = book.find_grade("why", "tiny", "tiny", student)
+            grade.manual_score, grade.needs_manual_grade = None, True
             book.find_submission("tiny", student).extension = None
         book.find_assignment("tiny").duedate = DUE
         book.db.commit()

@@ -123,9 +123,7 @@ def test_a_worker_judges_tests_in_the_notebook_by_the_courses_own_rules(
     tiny.write("course_config.py", f"{tiny.config}\nc.CourseSettings.stderr_costs_points = False\n")
     (tiny.root / "graders/tiny/test_tiny.py").unlink()
     tiny.write("graders/tiny/contract.toml", 'tests = "in the notebook"\ntotal = 12\n')
-    tiny.submission(
-        "ada", {"mean": "import sys\ndef mean(n):\n    print(1, file=sys.stderr)"}
-    )
+    tiny.submission("ada", {"mean": "import sys\ndef mean(n):\n    print(1, file=sys.stderr)"})
     course = load_course(tiny.root)
     submission = read_submission(course, "tiny", "ada", course.submitted("ada", "tiny"))
     bundle = pack(course, "tiny")

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from autograder.autograde.score import score_path
 from autograder.cli import main
 from autograder.course import load_course
-from autograder.course.judged_by import tested_from_outside
+from autograder.course.judged_by import ids_from_outside
 from autograder.errors import KitError
 from autograder.release.cases import read_cases, submission_of
 from autograder.release.new import new_assignment
@@ -80,7 +80,7 @@ def test_the_start_of_a_hidden_test_for_a_cell_that_is_there(tiny: TinyCourse) -
     assert text.count("from autograder.grading import Challenge, Student, graded") == 1
     assert "    #     double(2)\n" in text
     assert "student.double(...)" in text
-    assert tested_from_outside(path) == {"double_tests", "mean_tests"}
+    assert ids_from_outside(path) == {"double_tests", "mean_tests"}
     again = autograder(tiny, "new", "--for", "mean_tests", "tiny")
     assert again.exit_code == 2
     assert "has a test of `mean_tests` already" in again.output
@@ -94,4 +94,4 @@ def test_the_start_of_a_hidden_test_joins_those_that_are_there(tiny: TinyCourse)
     path.write_text(f'"""Mine."""\n\nfrom __future__ import annotations\n{only_double}')
     autograder(tiny, "new", "--for", "mean_tests", "tiny")
     compile(path.read_text(), "test_tiny.py", "exec")
-    assert tested_from_outside(path) == {"double_tests", "mean_tests"}
+    assert ids_from_outside(path) == {"double_tests", "mean_tests"}
