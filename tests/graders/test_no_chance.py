@@ -47,6 +47,19 @@ def test_a_right_loop_that_learns_has_learnt() -> None:
         after_a_lucky_run({}, number)
 
 
+def test_two_mistakes_of_a_validation_at_once_are_called_by_no_third() -> None:
+    """Training mode, and a count divided by the number of batches, was once what the last batch has."""
+    for number in range(12):
+        data = validation.validation_challenge(challenge(number, "accuracy"), training=True)
+        right, sizes = (np.array(numbers) for numbers in validation.accuracies(data, False))
+        in_training = np.array(validation.accuracies(data, True)[0])
+        named = validation.mistaken_accuracies(right, sizes, in_training)
+        both = validation.mistaken_accuracies(in_training, sizes, in_training)
+        del both[validation.IN_TRAINING]
+        apart = np.abs(np.subtract.outer([*both.values()], [*named.values()]))
+        assert apart.min() > 1e-3, number
+
+
 def test_what_a_validation_that_trains_gets_is_no_matter_of_chance() -> None:
     """The answers that turned on the way gave it now and then the accuracy of another mistake."""
     case = CASES["validate__trains_on_the_test_set"]
@@ -79,11 +92,11 @@ def test_a_validation_challenge_tells_other_answers_apart() -> None:
 
 
 def test_a_validation_challenge_is_found_soon() -> None:
-    """Fifty draws are tried. It takes four at most here; nine where one class is the answer to most images."""
+    """Fifty draws are tried. It takes three on average, so 50 would not do in one of 10 million."""
     for number in range(30):
         with mock.patch.object(validation, "_drawn", wraps=vars(validation)["_drawn"]) as draws:
             validation.validation_challenge(challenge(number), training=True)
-        assert draws.call_count <= 8
+        assert draws.call_count <= 25
 
 
 def test_fits_challenge_tells_apart_what_is_measured() -> None:

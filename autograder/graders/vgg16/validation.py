@@ -61,6 +61,9 @@ def one_validation(
     }
 
 
+IN_TRAINING = "the network were in training mode"
+
+
 def validation_challenge(challenge: Challenge, training: bool) -> dict[str, Any]:
     """A network and images on which each mistake gives an accuracy of its own.
 
@@ -82,8 +85,11 @@ def validation_challenge(challenge: Challenge, training: bool) -> dict[str, Any]
         )
         answers, classes = mistaken_answers(data)
         apart += tuple(abs(hits - right.sum()) for hits in (*answers, *classes))
-        # What has no name must not be called by another's.
-        unnamed = np.abs(np.subtract.outer(np.array(answers) / count, known)).min()
+        # What has no name must not be called by another's: other answers, and two mistakes at once.
+        both = mistaken_accuracies(np.array(in_training), sizes, in_training)
+        del both[IN_TRAINING]
+        others = [*(np.array(answers) / count), *both.values()]
+        unnamed = np.abs(np.subtract.outer(others, known)).min()
         if min(apart) >= 2 and min(np.diff(known).min(), unnamed) > 1e-3:  # images; of 1
             break
     return data
@@ -120,7 +126,7 @@ def mistaken_accuracies(right: Any, sizes: Any, in_training: Any) -> dict[str, f
         "it were in percent": 100 * right.sum() / count,
         "the batches' accuracies were averaged, and the last, smaller batch weighed as much as the "
         "others": np.mean(right / sizes),
-        "the network were in training mode": np.sum(in_training) / count,
+        IN_TRAINING: np.sum(in_training) / count,
         "right answers were counted, and not divided": right.sum(),
         "the right answers were divided by the number of batches": right.sum() / len(sizes),
         "only the first batch were counted (is `return` inside the loop?)": right[0] / sizes[0],
