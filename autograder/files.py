@@ -43,11 +43,28 @@ class StagedFile:
             error.filename = str(path)
             raise
 
+    def take_rights(self) -> None:
+        """Get the permissions of the file that is there."""
+        shutil.copymode(self._path, self._fresh)
+
     def put(self) -> None:
         self._fresh.replace(self._path)
 
     def drop(self) -> None:
         self._fresh.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file, in the place of an older one if there is one; it is there whole or as it was.
+
+    Raises:
+        OSError: when it cannot be written.
+    """
+    path = path.resolve()  # a link stays one
+    staged = StagedFile(path, text)
+    if path.exists():
+        staged.take_rights()
+    staged.put()
 
 
 def drop_left_over(folder: Path) -> None:

@@ -24,6 +24,8 @@ from autograder.scorecard import Check, Verdict, points_text
 
 _TITLE = "The tests in this cell"
 _HIDDEN = "A test that is not in your notebook did not pass."
+_NOT_PASSED = "With the tests that are not in your notebook run before it, this cell did not pass."
+_CUT = "This cell showed more than is kept (limit output_mib or outputs), so what its tests say is not known."
 _STDERR = "The cell wrote to stderr, which costs its points in this course."
 
 
@@ -80,11 +82,9 @@ class InTheNotebook:
             return Check("cell", _TITLE, verdict, staff_detail=message)
         if verdict is not Verdict.PASSED and shown is not judged:
             # What the other box said may hold words of a hidden test.
-            seen, _, text = verdict_of(shown, item.max_score, self._stderr_costs)
-            is_same = seen is verdict
-            detail = message
-            message = text if is_same else (_HIDDEN if hides else "These tests did not pass.")
-            return Check("cell", _TITLE, verdict, message=message, staff_detail=detail, share=share)
+            *seen, text = verdict_of(shown, item.max_score, self._stderr_costs)
+            told = text if seen == [verdict, share] else _HIDDEN if hides else _NOT_PASSED
+            return Check("cell", _TITLE, verdict, message=told, staff_detail=message, share=share)
         return Check("cell", _TITLE, verdict, message=message, share=share)
 
 
@@ -98,6 +98,8 @@ def verdict_of(
     """
     if run.status in ("limit", "skipped"):
         return Verdict.LIMIT, None, run.message
+    if run.is_cut and run.status == "ok":
+        return Verdict.LIMIT, None, _CUT
     for output in run.outputs:
         match output.get("output_type"):
             case "error":

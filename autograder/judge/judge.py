@@ -51,6 +51,7 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
     items, reason = explained.items, explained.reason or None
     if missing:
         reason = f"no hidden test ran for {', '.join(missing)}. {judged.trouble}".strip()
+    reason = reason or _what_cells_said(items)
     outputs = tuple(run.outputs for run in runs)
     title = device.title if judged.used_device else "cpu"
     card = replace(_card(job, items, reason, explained.staff), size=judged.size, device=title)
@@ -69,6 +70,17 @@ def not_submitted(course: Course, assignment: str, notebook: str, student: str) 
         for cell in cells
     )
     return Scorecard(assignment, student, (NotebookCard(notebook, items),))
+
+
+def _what_cells_said(items: tuple[Item, ...]) -> str | None:
+    """Why tests in the notebook gave no points that could be: their own mistake, for staff to read."""
+    said = [
+        f"`{item.grade_id}`: {check.staff_detail}"
+        for item in items
+        for check in item.checks
+        if item.in_notebook and check.verdict is Verdict.UNGRADED
+    ]
+    return " ".join(said) or None
 
 
 def _item(job: Job, cell: GradeCell, checks: tuple[Check, ...]) -> Item:

@@ -91,9 +91,13 @@ def explain(
     """
     items, staff = _explain_syntax(items, cells, runs, files)
     lost = _lost_names(cells, runs)
-    checks = [check for item in items for check in item.checks]
     absent = {module for run in runs if (module := _absent(run.message))}
-    absent |= {module for check in checks if (module := _absent_in_check(check))}
+    absent |= {
+        module
+        for item in items
+        for check in item.checks
+        if (module := _absent_in_check(item, check))
+    }
     absent -= {part for name in files for part in Path(name).with_suffix("").parts}
     absent = {module for module in absent if not _is_here(module)}
     required = _required_modules(files.get("requirements.txt", b"").decode(errors="replace"))
@@ -105,19 +109,19 @@ def explain(
     ]
     blocked: set[str] = set()
 
-    def judged_anew(check: Check) -> Check:
+    def judged_anew(item: Item, check: Check) -> Check:
         if check.verdict in (Verdict.PASSED, Verdict.UNGRADED):
             return check
-        module = _absent_in_check(check) or lost.get(_missing_name(check.message), "")
+        said = _said(item, check)
+        module = _absent_in_check(item, check) or lost.get(_missing_name(said), "")
         if module not in ours:
             return check
         blocked.add(module)
-        return replace(
-            check, verdict=Verdict.UNGRADED, message="", hint="", staff_detail=check.message
-        )
+        return replace(check, verdict=Verdict.UNGRADED, message="", hint="", staff_detail=said)
 
     items = tuple(
-        replace(item, checks=tuple(judged_anew(check) for check in item.checks)) for item in items
+        replace(item, checks=tuple(judged_anew(item, check) for check in item.checks))
+        for item in items
     )
     code = [
         *cells,
@@ -196,10 +200,16 @@ def _absent(message: str) -> str:
     return match[1] if match else ""
 
 
-def _absent_in_check(check: Check) -> str:
-    if check.verdict is not Verdict.RAISED or not _RAISED_IN_CHECK.search(check.message):
+def _said(item: Item, check: Check) -> str:
+    """What a check told, in full: of tests that stand hidden in the notebook only staff read it."""
+    return (check.staff_detail if item.in_notebook else "") or check.message
+
+
+def _absent_in_check(item: Item, check: Check) -> str:
+    said = _said(item, check)
+    if check.verdict is not Verdict.RAISED or not _RAISED_IN_CHECK.search(said):
         return ""
-    match = _NO_MODULE.search(check.message)
+    match = _NO_MODULE.search(said)
     return match[1] if match else ""
 
 

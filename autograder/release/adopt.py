@@ -8,7 +8,6 @@ notebook as it was is kept in `records/before_adoption`. A second time changes n
 from __future__ import annotations
 
 import copy
-import shutil
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -17,13 +16,16 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
 
 import autograder
 from autograder.course import Course, GradeCell, load_course
 from autograder.course.contract import CONTRACT
-from autograder.course.course import CONFIG
+from autograder.course.course import CONFIG, CourseSettings
 from autograder.course.judged_by import IN_THE_NOTEBOOK, KEY, judged_in_notebook
 from autograder.errors import KitError
+from autograder.files import write_whole
 from autograder.release.gate.contract import contract_of
 
 NBGRADER_CONFIG = "nbgrader_config.py"
@@ -69,33 +71,44 @@ class Adoption:
 def connect(folder: Path) -> list[str]:
     """Make an nbgrader course one of the kit's, where it is none yet; says what was written.
 
+    `course_config.py` comes last: until it is there the kit does not know the course, so a run that was stopped
+    is gone on with by the next one.
+
     Raises:
-        KitError: when there is no such course, or its configuration cannot be read; then nothing is changed.
+        KitError: when there is no such course, or its configuration or gradebook cannot be read; then no
+            configuration is changed.
     """
     if (folder / CONFIG).is_file():
         return []
     config = folder / NBGRADER_CONFIG
     own = config.read_text() if config.is_file() else ""
-    written = [folder / CONFIG, config]
-    try:
-        written[0].write_text(_COURSE_CONFIG)
-        config.write_text(f"{_HEAD}\n{own}" if own else _HEAD)
-        course = load_course(folder)
-        if not course.assignments():
-            raise KitError(
-                f"{folder} is no nbgrader course: no notebook lies below {course.source('ASSIGNMENT').parent}. "
-                "Go into the course's folder, or name it with --course DIR."
-            )
-    except BaseException:
-        written[0].unlink(missing_ok=True)
-        if own:
-            config.write_text(own)
-        else:
-            config.unlink(missing_ok=True)
-        raise
+    course = Course(folder, _own_settings(folder) if own else Config(), CourseSettings())
+    if not course.assignments():
+        raise KitError(
+            f"{folder} is no nbgrader course: no notebook lies below {course.source('ASSIGNMENT').parent}. "
+            "Go into the course's folder, or name it with --course DIR."
+        )
+    changes = _take_gradebook(course)
     what = "a head that connects it to the kit" if own else "the configuration, which was not there"
-    changes = [f"{CONFIG}: written", f"{NBGRADER_CONFIG}: {what}"]
-    return changes + _take_gradebook(course)
+    try:
+        if not own.startswith(_HEAD):
+            write_whole(config, f"{_HEAD}\n{own}" if own else _HEAD)
+        write_whole(folder / CONFIG, _COURSE_CONFIG)
+        load_course(folder)
+    except BaseException:
+        (folder / CONFIG).unlink(missing_ok=True)
+        write_whole(config, own) if own else config.unlink(missing_ok=True)
+        raise
+    return [f"{CONFIG}: written", f"{NBGRADER_CONFIG}: {what}", *changes]
+
+
+def _own_settings(folder: Path) -> Config:
+    try:
+        return PyFileConfigLoader(NBGRADER_CONFIG, path=str(folder)).load_config()
+    except Exception as error:
+        raise KitError(
+            f"{folder / NBGRADER_CONFIG} cannot be read: {type(error).__name__}: {error}. Correct it."
+        ) from error
 
 
 def adopt(course: Course, assignment: str) -> Adoption:
@@ -122,7 +135,7 @@ def adopt(course: Course, assignment: str) -> Adoption:
                 "total =", f'{KEY} = "{IN_THE_NOTEBOOK}"\ntotal =', 1
             )
             graders.mkdir(parents=True, exist_ok=True)
-            contract.write_text(text + "\n")
+            write_whole(contract, text + "\n")
             changes.append(f"{course.shown(contract)}: written")
     items = [
         AdoptedItem(source.name, cell, _judge_of(cell, by_cells))
@@ -140,14 +153,27 @@ def _judge_of(cell: GradeCell, by_cells: frozenset[str]) -> str:
 
 
 def _take_gradebook(course: Course) -> list[str]:
-    """Copy the gradebook of a course that left it at nbgrader's default place."""
+    """Copy the gradebook of a course that left it at nbgrader's default place.
+
+    Raises:
+        KitError: when it cannot be read.
+    """
     old, new = course.root / "gradebook.db", course.records / "gradebook.db"
-    url = course.config.CourseDirectory.get("db_url", "")
+    url = course.config.CourseDirectory.get("db_url", f"sqlite:///{new}")
     if not old.is_file() or new.exists() or url != f"sqlite:///{new}":
         return []
-    course.make_records()
-    with closing(sqlite3.connect(old)) as source, closing(sqlite3.connect(new)) as target:
-        source.backup(target)
+    fresh = course.make_records() / "gradebook.db.copy"
+    fresh.unlink(missing_ok=True)  # of a run that was killed
+    try:
+        with closing(sqlite3.connect(old)) as source, closing(sqlite3.connect(fresh)) as target:
+            source.backup(target)
+    except sqlite3.Error as error:
+        fresh.unlink(missing_ok=True)
+        raise KitError(
+            f"{old} cannot be copied: {error}. Close what uses it, or put a copy of it back; if there are no "
+            "marks in it, move it away."
+        ) from error
+    fresh.replace(new)
     return [
         f"{course.shown(new)}: a copy of gradebook.db, which goes on there; the old file is left alone"
     ]
@@ -175,9 +201,8 @@ def _bring_up_to_date(course: Course, assignment: str) -> tuple[str, list[str]]:
             continue
         kept = course.make_records() / _BEFORE / assignment / path.name
         if not kept.exists():
-            kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            shutil.copy2(path, kept)
-        nbformat.write(after, path)
+            write_whole(kept, path.read_text())
+        write_whole(path, nbformat.writes(after) + "\n")
         changes += [f"{course.shown(path)}: {text}" for text in said]
     return kernel, changes
 

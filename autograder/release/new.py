@@ -14,6 +14,7 @@ from autograder.course.cells import grade_id_of
 from autograder.course.claims import defined_names
 from autograder.course.judged_by import ids_from_outside
 from autograder.errors import KitError
+from autograder.files import write_whole
 
 _TEMPLATE = Path(__file__).parent / "templates" / "assignment"
 _IMPORTS = '"""Hidden tests of {notebook}. They never leave this folder; students read titles and hints only."""\n'
@@ -106,8 +107,7 @@ def new_test(course: Course, assignment: str, grade_id: str) -> Path:
         line = f"from autograder.grading import {', '.join(names)}\n"
         head += f"\n{line}" if head else ""
         before = before if head else _with_import(before, line)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{head}{before.rstrip()}\n{test}" if before else f"{head}{test}")
+    write_whole(path, f"{head}{before.rstrip()}\n{test}" if before else f"{head}{test}")
     return path
 
 

@@ -38,6 +38,7 @@ class CellRun:
     outputs: list[dict[str, Any]] = field(default_factory=list)
     message: str = ""
     limit: str = ""  # the setting that it ran into
+    is_cut: bool = False  # whether outputs are missing, which were over the limit
 
 
 _IN_CELL, _IN_CHECK = "in this cell", "while a check called your code"
@@ -166,7 +167,8 @@ class Box:
         self._pace.cell_ended(number)
         kind, _, text = done.error.partition(": ")
         behind = limit_behind(kind, text)
-        return CellRun(done.status, done.outputs, done.error, behind.limit if behind else "")
+        limit = behind.limit if behind else ""
+        return CellRun(done.status, done.outputs, done.error, limit, done.is_cut)
 
     def _start(self) -> None:
         kernel = start_kernel(self._settings, self._plan)

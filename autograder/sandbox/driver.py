@@ -60,6 +60,7 @@ class Executed:
     status: str
     outputs: list[dict[str, Any]] = field(default_factory=list)
     error: str = ""
+    is_cut: bool = False  # whether outputs are missing, which were over the limit
 
 
 class Driver:
@@ -133,9 +134,10 @@ class Driver:
         if content is None:
             return Executed("interrupted", collector.outputs())
         if content.get("status") == "ok":
-            return Executed("ok", collector.outputs())
+            return Executed("ok", collector.outputs(), is_cut=collector.is_cut)
         error = f"{content.get('ename', 'Error')}: {content.get('evalue', '')}"
-        return Executed("error", collector.outputs(), " ".join(error.split())[:300])
+        message = " ".join(error.split())[:300]
+        return Executed("error", collector.outputs(), message, collector.is_cut)
 
     def watch(self, wall_s: float) -> None:
         """See whether the kernel goes on living for so long, with nothing to do.

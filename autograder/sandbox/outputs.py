@@ -104,6 +104,11 @@ class OutputCollector:
         """Say that something is missing, and take no more."""
         self._cut = True
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether something is missing."""
+        return self._cut
+
     def outputs(self) -> list[Output]:
         """The outputs in nbformat's form; later cells of this kernel may still update them.
 

@@ -100,6 +100,18 @@ def test_a_course_may_let_warnings_pass() -> None:
     assert verdict_of(run, MOST, stderr_costs=False)[1] == 0.5
 
 
+def test_what_was_cut_off_is_not_known() -> None:
+    """Our own word that something is missing stands on stderr, and the result may be what is missing."""
+    note = stream("stderr", "[The rest of this cell's output was cut off: it is over the limit.]")
+    for stderr_costs in (True, False):
+        run = CellRun("ok", [stream("stdout"), note], is_cut=True)
+        verdict, _, message = verdict_of(run, MOST, stderr_costs)
+        assert verdict is Verdict.LIMIT
+        assert "output_mib" in message
+    run = CellRun("error", [note], "ValueError: x", is_cut=True)
+    assert verdict_of(run, MOST, stderr_costs=False)[0] is Verdict.RAISED
+
+
 @pytest.mark.parametrize("status", ["limit", "skipped"])
 def test_a_cell_that_did_not_end_is_a_limit(status: str) -> None:
     assert verdict_of(CellRun(status, [], "Stopped.", "time"), MOST) == (
@@ -161,12 +173,16 @@ SPECIAL = {
     "hangs": "while True: pass",
     "after": "assert double(3) == 6",
     "exits": "raise SystemExit",
+    "floods": "print('x' * 2**21)\n1",
 }
 
 
 def test_special_cells_get_what_stock_nbgrader_gives_them(tmp_path: Path) -> None:
-    course = InNotebookCourse(tmp_path, SPECIAL, "c.BoxSettings.cell_wall_s = 2.0")
-    seen = items(course.judge())
+    course = InNotebookCourse(
+        tmp_path, SPECIAL, "c.BoxSettings.cell_wall_s = 2.0\nc.BoxSettings.output_mib = 1"
+    )
+    judgement = course.judge()
+    seen = items(judgement)
     assert {name: item.score for name, item in seen.items()} == {
         "positive": 1.0,
         "zero": 0.0,
@@ -182,7 +198,12 @@ def test_special_cells_get_what_stock_nbgrader_gives_them(tmp_path: Path) -> Non
         "hangs": 0.0,
         "after": 2.0,
         "exits": 0.0,
+        "floods": 0.0,
     }
+    (reason,) = judgement.card.reasons
+    assert "`over`: the cell's tests ended with 3, which cannot be" in reason
+    assert "`not_a_number`: the cell's tests ended with nan" in reason
+    assert seen["floods"].verdict is Verdict.LIMIT
     assert seen["hangs"].verdict is Verdict.LIMIT
     assert seen["raises"].verdict is Verdict.RAISED
     assert {item.judged_by for item in seen.values()} == {"tests in the notebook"}
@@ -269,3 +290,23 @@ def test_a_package_that_is_missing_is_staffs_to_install(tmp_path: Path) -> None:
     assert items(judgement)["uses"].score is None
     (reason,) = judgement.card.reasons
     assert "`polars`" in reason
+
+
+def test_a_package_that_only_a_hidden_region_imports_is_staffs_as_well(tmp_path: Path) -> None:
+    hidden = "double(1)\n### BEGIN HIDDEN TESTS\nimport polars\nassert double(2) == 4\n### END HIDDEN TESTS"
+    judgement = InNotebookCourse(
+        tmp_path, {"uses": hidden, "after": "assert double(2) == 4"}
+    ).judge()
+    seen = items(judgement)
+    assert (seen["uses"].score, seen["after"].score) == (None, 2.0)
+    (reason,) = judgement.card.reasons
+    assert "`polars`" in reason
+    assert "polars" not in json.dumps(judgement.card.for_student().to_json())
+
+
+def test_points_that_hidden_tests_took_are_not_told_by_the_words_of_others(tmp_path: Path) -> None:
+    """The cell as students have it gives 1 of 2 points, with its hidden tests 0.5."""
+    partly = "points = 1\n### BEGIN HIDDEN TESTS\npoints = 0.5\n### END HIDDEN TESTS\npoints"
+    seen = items(InNotebookCourse(tmp_path, {"partly": partly}).judge())
+    assert seen["partly"].score == 0.5
+    assert "1 of 2" not in seen["partly"].hint
