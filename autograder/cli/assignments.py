@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from autograder.cli.group import main, open_course, short
+from autograder.errors import KitError
 from autograder.terminal import Bar
+
+if TYPE_CHECKING:
+    from autograder.course import Course
+    from autograder.release.release import Released
 
 
 @main.command()
@@ -49,20 +55,26 @@ def adopt(ctx: click.Context, assignments: tuple[str, ...]) -> None:
     from rich.console import Console
 
     from autograder.autograde import gradebook
+    from autograder.course import find_course
     from autograder.release import adopt as engine
-    from autograder.release import release as releasing
-    from autograder.release.gate import Refused
     from autograder.report.adoption import adoption_table
 
     folder = (ctx.obj or Path.cwd()).resolve()
-    changes = [] if _is_in_course(folder) else engine.connect(folder)
+    try:
+        find_course(folder)
+    except KitError:  # none yet
+        for text in engine.connect(folder):
+            click.echo(text)
     course = open_course(ctx)
     console = Console()
-    for text in changes:
-        click.echo(text)
     kept_back = False
     for assignment in assignments or course.assignments():
-        adoption = engine.adopt(course, assignment)
+        try:
+            adoption = engine.adopt(course, assignment)
+        except KitError as error:  # the others are taken over all the same
+            click.secho(f"autograder: {error}", fg="red", err=True)
+            kept_back = True
+            continue
         rows = [
             (i.notebook, i.cell.grade_id, i.cell.max_score, i.judged_by) for i in adoption.items
         ]
@@ -72,24 +84,28 @@ def adopt(ctx: click.Context, assignments: tuple[str, ...]) -> None:
         if gradebook.is_released(course, assignment):
             click.echo(f"{assignment}: released already, and left alone")
             continue
-        try:
-            with Bar() as bar:
-                released = releasing.release(course, assignment, bar.show)
-        except Refused as refused:
-            click.secho(f"autograder: {refused}", fg="red", err=True)
-            kept_back = True
-            continue
-        for warning in released.warnings:
-            click.secho(f"Warning: {warning}", fg="yellow", err=True)
-        click.echo(f"{assignment}: released into {short(released.folder)}")
+        released = _past_the_gate(course, assignment)
+        kept_back |= released is None
+        if released is not None:
+            click.echo(f"{assignment}: released into {short(released.folder)}")
     if kept_back:
         ctx.exit(1)
 
 
-def _is_in_course(folder: Path) -> bool:
-    from autograder.course.course import CONFIG
+def _past_the_gate(course: Course, assignment: str) -> Released | None:
+    """Release an assignment, and tell what the gate says; None where it keeps it back."""
+    from autograder.release.gate import Refused
+    from autograder.release.release import release
 
-    return any((above / CONFIG).is_file() for above in (folder, *folder.parents))
+    try:
+        with Bar() as bar:
+            released = release(course, assignment, bar.show)
+    except Refused as refused:
+        click.secho(f"autograder: {refused}", fg="red", err=True)
+        return None
+    for warning in released.warnings:
+        click.secho(f"Warning: {warning}", fg="yellow", err=True)
+    return released
 
 
 @main.command()
@@ -196,9 +212,7 @@ def release(
     judged in the box. Exit code 1 if it refuses; then nothing is written.
     """
     from autograder.course.judged_by import judged_in_notebook
-    from autograder.release import release as engine
     from autograder.release.answer_key import make_answer_key
-    from autograder.release.gate import Refused
 
     if unsafe_no_box and not solutions:
         raise click.UsageError(
@@ -216,14 +230,9 @@ def release(
         written = make_answer_key(course, assignment, full_size=full_size)
         click.echo(f"The answer key, executed at full size: {short(written)}")
         return
-    try:
-        with Bar() as bar:
-            released = engine.release(course, assignment, bar.show)
-    except Refused as refused:
-        click.secho(f"autograder: {refused}", fg="red", err=True)
+    released = _past_the_gate(course, assignment)
+    if released is None:
         ctx.exit(1)
-    for warning in released.warnings:
-        click.secho(f"Warning: {warning}", fg="yellow", err=True)
     click.echo(f"Hand out this folder: {short(released.folder)}")
     click.echo(f"or the same as a file: {short(released.archive)}")
     sources = course.notebooks(assignment).values()

@@ -5,10 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +23,7 @@ from autograder.course import Course, load_course
 from autograder.course.cells import grade_id_of
 from autograder.report.table import to_json
 from tests import kept
+from tests.doors import API, run
 from tests.every_kind import ASSIGNMENT, MODEL_ANSWER, RIGHT, SCHEME, EveryKind
 from tests.tiny_course import cell
 
@@ -85,20 +83,6 @@ def marks_in(root: Path) -> dict[str, dict[str, float | None]]:
     return marks
 
 
-def run(code: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
-    one_core = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]  # so one worker
-    return subprocess.run(
-        [*one_core, sys.executable, *code],
-        cwd=cwd,
-        env={**os.environ, "JUPYTER_CONFIG_DIR": str(cwd / "no-config")},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 def test_autograder_grade_leaves_to_a_person_what_is_a_persons(
     graded: tuple[Course, ClassRun],
 ) -> None:
@@ -117,23 +101,12 @@ def test_nbgrader_autograde_gives_the_same(
     assert marks_in(root) == MARKS
 
 
-API = f"""
-import json, sys
-from nbgrader.apps import NbGraderAPI
-from traitlets.config import PyFileConfigLoader
-config = PyFileConfigLoader("nbgrader_config.py", path=sys.argv[1]).load_config()
-api = NbGraderAPI(config=config)
-for student in sys.argv[2:]:
-    print(json.dumps(api.autograde("{ASSIGNMENT}", student, force=True, create=True)))
-"""
-
-
 def test_the_formgraders_button_gives_the_same(
     ready: Path, graded: tuple[Course, ClassRun], tmp_path: Path
 ) -> None:
     root, elsewhere = copied(ready, tmp_path / "course"), tmp_path / "elsewhere"
     elsewhere.mkdir()
-    done = run(["-c", API, str(root), *MARKS], elsewhere)
+    done = run(["-c", API, str(root), ASSIGNMENT, *MARKS], elsewhere)
     said = [json.loads(line) for line in done.stdout.splitlines()]
     assert [entry["success"] for entry in said] == [True] * len(MARKS), done.stderr + done.stdout
     rows = [kept.rows(place, ASSIGNMENT) for place in (graded[0].root, root)]

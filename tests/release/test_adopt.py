@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -20,8 +18,11 @@ from autograder.autograde.records import load_card
 from autograder.cli import main
 from autograder.course import load_course
 from autograder.course.course import CONFIG
+from autograder.errors import KitError
+from autograder.release import adopt as engine
 from autograder.release.adopt import NBGRADER_CONFIG, adopt, connect
 from tests import kept
+from tests.doors import API, run
 from tests.tiny_course import cell, notebook, tiny_source
 
 EXAMPLE = Path(nbgrader.__file__).parent / "docs/source/user_guide"
@@ -53,19 +54,6 @@ MARKS = {
 }
 ASSIGNMENTS = ("ps1", "ps1_autotest")
 UNMARKED = {"ps1": {}, "ps1_autotest": {"cell-6e9ff83aa5dfaf17": 0.0}}  # worth nothing
-
-
-def run(code: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *code],
-        cwd=cwd,
-        env={**os.environ, "JUPYTER_CONFIG_DIR": str(cwd / "no-config")},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -110,22 +98,12 @@ def test_the_marks_are_stock_nbgraders(graded: Path, assignment: str) -> None:
     assert marks(graded, assignment) == wanted
 
 
-API = """
-import json, sys
-from nbgrader.apps import NbGraderAPI
-from traitlets.config import PyFileConfigLoader
-api = NbGraderAPI(config=PyFileConfigLoader("nbgrader_config.py").load_config())
-for student in sys.argv[2:]:
-    print(json.dumps(api.autograde(sys.argv[1], student, force=True, create=True)))
-"""
-
-
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_nbgraders_own_doors_give_the_same(graded: Path, assignment: str, tmp_path: Path) -> None:
     wanted = kept.rows(graded, assignment)
     door = ["-m", "nbgrader", "autograde", assignment]
     if assignment == "ps1":
-        door = ["-c", API, assignment, *MARKS]
+        door = ["-c", API, str(tmp_path), assignment, *MARKS]
     shutil.copytree(graded, tmp_path, dirs_exist_ok=True)
     for made in ("autograded", "records/scorecards", "records/ledger.db"):
         path = tmp_path / made
@@ -201,6 +179,53 @@ def test_a_course_that_cannot_be_read_is_left_as_it_was(tmp_path: Path) -> None:
     assert "cannot be read: SyntaxError" in result.output
     assert not (tmp_path / CONFIG).exists()
     assert (tmp_path / NBGRADER_CONFIG).read_text() == "c = get_config(\n"
+
+
+def test_a_run_that_was_stopped_is_gone_on_with(
+    tmp_path: Path,
+) -> None:
+    """Between any two steps: the head is written once, and the gradebook is there before the kit knows the course."""
+    nbgrader_course(tmp_path)
+    (tmp_path / "gradebook.db").touch()
+    whole = vars(engine)["write_whole"]
+
+    def stops(path: Path, text: str) -> None:
+        if path.name == CONFIG:
+            os._exit(9)
+        whole(path, text)
+
+    child = os.fork()
+    if child == 0:
+        vars(engine)["write_whole"] = stops
+        try:
+            connect(tmp_path)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert not (tmp_path / CONFIG).exists()
+    assert (tmp_path / "records/gradebook.db").is_file()
+    connect(tmp_path)
+    assert (tmp_path / NBGRADER_CONFIG).read_text().count("configure(c, __file__)") == 1
+    assert load_course(tmp_path).assignments() == ["tiny"]
+
+
+def test_a_gradebook_that_cannot_be_read_stops_it_before_anything_is_written(tmp_path: Path) -> None:
+    nbgrader_course(tmp_path)
+    (tmp_path / "gradebook.db").write_text("no database, but long enough to be looked at" * 100)
+    with pytest.raises(KitError, match="cannot be copied: file is not a database"):
+        connect(tmp_path)
+    assert not (tmp_path / CONFIG).exists()
+    assert list((tmp_path / "records").iterdir()) == []
+
+
+def test_one_damaged_assignment_keeps_no_other_back(tmp_path: Path) -> None:
+    nbgrader_course(tmp_path)
+    (tmp_path / "source/broken").mkdir()
+    (tmp_path / "source/broken/broken.ipynb").write_text("{")
+    result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
+    assert result.exit_code == 1
+    assert "broken.ipynb cannot be read" in result.output
+    assert "graders/tiny/contract.toml: written" in result.output
 
 
 def test_a_gradebook_at_nbgraders_place_goes_on_in_records(tmp_path: Path) -> None:
