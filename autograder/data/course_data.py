@@ -5,11 +5,8 @@
     train = load_images("my/folder", train=True)            # a course's own: train.npz, test.npz
 
 All are 32x32 RGB in the same arrays. The drawn images are the same, bit for bit, on every machine:
-the random numbers are PCG64's raw words, which NumPy promises never to change, and the arithmetic is
-float32, one NumPy call an operation, and only `+ - * / sqrt`, rounding and comparison: IEEE 754 fixes
-these to the last bit, as it does not for sines, sums and matrix products, which therefore do not occur
-(a rotation is a rational point of the unit circle).
-
+PCG64's raw words, which NumPy promises never to change, and float32 with `+ - * / sqrt`, rounding and
+comparison alone, which IEEE 754 fixes to the last bit, as it does not sines, sums and matrix products.
 This file needs nothing of the autograder: it travels beside the notebooks, and holds no secret.
 """
 
@@ -59,6 +56,7 @@ class Images(Dataset[tuple[Any, int]]):
 
     def __post_init__(self) -> None:
         labels, self.classes = np.asarray(self.targets), list(self.classes)
+        count = len(self.classes)
         if self.data.dtype != np.uint8 or self.data.shape[1:] != (SIDE, SIDE, 3):
             raise ValueError(
                 f"images should be uint8 (n, {SIDE}, {SIDE}, 3), not {self.data.dtype} "
@@ -66,13 +64,8 @@ class Images(Dataset[tuple[Any, int]]):
             )
         if not all(isinstance(name, str) for name in self.classes):
             raise ValueError(f"classes should be names, not {self.classes[:3]}.")
-        count = len(self.classes)
-        whole = labels.dtype.kind in "iu" or not labels.size
-        if (
-            not whole
-            or labels.shape != (len(self.data),)
-            or not set(self.targets) <= set(range(count))
-        ):
+        odd = labels.size and labels.dtype.kind not in "iu"
+        if odd or labels.shape != (len(self.data),) or not set(self.targets) <= set(range(count)):
             raise ValueError(
                 f"labels should be {len(self.data)} whole numbers from 0 to {count - 1}, one for "
                 "each image, and each with a name in classes."
@@ -97,15 +90,14 @@ def load_images(
     download: bool = False,
     limit: int | None = None,
 ) -> Images:
-    """The training or the test images.
+    """The training or the test images, the first `limit` of them.
 
     Args:
         root: a folder with `train.npz` and `test.npz`, or one that is, or contains, CIFAR-10's
-            official `cifar-10-batches-py`. None means the folder in the environment variable
+            official `cifar-10-batches-py`. None: the folder in the environment variable
             COURSE_DATA, and where that is not set the drawn images (2000 and 500).
         transform: called with each PIL image when it is taken out.
         download: fetch CIFAR-10 into `root` if nothing is there; what is there stays as it is.
-        limit: only the first so many.
 
     Raises:
         OSError: a folder or file is missing, or the download failed.
@@ -187,13 +179,9 @@ def show_images(images: Images, count: int = 20, columns: int = 10) -> Figure:
 
 # The drawn images
 
-_COLOURS = np.frombuffer(
-    bytes.fromhex(
-        "1d2b53 7e2553 006946 78422d 424654 5a328c 0a586e 222028"
-        "ffccaa ffe150 64c3ff 87e696 ffa0c3 fff1e8 ffaa3c c8cad0"
-    ),
-    np.uint8,
-).reshape(16, 3)  # the first eight are dark, the others light
+_DARK = "1d2b53 7e2553 006946 78422d 424654 5a328c 0a586e 222028"
+_LIGHT = "ffccaa ffe150 64c3ff 87e696 ffa0c3 fff1e8 ffaa3c c8cad0"
+_COLOURS = np.frombuffer(bytes.fromhex(_DARK + _LIGHT), np.uint8).reshape(16, 3)
 _BLOCK = 500  # images painted at a time, which bounds the memory
 
 
@@ -201,13 +189,12 @@ def draw_images(count: int, seed: int) -> tuple[Pixels, Labels]:
     """Draw images uint8 `(count, 32, 32, 3)` and their class numbers int64 `(count,)`.
 
     The `DRAWN_CLASSES` are shuffled, and as many of each as the count allows. Place, size, rotation
-    and colours are random, so that no pixel tells anything by itself. The same count and seed (from
-    0 up) give the same bits on every machine.
+    and colours are random, so no pixel tells anything by itself; the same seed gives the same bits.
     """
     if count < 0 or seed < 0:
         raise ValueError(f"draw_images: count {count} and seed {seed} should both be 0 or more.")
     words = np.random.PCG64(seed)
-    order = np.argsort(_raw(words, count), kind="stable")
+    order = np.argsort(words.random_raw(count), kind="stable")
     labels: Labels = (np.arange(count, dtype=np.int64) % len(DRAWN_CLASSES))[order]
     images = np.empty((count, SIDE, SIDE, 3), np.uint8)
     for start in range(0, count, _BLOCK):
@@ -216,38 +203,30 @@ def draw_images(count: int, seed: int) -> tuple[Pixels, Labels]:
     return images, labels
 
 
-def _raw(words: _Words, count: int) -> npt.NDArray[np.uint64]:
-    return np.asarray(words.random_raw(count), np.uint64)
-
-
 def _uniform(words: _Words, shape: tuple[int, ...], low: float = 0, high: float = 1) -> Any:
     """Random float32 in [low, high)."""
-    bits = _raw(words, int(np.prod(shape))) >> np.uint64(40)  # 24 bits: exact in a float32
-    unit = bits.astype(np.float32).reshape(shape) * 2.0**-24
-    return unit * (high - low) + low
+    bits = words.random_raw(shape) >> np.uint64(40)  # 24 bits: exact in a float32
+    return bits.astype(np.float32) * 2.0**-24 * (high - low) + low
 
 
 def _pick(words: _Words, count: int, colours: Pixels) -> Any:
     """For each of `count` images one of the colours, float32 (count, 3)."""
-    index = (_raw(words, count) >> np.uint64(32)) % np.uint64(len(colours))
-    return colours[index.astype(np.int64)].astype(np.float32)
+    index = (words.random_raw(count) >> np.uint64(32)) % np.uint64(len(colours))
+    return colours[index].astype(np.float32)
 
 
 def _paint(labels: Labels, words: _Words) -> Pixels:
     n = len(labels)
     x, y = np.meshgrid(*2 * [np.arange(SIDE, dtype=np.float32) - 15.5])  # (32, 32)
-
-    # Two colours, one dark and one light; which of them is the ground is a coin's throw.
     dark, light = _pick(words, n, _COLOURS[:8]), _pick(words, n, _COLOURS[8:])
-    heads = _uniform(words, (n, 1)) < 0.5
+    heads = _uniform(words, (n, 1)) < 0.5  # which of the two is the ground
     jitter = _uniform(words, (2, n, 3), -20, 20)
     ground = np.where(heads, dark, light) + jitter[0]  # (n, 3)
     ink = np.where(heads, light, dark) + jitter[1]
 
-    canvas = np.empty((n, 3, SIDE, SIDE), np.float32)
+    canvas = np.tile(ground[:, :, None, None], (SIDE, SIDE))  # (n, 3, 32, 32)
     tilt = _uniform(words, (2, n, 1, 1), -1, 1)
     shade = tilt[0] * x + tilt[1] * y  # the light falls from one side, (n, 32, 32)
-    canvas[:] = ground[:, :, None, None]
     for _ in range(3):  # specks
         at = _uniform(words, (2, n, 1, 1), -16, 16)
         radius = _uniform(words, (n, 1, 1), 0.7, 2.0)
@@ -272,8 +251,8 @@ def _paint(labels: Labels, words: _Words) -> Pixels:
     _blend(canvas, cover, ink)
 
     canvas += shade[:, None]
-    raw_grain = _raw(words, n * 3 * SIDE * SIDE // 4).astype("<u8").view(np.uint8)
-    grain = raw_grain.astype(np.float32).reshape(2, n, 3, SIDE, SIDE)
+    octets = words.random_raw(canvas.size // 4).astype("<u8").view(np.uint8)
+    grain = octets.astype(np.float32).reshape(2, *canvas.shape)
     canvas += (grain[0] - grain[1]) * 0.07  # within 18 of 255
     pixels: Pixels = np.floor(np.clip(canvas, 0, 255) + 0.5).astype(np.uint8)
     return pixels.transpose(0, 2, 3, 1)
@@ -315,9 +294,7 @@ def _depth(figure: str, u: Any, v: Any, a: Any, b: Any, c: Any) -> Any:
             u, v = u - cos * fold, v - sin * fold
         return (1.1 - v) * 0.30901699 - np.abs(u) * 0.95105652
     if figure == "cross":
-        width = 0.2 + 0.12 * a
-        bar, beam = np.minimum(width - up, 0.95 - across), np.minimum(width - across, 0.95 - up)
-        return np.maximum(bar, beam)
+        return np.minimum(0.2 + 0.12 * a - np.minimum(across, up), 0.95 - np.maximum(across, up))
     if figure == "moon":
         return np.minimum(0.98 - _length(u, v), _length(u - 0.5, v) - 0.72)
 
@@ -326,11 +303,9 @@ def _depth(figure: str, u: Any, v: Any, a: Any, b: Any, c: Any) -> Any:
     low, more = {"stripes": (0.38, 0.14), "checks": (0.6, 0.2), "dots": (0.5, 0.12)}[figure]
     period = low + more * a
     first, second = _wave(u, period, b), _wave(v, period, c)
-    if figure == "stripes":
-        pattern = first
+    crest = 0.25 * period
+    if figure == "dots":
+        first = 0.29 * period - _length(crest - first, crest - second)
     elif figure == "checks":
-        pattern = np.maximum(np.minimum(first, second), np.minimum(-first, -second))
-    else:
-        crest = 0.25 * period
-        pattern = 0.29 * period - _length(crest - first, crest - second)
-    return np.minimum(pattern, patch)
+        first = np.maximum(np.minimum(first, second), np.minimum(-first, -second))
+    return np.minimum(first, patch)

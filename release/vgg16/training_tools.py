@@ -4,9 +4,8 @@
     quick = quicker(net, device, mixed_precision=True)
     history = train(fit, quick, train_loader, test_loader, 5, 1e-4, device, checkpoint)
 
-The functions that students write know of none of this: a loader is a loader, a wrapped network is a
-network. Files are safetensors, which can run nothing. What is damaged, or is something else, is named
-in a sentence. This file needs nothing of the autograder: it travels beside the notebooks.
+The functions that students write know of none of this. Files are safetensors, which can run nothing.
+This file needs nothing of the autograder: it travels beside the notebooks.
 """
 
 from __future__ import annotations
@@ -84,28 +83,19 @@ def quicker(
     net: nn.Module,
     device: torch.device,
     *,
-    channels_last: bool = False,
-    mixed_precision: bool = False,
-    compiled: bool = False,
+    channels_last: bool = False,  # a pixel's channels side by side, as tensor cores read them
+    mixed_precision: bool = False,  # bfloat16, which GPUs before Ampere (T4, V100) do without
+    compiled: bool = False,  # by torch.compile; the first batches take a minute longer
 ) -> Any:
-    """The network on its device, quicker, with the same parameters (the same objects).
-
-    Args:
-        channels_last: store a pixel's channels side by side, as tensor cores read them.
-        mixed_precision: multiply in bfloat16; a GPU that cannot (before Ampere: T4, V100) stays
-            with float32, and a line says so.
-        compiled: have torch.compile fuse operations; the first batches take a minute longer.
-    """
+    """The network on its device, quicker, with the same parameters (the same objects)."""
     net.to(device)
     if channels_last:
         net.to(memory_format=torch.channels_last)
     quick: Any = torch.compile(net) if compiled else net
-    if not mixed_precision:
-        return quick
-    if device.type == "cuda" and torch.cuda.get_device_capability(device) < (8, 0):
+    old = device.type == "cuda" and torch.cuda.get_device_capability(device) < (8, 0)
+    if mixed_precision and old:
         print("this GPU has no bfloat16 in hardware, so it stays with float32")
-        return quick
-    return MixedPrecision(quick)
+    return MixedPrecision(quick) if mixed_precision and not old else quick
 
 
 def train(
@@ -117,14 +107,11 @@ def train(
     learning_rate: float,
     device: torch.device,
     checkpoint: Checkpoint | None = None,
-    beside: Sequence[str] = (),
+    beside: Sequence[str] = (),  # for each epoch, something to print beside its accuracy
 ) -> History:
     """Train by the student's `fit`, and print each epoch's figures.
 
-    Args:
-        checkpoint: call `fit` for one epoch at a time and write the training down after each. None:
-            call it once.
-        beside: for each epoch, something to print beside its accuracy.
+    `fit` is called once; with a checkpoint for one epoch at a time, to write each down.
 
     Raises:
         ValueError: `fit` returned something else than one loss and one accuracy an epoch.
@@ -174,9 +161,8 @@ def train(
 class Checkpoint:
     """A training in a file: network, optimizer, history, random numbers, and what else is kept.
 
-    `train` calls `fit` for one epoch at a time, and each call makes a new optimizer. Before its
-    first step it is handed what the last one knew (Adam's running means), by torch's hook for all
-    optimizers. So the steps are those of one call for all epochs.
+    Each call of `fit` makes a new optimizer. Before its first step it is handed what the last one
+    knew (Adam's running means), so that the steps are those of one call for all epochs.
     """
 
     file: str | Path
@@ -207,11 +193,8 @@ class Checkpoint:
                 state = {n: _part(self._state, str(n)) for group in groups for n in group["params"]}
                 optimizer.load_state_dict({"state": state, "param_groups": groups})
 
-        handle = register_optimizer_step_pre_hook(before_step)
-        try:
+        with register_optimizer_step_pre_hook(before_step):
             result = fit(*arguments)
-        finally:
-            handle.remove()
         for optimizer in met:
             self._optimizer = type(optimizer).__name__
             state = optimizer.state_dict()["state"]
@@ -219,10 +202,7 @@ class Checkpoint:
         return result
 
     def load(self, device: torch.device) -> History | None:
-        """Put the training back as it was; None where there is nothing to go on from.
-
-        A file that does not fit is put aside as `<path>.old`, and a line says why.
-        """
+        """Put the training back as it was; None, and the file aside, where it does not fit."""
         if not self.path.exists():
             return None
         try:
@@ -235,9 +215,9 @@ class Checkpoint:
             if device.type == "cuda":
                 torch.cuda.set_rng_state(tensors["random.cuda"], device)
         except Exception as error:  # a damaged file can raise anything
-            old = self.path.with_name(f"{self.path.name}.old")
-            fate = f"training starts anew, and the file is kept as {old.name}"
-            print(f"{self.path} does not fit ({error}): {fate}")
+            old = Path(f"{self.path}.old")
+            print(f"{self.path} does not fit ({error}): ", end="")
+            print(f"training starts anew, and the file is kept as {old.name}")
             with suppress(OSError):
                 self.path.replace(old)
             return None
