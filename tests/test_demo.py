@@ -29,6 +29,7 @@ from autograder.demo.demo import (
 )
 from autograder.demo.demo_class import SubmissionPlan
 from autograder.errors import KitError
+from autograder.release.cases import read_cases
 from autograder.report.table import to_json
 from autograder.sandbox import check_wall
 from autograder.scorecard import Scorecard
@@ -36,6 +37,7 @@ from tests import pictures
 
 ROOT = Path(__file__).parent.parent
 NAMES = [plan.name for plan in plans()]
+CASES = read_cases(ROOT / "tests" / "cases")
 # Alone on two cores the class takes two minutes; beside other tests it may take several times that.
 pytestmark = pytest.mark.timeout(1500)
 
@@ -73,6 +75,20 @@ def test_a_submission_gets_what_its_cases_say(name: str, cards: dict[str, Scorec
     hints = {item.grade_id: item.hint for item in card.items if item.hint}
     assert seen == wanted, {key: hints.get(key) for key in seen if seen[key] != wanted.get(key)}
     assert card.score == expected_scores()[name]
+
+
+@pytest.mark.parametrize("plan", plans(), ids=lambda plan: str(plan.name))
+def test_mistakes_are_told_in_the_words_of_their_cases(
+    plan: SubmissionPlan, cards: dict[str, Scorecard]
+) -> None:
+    items = {item.grade_id: item for item in cards[plan.name].items}
+    for case in map(CASES.__getitem__, plan.cases):
+        for grade_id, wanted in case.items.items():
+            if grade_id in plan.scores or case.notebook in plan.unreadable:
+                continue
+            item = items[grade_id]
+            assert item.verdict == wanted.verdict, (case.name, item.hint)
+            assert wanted.hint in item.hint, case.name
 
 
 def test_right_ones_lose_nothing_and_empty_ones_get_nothing() -> None:
