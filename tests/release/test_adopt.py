@@ -209,7 +209,9 @@ def test_a_run_that_was_stopped_is_gone_on_with(
     assert load_course(tmp_path).assignments() == ["tiny"]
 
 
-def test_a_gradebook_that_cannot_be_read_stops_it_before_anything_is_written(tmp_path: Path) -> None:
+def test_a_gradebook_that_cannot_be_read_stops_it_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
     nbgrader_course(tmp_path)
     (tmp_path / "gradebook.db").write_text("no database, but long enough to be looked at" * 100)
     with pytest.raises(KitError, match="cannot be copied: file is not a database"):
@@ -272,7 +274,12 @@ def test_what_an_untouched_notebook_earns_is_refused_until_it_is_announced(tmp_p
     nbgrader_course(tmp_path)
     locked = {"grade": True, "locked": True}
     source = notebook(
-        cell("code", "def double(x):\n    ### BEGIN SOLUTION\n    return x + x\n    ### END SOLUTION", "double", solution=True),
+        cell(
+            "code",
+            "def double(x):\n    ### BEGIN SOLUTION\n    return x + x\n    ### END SOLUTION",
+            "double",
+            solution=True,
+        ),
         cell("code", "assert double(2) == 4", "double_tests", points=2, **locked),
         cell("code", "import math", "warm_up", points=1, **locked),
     )
