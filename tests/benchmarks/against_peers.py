@@ -117,7 +117,9 @@ def nbgrader(root: Path, count: int, immediate: bool = False) -> tuple[list[Line
 
     courses.nbgraders_course(root, count, immediate)
     command = [sys.executable, "-m", "nbgrader"]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # it runs alembic by name
+    path = (
+        f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # it runs alembic by name
+    )
     checked(measure([*command, "generate_assignment", NAME], root, {"PATH": path}))
     cost = checked(measure([*command, "autograde", NAME], root, {"PATH": path}))
     with Gradebook(f"sqlite:///{root}/gradebook.db") as book:
