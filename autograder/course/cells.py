@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,6 +37,7 @@ class SourceNotebook:
     path: Path
     markers: Markers
     release: Path | None = None  # where nbgrader's release of it lies, or will
+    written: Path | None = None  # what nbgrader wrote of it that is not in the release; see `tests`
 
     @property
     def is_autograded(self) -> bool:
@@ -69,11 +71,24 @@ class SourceNotebook:
             raise KitError(f"The release {self.release} cannot be read: {error}") from error
         return {grade_id_of(cell): cell.source for cell in notebook.cells if grade_id_of(cell)}
 
+    def has_written_secrets(self) -> bool:
+        """Whether nbgrader writes tests (AUTOTEST) into a cell with a hidden region."""
+        return any(
+            self.markers.is_instantiated(cell) and self._hides(cell.source)
+            for cell in self.notebook.cells
+        )
+
+    def _hides(self, text: str) -> bool:
+        return bool(self.markers.hidden_tests.regions(text)[0])
+
     def tests(self, grade_ids: Collection[str]) -> dict[str, str]:
         """The texts of grade cells with all of their tests, also those that students do not get.
 
+        Tests that nbgrader wrote (AUTOTEST) stand in the release; where the cell has a hidden region, in the
+        file `written`, by grade_id, which `autograder release` keeps.
+
         Raises:
-            KitError: when nbgrader makes no release of the notebook, or AUTOTEST stands with hidden tests.
+            KitError: when nbgrader makes no release of the notebook, or that file is not of this release.
         """
         texts = {}
         for cell in self.notebook.cells:
@@ -82,14 +97,23 @@ class SourceNotebook:
                 continue
             texts[grade_id] = cell.source
             if self.markers.is_instantiated(cell):
-                if self.markers.hidden_tests.regions(cell.source)[0]:
-                    raise KitError(
-                        f"{self.path}, cell `{grade_id}`: AUTOTEST and a hidden region stand in one cell. "
-                        "What nbgrader makes of it is kept nowhere but in its gradebook. Put the hidden "
-                        "region into a cell of its own."
-                    )
-                texts[grade_id] = self.released_cells()[grade_id].source
+                released = self.released_cells()[grade_id].source
+                hides = self._hides(cell.source)
+                texts[grade_id] = self._written(grade_id, released) if hides else released
         return texts
+
+    def _written(self, grade_id: str, released: str) -> str:
+        try:
+            text = json.loads(self.written.read_text())[grade_id] if self.written else ""
+        except (OSError, ValueError, KeyError):
+            text = ""
+        if not text or self.markers.for_students(text) != released:
+            raise KitError(
+                f"{self.path}, cell `{grade_id}`: what nbgrader wrote into its hidden region (AUTOTEST) is "
+                "not known for the release as it is. Release it with `autograder release`, not with "
+                "nbgrader's own command."
+            )
+        return str(text)
 
     def released_cells(self) -> dict[str, NotebookNode]:
         """The cells with a grade_id as students get them, with nbgrader's metadata and no other."""
@@ -111,13 +135,17 @@ def grade_id_of(cell: NotebookNode) -> str | None:
 
 
 def read_source(
-    path: Path, markers: Markers | None = None, release: Path | None = None
+    path: Path,
+    markers: Markers | None = None,
+    release: Path | None = None,
+    written: Path | None = None,
 ) -> SourceNotebook:
     """Read a source notebook.
 
     Args:
         markers: the course's; without them nbgrader's defaults hold.
         release: where nbgrader's release of it lies, for tests that nbgrader writes.
+        written: where those of them are kept that students do not get.
 
     Raises:
         KitError: when it is damaged: not readable, two cells with one id, or points that are none.
@@ -149,7 +177,7 @@ def read_source(
             points = _points(path, grade_id, metadata)
             judged = grade_id if task else solution
             cells.append(GradeCell(grade_id, points, manual, judged, task))
-    return SourceNotebook(path.stem, notebook, tuple(cells), path, markers, release)
+    return SourceNotebook(path.stem, notebook, tuple(cells), path, markers, release, written)
 
 
 def _points(path: Path, grade_id: str, metadata: dict[str, Any]) -> float:

@@ -170,8 +170,13 @@ class Course:
         around = self.config.get("IncludeHeaderFooter", {})
         extra = [self.root / str(around[name]) for name in ("header", "footer") if around.get(name)]
         released = self.release(assignment) / path.name
-        states = tuple(_state(file) for file in (path, released, *extra))
-        return _read_source(path, self.markers, released, states)
+        written = self.written_tests(assignment) / f"{path.stem}.json"
+        states = tuple(_state(file) for file in (path, released, written, *extra))
+        return _read_source(path, self.markers, released, written, states)
+
+    def written_tests(self, assignment: str) -> Path:
+        """The folder for tests that nbgrader wrote at the release and students do not get; see `cells`."""
+        return self.records / "written_tests" / assignment
 
     def graders(self, assignment: str) -> Path:
         """The folder with the hidden graders of an assignment."""
@@ -219,10 +224,14 @@ class Course:
 
 @lru_cache(maxsize=64)
 def _read_source(
-    path: Path, markers: Markers, released: Path, _states: tuple[tuple[int, int], ...]
+    path: Path,
+    markers: Markers,
+    released: Path,
+    written: Path,
+    _states: tuple[tuple[int, int], ...],
 ) -> SourceNotebook:
     """Every submission asks for the sources several times, and nobody changes what was read."""
-    return read_source(path, markers, released)
+    return read_source(path, markers, released, written)
 
 
 def _state(file: Path) -> tuple[int, int]:

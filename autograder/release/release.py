@@ -18,6 +18,7 @@ from autograder.course.converters import run_converter
 from autograder.errors import KitError
 from autograder.progress import Progress
 from autograder.release import gate
+from autograder.release.written_tests import keep, keep_written_tests, written_beside
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def build(course: Course, assignment: str, seen: Path | None = None) -> Path:
         if folder.exists():
             shutil.move(folder, aside / "old")
         shutil.move(aside / "new", folder)
+        keep(written_beside(aside / "new"), course.written_tests(assignment))
     return folder
 
 
@@ -102,7 +104,10 @@ def zipped(folder: Path, name: str) -> bytes:
 
 
 def draft(course: Course, assignment: str, to: Path, known_to_gradebook: bool = False) -> None:
-    """Have nbgrader write the release of an assignment into a folder of the course."""
+    """Have nbgrader write the release of an assignment into a folder of the course.
+
+    Tests that it writes and students do not get are kept in `written_beside` that folder.
+    """
     from nbgrader.converters import GenerateAssignment
 
     config = copy.deepcopy(course.config)
@@ -110,6 +115,8 @@ def draft(course: Course, assignment: str, to: Path, known_to_gradebook: bool = 
     if not known_to_gradebook:
         config.GenerateAssignment.no_database = True
         config.SaveCells.enabled = False
+    if any(source.has_written_secrets() for source in course.notebooks(assignment).values()):
+        keep_written_tests(config, written_beside(to))
     aside = dataclasses.replace(course, config=config)
     run_converter(aside, assignment, GenerateAssignment)
     move(aside.release(assignment), to)

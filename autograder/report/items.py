@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
+from autograder.report.table import BY_CELLS
 from autograder.scorecard import Item, Scorecard, Verdict, add_points, points_text
 
 _COLOURS = {"passed": "green", "failed": "red", "raised": "red", "limit": "yellow"}
@@ -16,10 +17,13 @@ def item_table(card: Scorecard) -> Table:
         item.max_score for item in card.items if item.verdict is Verdict.UNGRADED and not item.bonus
     )
     waiting = f", {points_text(unjudged)} of them not judged yet" if unjudged else ""
+    notes = [f"{card.size} size, on {card.device}", *card.staff_notes]
+    if by_cells := [item.grade_id for item in card.items if item.in_notebook]:
+        notes.append(f"{BY_CELLS}: {', '.join(by_cells)}")
     table = Table(
         title=f"{card.student}, {card.assignment}: {points_text(card.score)} of "
         f"{points_text(card.auto_max_score)} points{waiting}",
-        caption="\n".join([f"{card.size} size, on {card.device}", *card.staff_notes]),
+        caption="\n".join(notes),
     )
     table.add_column("item")
     table.add_column("verdict")

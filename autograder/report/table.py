@@ -48,7 +48,10 @@ COLUMNS = (
     "seconds_late",
     "extension_s",
     "submission_score",
+    "judged_by",
 )
+
+BY_CELLS = "judged by tests in the notebook, each mark as safe as its cell"
 
 _STYLES = {
     Verdict.PASSED: "green",
@@ -163,6 +166,10 @@ def class_table(
             reasons = textwrap.shorten("; ".join(card.reasons), 90, placeholder=" …")
             verdicts.append(_visible(f"; staff must act: {reasons}"), style="red")
         table.add_row(*cells, _total(rows, penalty), _waits(rows), verdicts)
+    by_cells = {(i.notebook, i.item.grade_id) for i in item_rows(cards) if i.item.in_notebook}
+    if by_cells:
+        number = f"{len(by_cells)} item{'s' if len(by_cells) > 1 else ''}"
+        table.caption = f"{BY_CELLS}: {number}"
     return table
 
 
@@ -175,7 +182,8 @@ def to_csv(
     its own, without an item, with the state `penalty` and a score below 0: so the lines of a submission add
     up to its mark. Each line has the submission's time in UTC (`unreadable` where staff must look), the
     seconds that it was late, after an extension of so many seconds, and its mark as it is so far, in
-    `submission_score`. Text that a spreadsheet would take for a formula gets an apostrophe in front.
+    `submission_score`; and what its item was judged by. Text that a spreadsheet would take for a formula gets
+    an apostrophe in front.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -201,11 +209,14 @@ def to_csv(
                     row.state,
                     _no_formula(row.item.hint),
                     *common,
+                    row.item.judged_by,
                 ]
             )
         for notebook, penalty in sorted(about.penalties.items()):
             names = map(_no_formula, _names(card, notebook))
-            writer.writerow([*names, "", "", _number(-penalty), "0", "penalty", "Late.", *common])
+            writer.writerow(
+                [*names, "", "", _number(-penalty), "0", "penalty", "Late.", *common, ""]
+            )
     return out.getvalue().encode("utf-8", "replace").decode()
 
 
@@ -224,7 +235,8 @@ def to_json(
             "complete": false, "reasons": [], "repairs": [],
             "items": [
               {"notebook": "1_data_and_head", "grade_id": "swap_head_tests", "verdict": "failed",
-               "score": 6.0, "max_score": 10.0, "state": "final", "hint": "..."}]}]}
+               "score": 6.0, "max_score": 10.0, "state": "final", "hint": "...",
+               "judged_by": "hidden tests"}]}]}
 
     `score` of a submission is the mark that counts, as it is so far: what its items have, `raw_score`, less
     the `late_penalty`. `complete` says whether that is all. `submitted` is null where no time came with the
@@ -258,6 +270,7 @@ def to_json(
                         "max_score": row.item.worth,
                         "state": row.state,
                         "hint": row.item.hint,
+                        "judged_by": row.item.judged_by,
                     }
                     for row in rows
                 ],

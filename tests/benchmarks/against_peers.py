@@ -4,7 +4,8 @@
 
 First a small notebook that imports torch and torchvision, with six grade cells and hidden tests that
 ask for the same computation (`peers/`): right submissions, no two alike, and one with two mistakes. All
-three must give the marks that are right. Then this kit's own four notebooks, the reference in as many
+three must give the marks that are right; and so must nbgrader's own course once `autograder adopt` has
+taken it over, as it is. Then this kit's own four notebooks, the reference in as many
 versions. Beside both stands the floor (`floor.py`): the same computation in one warm process.
 
 Processor time is that of everything that a command starts; a command is measured with its start, and
@@ -42,7 +43,7 @@ from tests.course_copy import copy_of_the_course
 ROOT = Path(__file__).parents[2]
 OTTER = "otter-grader==7.0.0"
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "autograder-benchmarks"
-_SYSTEMS = ("ours", "nbgrader", "nbgrader-immediate", "otter", "vgg16")
+_SYSTEMS = ("ours", "adopted", "nbgrader", "nbgrader-immediate", "otter", "vgg16")
 _HERE = {"PYTHONPATH": str(ROOT)}
 # otter-grader's environment has the kernel's package from this one, and so must find its kernelspec here.
 _KERNELS = {"JUPYTER_PATH": str(Path(sys.prefix, "share", "jupyter"))}
@@ -74,6 +75,19 @@ def ours(root: Path, count: int) -> tuple[list[Line], Marks]:
     """`autograder grade`, the whole command, and without what it takes to start."""
     courses.our_course(root, count)
     build(load_course(root), NAME)
+    return graded(root, count, "autograder grade")
+
+
+def adopted(root: Path, count: int) -> tuple[list[Line], Marks]:
+    """nbgrader's course, taken over as it is: hidden regions judge, in a second box."""
+    courses.nbgraders_course(root, count)
+    cost = checked(measure([*autograder(root), "adopt"], root, _HERE))
+    print(f"   autograder adopt: {cost.wall_s:.1f} s")
+    return graded(root, count, "autograder grade, adopted")
+
+
+def graded(root: Path, count: int, name: str) -> tuple[list[Line], Marks]:
+    """The class graded by us: first one of it, then, forgetting that, all."""
     one = grade(root, NAME, "--student", courses.WRONG)
     forget(root)
     whole = grade(root, NAME)
@@ -83,7 +97,7 @@ def ours(root: Path, count: int) -> tuple[list[Line], Marks]:
         task = row["grade_id"].removesuffix("_tests")
         marks.setdefault(row["student"], {})[task] = float(row["score"])
     lines = [
-        line_of("autograder grade", count + 1, whole),
+        line_of(name, count + 1, whole),
         Line(
             "  each further submission",
             count,
@@ -92,7 +106,8 @@ def ours(root: Path, count: int) -> tuple[list[Line], Marks]:
         ),
     ]
     print_parts(whole, one, count)
-    print_floor(root, NAME, (whole.cpu_s - one.cpu_s) / count)
+    if (root / "graders" / NAME / f"test_{NAME}.py").is_file():
+        print_floor(root, NAME, (whole.cpu_s - one.cpu_s) / count)
     return lines, marks
 
 
@@ -102,8 +117,11 @@ def nbgrader(root: Path, count: int, immediate: bool = False) -> tuple[list[Line
 
     courses.nbgraders_course(root, count, immediate)
     command = [sys.executable, "-m", "nbgrader"]
-    checked(measure([*command, "generate_assignment", NAME], root))
-    cost = checked(measure([*command, "autograde", NAME], root))
+    path = (
+        f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # it runs alembic by name
+    )
+    checked(measure([*command, "generate_assignment", NAME], root, {"PATH": path}))
+    cost = checked(measure([*command, "autograde", NAME], root, {"PATH": path}))
     with Gradebook(f"sqlite:///{root}/gradebook.db") as book:
         marks = {
             submission.student.id: {
@@ -219,7 +237,7 @@ def print_floor(root: Path, assignment: str, each_s: float) -> None:
 
 
 def print_table(lines: Sequence[Line]) -> None:
-    base = next((line for line in lines if line.what == "autograder grade"), None)
+    base = next((line for line in lines if line.what.startswith("autograder grade")), None)
     print(
         f"\n{'':<42}{'submissions':>9}{'wall s':>9}{'a minute':>10}{'CPU s each':>12}{'ours is':>16}"
     )
@@ -259,6 +277,7 @@ def compare(count: int, systems: Sequence[str], python: Path | None, keep: Path 
     """Grade the class with each system; the exit code."""
     runs: dict[str, Callable[[Path], tuple[list[Line], Marks]]] = {
         "ours": lambda root: ours(root, count),
+        "adopted": lambda root: adopted(root, count),
         "nbgrader": lambda root: nbgrader(root, count),
         "nbgrader-immediate": lambda root: nbgrader(root, count, immediate=True),
         "vgg16": lambda root: (vgg16(root, count), {}),

@@ -11,19 +11,13 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from autograder.course import Course, load_course
 from autograder.errors import KitError
 from autograder.judge.in_the_notebook import verdict_of
-from autograder.judge.job import Job, Judgement
 from autograder.judge.judge import judge_job
 from autograder.judge.keys import judgement_key
-from autograder.judge.submission import read_submission
 from autograder.sandbox import CellRun
-from autograder.scorecard import Item, Verdict
-from tests.tiny_course import TinyCourse, cell, notebook
-
-CONTRACT = 'tests = "in the notebook"\ntotal = 0\n'
-MOST = 2.0
+from autograder.scorecard import Verdict
+from tests.in_notebook_course import MOST, InNotebookCourse, items
 
 
 def result(text: Any, **more: Any) -> dict[str, Any]:
@@ -122,40 +116,6 @@ def test_a_cell_that_did_not_end_is_a_limit(status: str) -> None:
 
 
 # --- in the box ---------------------------------------------------------------------------------------------
-
-
-class InNotebookCourse:
-    """A course whose source has these tests, by grade_id, for the functions `double` and `mean`."""
-
-    def __init__(self, root: Path, tests: dict[str, str], config: str = "") -> None:
-        self.tiny = TinyCourse(root, config)
-        (root / "graders/tiny/test_tiny.py").unlink()
-        self.tiny.write("graders/tiny/contract.toml", CONTRACT)
-        locked = {"grade": True, "locked": True, "points": MOST}
-        solution = "def double(x):\n    ### BEGIN SOLUTION\n    return x + x\n    ### END SOLUTION"
-        source = notebook(
-            cell("code", solution, "double", solution=True),
-            *(cell("code", text, grade_id, **locked) for grade_id, text in tests.items()),
-        )
-        self.tiny.write("source/tiny/tiny.ipynb", json.dumps(source))
-        self.course: Course = load_course(root)
-
-    def job(self, double: str = "def double(x):\n    return 2 * x", extra: str = "") -> Job:
-        source = self.course.notebooks("tiny")["tiny"]
-        handed_in = json.loads(nbformat.writes(source.released))
-        handed_in["cells"][0]["source"] = double
-        if extra:
-            handed_in["cells"].append({**cell("code", extra), "id": "extra"})
-        self.tiny.write("submitted/ada/tiny/tiny.ipynb", json.dumps(handed_in))
-        folder = self.course.submitted("ada", "tiny")
-        return read_submission(self.course, "tiny", "ada", folder).jobs["tiny"]
-
-    def judge(self, *args: str, **kwargs: str) -> Judgement:
-        return judge_job(self.job(*args, **kwargs))
-
-
-def items(judgement: Judgement) -> dict[str, Item]:
-    return {item.grade_id: item for item in judgement.card.items}
 
 
 SPECIAL = {

@@ -171,7 +171,10 @@ HIDDEN = "double(2)\n### BEGIN HIDDEN TESTS\nassert double(7) == 14\n### END HID
 # What can be seen without running anything
 SEEN = {
     "solution_that_is_no_python": Plant(
-        in_cell("double", source="def double(x):\n    ### BEGIN SOLUTION\n    return x +\n    ### END SOLUTION"),
+        in_cell(
+            "double",
+            source="def double(x):\n    ### BEGIN SOLUTION\n    return x +\n    ### END SOLUTION",
+        ),
         "tiny",
         "cell `double`",
         "it is no Python: invalid syntax, line 3. Correct it.",
@@ -258,7 +261,7 @@ SEEN = {
         write("source/tiny/check.py", GRADERS.partition("\n\n\n@probe")[0]),
         "check.py",
         "",
-        "the text holds a line of a hidden test (test_tiny.py): `numbers = ch",
+        "the text holds lines of a hidden test (test_tiny.py): `numbers = ch",
     ),
     "name_of_a_hidden_test": Plant(
         in_cell("title", source="Mind test_double_of_negative_numbers."),

@@ -139,6 +139,53 @@ def test_a_second_time_changes_nothing(graded: Path) -> None:
     assert kept.rows(graded, "ps1") == rows
 
 
+def test_nbgrader_writes_tests_into_a_hidden_region_of_the_same_cell(tmp_path: Path) -> None:
+    """Students get those above it; all judge, as nbgrader keeps them in its gradebook."""
+    from nbgrader.api import Gradebook
+
+    nbgrader_course(tmp_path)
+    shutil.copy(EXAMPLE / "autotests.yml", tmp_path)
+    tests = "### AUTOTEST double(3)\n### BEGIN HIDDEN TESTS\n### AUTOTEST double(86413)\n### END HIDDEN TESTS"
+    locked = {"grade": True, "locked": True, "points": 2}
+    solution = "def double(x):\n    ### BEGIN SOLUTION\n    return x + x\n    ### END SOLUTION"
+    source = notebook(
+        cell("code", solution, "double", solution=True),
+        cell("code", tests, "double_tests", **locked),
+    )
+    (tmp_path / "source/tiny/tiny.ipynb").write_text(json.dumps(source))
+    done = run(["-m", "autograder", "adopt"], tmp_path)
+    assert done.returncode == 0, done.stderr + done.stdout
+    released = tmp_path / "release/tiny/tiny.ipynb"
+    assert "double(3)" in released.read_text()
+    assert "86413" not in released.read_text()
+
+    course = load_course(tmp_path)
+    text = course.notebooks("tiny")["tiny"].tests(["double_tests"])["double_tests"]
+    with Gradebook(course.config.CourseDirectory.db_url) as book:
+        assert text == book.find_source_cell("double_tests", "tiny", "tiny").source
+
+    for student, body in {"ada": "x + x", "bob": "6 if x == 3 else print(x) or 0"}.items():
+        handed_in = json.loads(released.read_text())
+        handed_in["cells"][0]["source"] = f"def double(x):\n    return {body}"
+        folder = tmp_path / f"submitted/{student}/tiny"
+        folder.mkdir(parents=True)
+        (folder / "tiny.ipynb").write_text(json.dumps(handed_in))
+    for command in ("grade", "feedback"):
+        done = run(["-m", "autograder", command, "tiny"], tmp_path)
+        assert done.returncode == 0, done.stderr + done.stdout
+    assert marks(tmp_path, "tiny") == {
+        "ada": {"double_tests": 2.0},
+        "bob": {"double_tests": 0.0},
+    }
+    pages = [*tmp_path.glob("feedback/**/*.html")]
+    assert len(pages) == 2
+    assert not any(secret in page.read_text() for page in pages for secret in ("86413", "172826"))
+
+    released.write_text(released.read_text().replace("double(3)", "double(4)"))
+    with pytest.raises(KitError, match="Release it with `autograder release`"):
+        load_course(tmp_path).notebooks("tiny")["tiny"].tests(["double_tests"])
+
+
 # --- what is there already ------------------------------------------------------------------------------------
 
 
@@ -209,7 +256,9 @@ def test_a_run_that_was_stopped_is_gone_on_with(
     assert load_course(tmp_path).assignments() == ["tiny"]
 
 
-def test_a_gradebook_that_cannot_be_read_stops_it_before_anything_is_written(tmp_path: Path) -> None:
+def test_a_gradebook_that_cannot_be_read_stops_it_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
     nbgrader_course(tmp_path)
     (tmp_path / "gradebook.db").write_text("no database, but long enough to be looked at" * 100)
     with pytest.raises(KitError, match="cannot be copied: file is not a database"):
@@ -272,7 +321,12 @@ def test_what_an_untouched_notebook_earns_is_refused_until_it_is_announced(tmp_p
     nbgrader_course(tmp_path)
     locked = {"grade": True, "locked": True}
     source = notebook(
-        cell("code", "def double(x):\n    ### BEGIN SOLUTION\n    return x + x\n    ### END SOLUTION", "double", solution=True),
+        cell(
+            "code",
+            "def double(x):\n    ### BEGIN SOLUTION\n    return x + x\n    ### END SOLUTION",
+            "double",
+            solution=True,
+        ),
         cell("code", "assert double(2) == 4", "double_tests", points=2, **locked),
         cell("code", "import math", "warm_up", points=1, **locked),
     )

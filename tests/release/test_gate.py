@@ -25,7 +25,16 @@ from autograder.release.gate.trials import make_trials, read_cases
 from autograder.release.release import build, draft, release, zipped
 from autograder.sandbox import check_wall
 from tests.course_copy import ROOT
-from tests.release.gate_plants import CASES, CONTRACT, RUN, SEEN, SLOWLY, Plant, gated_course, in_cell
+from tests.release.gate_plants import (
+    CASES,
+    CONTRACT,
+    RUN,
+    SEEN,
+    SLOWLY,
+    Plant,
+    gated_course,
+    in_cell,
+)
 from tests.tiny_course import GRADERS, TinyCourse
 
 # nbformat complains of a cell without id, which is what the gate is asked about.
@@ -146,13 +155,30 @@ def test_a_passage_that_is_allowed_takes_one_entry(tiny: TinyCourse) -> None:
     assert seen(tiny) == []
 
 
+def test_lines_of_code_that_are_allowed_take_one_entry(tiny: TinyCourse) -> None:
+    """A cell that the author gives away repeats lines of a solution, and two that say little alone."""
+    lines = ("total = sum(x for x in [x, x])", "a = total", "b = a", "print(b, total + a - b)")
+    body = "\n    ".join(lines)
+    solution = f"def double(x):\n    ### BEGIN SOLUTION\n    {body}\n    return x + x\n    ### END SOLUTION"
+    in_cell("double", source=solution)(tiny)
+    given = "x = 1\n" + "\n".join(lines)
+    in_cell("mean_tests", source=f"{given}\nmean([1, 2])")(tiny)
+    (refusal,) = seen(tiny)
+    passage = refusal.what.partition("`): `")[2].removesuffix("`.")
+    assert passage == " ⏎ ".join(lines)
+    tiny.write("graders/tiny/contract.toml", f"public = [{json.dumps(passage)}]{CONTRACT}")
+    assert seen(tiny) == []
+
+
 def test_magics_are_python_here(tiny: TinyCourse) -> None:
     magic = "%matplotlib inline\n!true\ndef double(x):\n    ### BEGIN SOLUTION\n    return x + x\n    ### END SOLUTION"
     in_cell("double", source=magic)(tiny)
     assert seen(tiny) == []
 
 
-HIDDEN = "assert double(1) == 2\n### BEGIN HIDDEN TESTS\nassert double(71) == 142\n### END HIDDEN TESTS"
+HIDDEN = (
+    "assert double(1) == 2\n### BEGIN HIDDEN TESTS\nassert double(71) == 142\n### END HIDDEN TESTS"
+)
 
 
 def test_where_tests_in_the_notebook_judge_what_is_missing_is_only_warned_of(

@@ -109,7 +109,9 @@ def test_what_came_or_changed_after_the_release_is_named(tiny: TinyCourse) -> No
     build(course, "tiny")
     gradebook.check_released(course, "tiny", course.notebooks("tiny"))
     add(tiny, "0_reading", READ)
-    with pytest.raises(KitError, match=r"tiny/0_reading\.ipynb is not among the notebooks that were"):
+    with pytest.raises(
+        KitError, match=r"tiny/0_reading\.ipynb is not among the notebooks that were"
+    ):
         gradebook.check_released(course, "tiny", course.notebooks("tiny"))
     (tiny.root / "source/tiny/0_reading.ipynb").unlink()
     task = json.loads(json.dumps(TASK))

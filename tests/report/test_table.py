@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from autograder.report.items import item_table
 from autograder.report.table import COLUMNS, Marks, class_table, to_csv, to_json
@@ -18,6 +20,14 @@ def shown(*cards: Scorecard, marks: Marks | None = None) -> str:
     console.print(class_table(cards, marks))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def screen(table: Table) -> str:
+    """A table's text with single spaces."""
+    console = Console(file=io.StringIO(), width=200, color_system=None)
+    console.print(table)
+    assert isinstance(console.file, io.StringIO)
+    return " ".join(console.file.getvalue().split())
 
 
 def rows(*cards: Scorecard, marks: Marks | None = None) -> list[dict[str, str]]:
@@ -51,6 +61,19 @@ def test_the_table_counts_marks_that_people_gave() -> None:
 def test_the_table_says_when_no_one_must_act() -> None:
     assert "staff must act" in shown(ADA, BOB)
     assert "staff must act" not in shown(ADA)
+
+
+def test_staff_read_which_marks_are_only_as_safe_as_their_cells() -> None:
+    by_cell = dataclasses.replace(item(Verdict.PASSED), in_notebook=True)
+    card = scorecard("ada", notebook_card(by_cell, WRITTEN))
+    said = "judged by tests in the notebook, each mark as safe as its cell: 1 item"
+    assert screen(class_table([card])).endswith(said)
+    assert f"{said.partition(':')[0]}: head_tests" in screen(item_table(card))
+    assert "tests in the notebook" not in shown(ADA) + screen(item_table(ADA))
+    wanted = ["tests in the notebook", "a person"]
+    assert [row["judged_by"] for row in rows(card)] == wanted
+    (told,) = json.loads(to_json([card]))["submissions"]
+    assert [entry["judged_by"] for entry in told["items"]] == wanted
 
 
 def test_names_are_no_markup_and_no_terminal_commands() -> None:

@@ -32,6 +32,7 @@ from autograder.release.gate.notebooks import check_released, check_source, read
 from autograder.release.gate.refusal import Refusal, Refused, cell_name
 from autograder.release.gate.runs import check_graders, run_trials
 from autograder.release.gate.trials import check_cases, make_trials, read_cases
+from autograder.release.written_tests import written_beside
 
 __all__ = [
     "Refusal",
@@ -88,7 +89,11 @@ def examine_runs(
     """
     graders = course.graders(assignment)
     sources = {
-        name: dataclasses.replace(source, release=draft / f"{name}.ipynb")
+        name: dataclasses.replace(
+            source,
+            release=draft / f"{name}.ipynb",
+            written=written_beside(draft) / f"{name}.json",
+        )
         for name, source in course.notebooks(assignment).items()
         if (graders / f"test_{name}.py").is_file() or judged_in_notebook(course, assignment, source)
     }

@@ -13,6 +13,7 @@ from autograder.course.markers import Markers
 from autograder.release.gate.contract import Contract
 from autograder.release.gate.refusal import Refusal, cell_name
 from autograder.release.gate.secrets import (
+    LINE_END,
     Secret,
     secrets_of_grader,
     secrets_of_source,
@@ -67,7 +68,7 @@ def check_leaks(
     """
     kinds = (markers.solution, markers.hidden_tests, markers.mark_scheme)
     delimiters = [text for kind in kinds for text in (kind.begin, kind.end)]
-    public = [Text("", "", "", entry) for entry in contract.public]
+    public = [Text("", "", "", entry.replace(LINE_END, "\n")) for entry in contract.public]
     guarded = [secret for secret in secrets if not any(secret.is_in(text) for text in public)]
     for text in texts:
         written = shown.get((text.place, text.cell)) if text.part == "the text" else None
@@ -92,27 +93,25 @@ def check_leaks(
 def quoted(leaked: Iterable[Secret]) -> Iterator[Secret]:
     """Of the secrets that a text holds, those that are told: one of each kind and origin, passages as a whole.
 
-    Prose is looked for in windows of some words. Those that follow each other in the text are one passage, so
-    that to allow it takes one entry in the contract.
+    Prose is looked for in windows of some words, code by lines and in rows of lines. What belongs together is one
+    passage, so that to allow it takes one entry in the contract.
     """
+    code: dict[tuple[str, str], Secret] = {}
     told: set[tuple[str, str]] = set()
-    passage: Secret | None = None
+    rest: list[Secret] = []
     for secret in leaked:
-        if secret.prose:
-            if passage is not None and (joined := passage.joined(secret)):
-                passage = joined
-                continue
-            if passage is not None:
-                yield passage
-            passage = secret
-            continue
         kind = secret.kind.removeprefix("a line of ").removeprefix("lines of ")
         source = secret.origin if secret.number is None else secret.shown
-        if (kind, source) not in told:
+        if secret.code:
+            before = code.get((kind, source), secret)
+            code[kind, source] = before.with_code_of(secret)
+        elif secret.prose and rest and (joined := rest[-1].joined(secret)):
+            rest[-1] = joined
+        elif secret.prose or (kind, source) not in told:
             told.add((kind, source))
-            yield secret
-    if passage is not None:
-        yield passage
+            rest.append(secret)
+    yield from code.values()
+    yield from rest
 
 
 def check_attachments(name: str, notebook: NotebookNode) -> Iterator[Refusal]:

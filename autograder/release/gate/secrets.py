@@ -28,11 +28,13 @@ _NAMES_OF_TEST = 6
 _NAMES_OF_REGION = 3  # of a hidden region, which its author has marked by hand
 _ROW = 3  # lines in a row that are looked for together
 _PROSE_WORDS = 8  # in a row; a shorter answer is looked for as a whole
+_MOST_LINES = 10**6  # of a region, to tell the places in one from those in the next
 _DIGITS = 4  # a number with fewer stands anywhere by chance
 _FORMULA = re.compile(r"[\w)\]]\s*[-+*/%@<>]+\s*[\w(\[]")
 _STRING = re.compile(r"""\s*[frb]*(["']).*\1[,)]*\s*$""")
 _SIGNATURE = re.compile(r"(async def|def|class|from|import)\b")  # given parts must tell these
 _COMMENT = re.compile(r"(^|\s)#.*$")
+LINE_END = " ⏎ "  # between lines that are quoted together
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Secret:
     words: str = ""
     prose: str = ""
     number: float | None = None
+    code: tuple[tuple[int, str], ...] = ()  # the lines, each with its place in the solution or test
 
     @property
     def is_of_region(self) -> bool:
@@ -60,6 +63,14 @@ class Secret:
             return None
         text = " ".join([*mine, other[-1]])
         return replace(self, shown=f"“{text}”", prose=f" {text} ")
+
+    def with_code_of(self, other: Secret) -> Secret:
+        """The lines of two secrets of one origin as one passage, in the order in which they stand there."""
+        kind = self.kind.removeprefix("a line of ").removeprefix("lines of ")
+        code = tuple(sorted({*self.code, *other.code}))
+        shown = f"`{LINE_END.join(line for _, line in code)}`"
+        several = f"{'lines' if len(code) > 1 else 'a line'} of {kind}"
+        return replace(self, kind=several, shown=shown, code=code)
 
     def is_in(self, text: Text) -> bool:
         if self.number is not None:
@@ -82,9 +93,9 @@ def secrets_of_source(name: str, notebook: NotebookNode, markers: Markers) -> It
         ):
             kinds.append((kind, delimiters.regions(cell.source)[0], _NAMES_OF_REGION))
         for kind, parts, names in kinds:
-            for lines in parts:
+            for part, lines in enumerate(parts):
                 if cell.cell_type == "code":
-                    yield from _of_code(kind, origin, lines, names)
+                    yield from _of_code(kind, origin, lines, names, part * _MOST_LINES)
                 else:
                     yield from _of_prose(kind, origin, lines)
 
@@ -140,18 +151,26 @@ def _code_lines(text: str, tree: ast.AST) -> list[str]:
     return [line for number, line in lines if number not in skipped and not _STRING.match(line)]
 
 
-def _of_code(kind: str, origin: str, lines: Iterable[str], names: int) -> Iterator[Secret]:
+def _of_code(
+    kind: str, origin: str, lines: Iterable[str], names: int, first: int = 0
+) -> Iterator[Secret]:
+    """
+    Args:
+        first: the place of the first line among all that have this kind and origin.
+    """
     stripped = (_COMMENT.sub("", line).strip() for line in lines)
     code = [line for line in stripped if line and not _SIGNATURE.match(line)]
-    for line in code:
-        if _says_something([line], names):
-            yield Secret(f"a line of {kind}", origin, f"`{line}`", words(line))
+    placed = list(enumerate(code, first))
+    for one in placed:
+        if _says_something([one[1]], names):
+            yield Secret(f"a line of {kind}", origin, f"`{one[1]}`", words(one[1]), code=(one,))
     row = min(_ROW, len(code))
     for start in range(len(code) - row + 1):
         together = code[start : start + row]
         if row > 1 and _says_something(together, names):
-            shown = f"`{' ⏎ '.join(together)}`"
-            yield Secret(f"lines of {kind}", origin, shown, words("\n".join(together)))
+            shown = f"`{LINE_END.join(together)}`"
+            row_of = tuple(placed[start : start + row])
+            yield Secret(f"lines of {kind}", origin, shown, words("\n".join(together)), code=row_of)
 
 
 def _says_something(lines: Sequence[str], names: int) -> bool:
