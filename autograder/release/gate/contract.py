@@ -105,7 +105,9 @@ def bonuses_of(course: Course, assignment: str, notebook: str) -> Mapping[str, B
         return {}
 
 
-def items_in_notebook(course: Course, assignment: str, source: SourceNotebook) -> frozenset[str] | None:
+def items_in_notebook(
+    course: Course, assignment: str, source: SourceNotebook
+) -> frozenset[str] | None:
     """The items that are judged by the tests in their own cells; None where the contract knows of no such.
 
     A contract or a grader file that cannot be read is refused elsewhere.
