@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder.course.markers import Delimiters, Markers
+from autograder.course.otter_checks import SAFE_ID
 from autograder.errors import KitError
 from autograder.release.otter_solutions import for_students_and_staff, without_ignored
 from autograder.release.otter_tests import (
@@ -44,7 +45,6 @@ _LEFT_OUT = {
     "check_all_cell": "the tests stand in the notebook",
     "config_file": "the file is not read: put what it says into the notebook, and adopt it again",
 }
-_SAFE_ID = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def is_otter(notebook: NotebookNode) -> bool:
@@ -291,7 +291,7 @@ class _Conversion:
         return isinstance(tests, dict) and tests.get("ok_format") is False
 
     def _mark(self, cell: NotebookNode, name: str, **about: Any) -> None:
-        base = grade_id = _SAFE_ID.sub("_", name)
+        base = grade_id = SAFE_ID.sub("_", name)
         number = 2
         while grade_id in self._ids:
             grade_id, number = f"{base}-{number}", number + 1
