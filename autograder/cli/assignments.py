@@ -50,7 +50,8 @@ def adopt(ctx: click.Context, assignments: tuple[str, ...]) -> None:
 
     The tests in the notebooks judge, in the box, by nbgrader's rules; no hidden tests and no cases are asked
     for. Source notebooks of otter-grader become nbgrader's on the way. Assignments that the gradebook does
-    not know as they are now are released. A second time changes nothing. Exit code 1 if the gate keeps one back.
+    not know as they are now are released. A second time changes nothing. Exit code 1 if the gate keeps one
+    back.
     """
     from rich.console import Console
 

@@ -1,7 +1,7 @@
 """Hand-ins made from a release of otter's own: their cells have no ids, but each check names its question.
 
-An adopted source has an item by the name of the question, or items `NAME_1`, `NAME_2`, …; they belong where the
-student's `grader.check("NAME")` stands. Where none stands, the other repairs look for a place.
+An adopted source has an item by the name of the question, or items `NAME_1`, `NAME_2`, …; they belong where
+the student's `grader.check("NAME")` stands. Where none stands, the other repairs look for a place.
 """
 
 from __future__ import annotations
