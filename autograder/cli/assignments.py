@@ -49,8 +49,9 @@ def adopt(ctx: click.Context, assignments: tuple[str, ...]) -> None:
     """Take over an nbgrader course, or some ASSIGNMENTs of it, as they are.
 
     The tests in the notebooks judge, in the box, by nbgrader's rules; no hidden tests and no cases are asked
-    for. Assignments that the gradebook does not know as they are now are released. A second time changes
-    nothing. Exit code 1 if the gate keeps one back.
+    for. Source notebooks of otter-grader become nbgrader's on the way. Assignments that the gradebook does
+    not know as they are now are released. A second time changes nothing. Exit code 1 if the gate keeps one
+    back.
     """
     from rich.console import Console
 

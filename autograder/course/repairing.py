@@ -29,6 +29,7 @@ from autograder.course.claims import (
     is_untouched,
     wanted_names,
 )
+from autograder.course.otter_checks import put_tests_at_checks
 from autograder.course.reading import new_id
 
 _PASSES = 5  # two are enough for every damage that we know
@@ -60,7 +61,7 @@ def repair(notebook: NotebookNode, source: SourceNotebook) -> RepairedNotebook:
 
     Idempotent: a repaired notebook is left as it is.
     """
-    said: list[str] = []
+    said = put_tests_at_checks(notebook, source)
     for _ in range(_PASSES):  # what one repair brings to light, the next pass finds its place for
         found = _repair_once(notebook, source)
         said += found

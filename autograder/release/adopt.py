@@ -1,5 +1,7 @@
 """Takes over an nbgrader course as it is: its notebooks, its configuration, its gradebook.
 
+Source notebooks of otter-assign become ones of nbgrader's form on the way (`otter.py`).
+
 What is added: `course_config.py`, a few lines at the head of `nbgrader_config.py`, and a contract for each
 assignment, by which the tests in its notebooks judge. What is changed in a source notebook is said, and the
 notebook as it was is kept in `records/before_adoption`. A second time changes nothing.
@@ -10,7 +12,7 @@ from __future__ import annotations
 import copy
 import sqlite3
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from autograder.course.judged_by import IN_THE_NOTEBOOK, KEY, judged_in_notebook
 from autograder.errors import KitError
 from autograder.files import write_whole
 from autograder.release.gate.contract import contract_of
+from autograder.release.otter import from_otter, is_otter
 
 NBGRADER_CONFIG = "nbgrader_config.py"
 _BEFORE = "before_adoption"
@@ -47,6 +50,10 @@ c.CourseDirectory.solution_directory = "solution"  # nbgrader's own name
 
 # The course's own settings follow.
 '''
+_OTTER_CONFIG = """\
+# Added by `autograder adopt`, as in otter: what a test writes to stderr, a warning too, costs nothing.
+c.CourseSettings.stderr_costs_points = False
+"""
 _KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 
 
@@ -92,7 +99,8 @@ def connect(folder: Path) -> list[str]:
     what = "a head that connects it to the kit" if own else "the configuration, which was not there"
     try:
         if not own.startswith(_HEAD):
-            write_whole(config, f"{_HEAD}\n{own}" if own else _HEAD)
+            head = _HEAD + "\n" + _OTTER_CONFIG if _any_for_otter(course) else _HEAD
+            write_whole(config, f"{head}\n{own}" if own else head)
         write_whole(folder / CONFIG, _COURSE_CONFIG)
         load_course(folder)
     except BaseException:
@@ -100,6 +108,15 @@ def connect(folder: Path) -> list[str]:
         write_whole(config, own) if own else config.unlink(missing_ok=True)
         raise
     return [f"{CONFIG}: written", f"{NBGRADER_CONFIG}: {what}", *changes]
+
+
+def _any_for_otter(course: Course) -> bool:
+    for assignment in course.assignments():
+        for path in course.source(assignment).glob("*.ipynb"):
+            with suppress(KitError):  # it is told when the assignment's turn comes
+                if is_otter(_read(path)):
+                    return True
+    return False
 
 
 def _own_settings(folder: Path) -> Config:
@@ -189,14 +206,14 @@ def _bring_up_to_date(course: Course, assignment: str) -> tuple[str, list[str]]:
     if not paths:
         course.notebooks(assignment)  # says what there is instead
     read = {path: _read(path) for path in paths}
-    names = [
-        notebook.metadata.get("kernelspec", {}).get("name") for notebook in read.values()
-    ]
+    names = [notebook.metadata.get("kernelspec", {}).get("name") for notebook in read.values()]
     known = Counter(name for name in names if name)
     kernel = known.most_common(1)[0][0] if known else _KERNEL["name"]
     changes = []
     for path, before in read.items():
-        after, said = _renewed(before, kernel)
+        made, translated = _from_otter(course, path, before)
+        after, said = _renewed(made, kernel)
+        said = translated + said
         if not said:
             continue
         kept = course.make_records() / _BEFORE / assignment / path.name
@@ -213,6 +230,25 @@ def _read(path: Path) -> NotebookNode:
     except Exception as error:
         raise KitError(f"The source notebook {path} cannot be read: {error}") from error
     return notebook
+
+
+def _from_otter(
+    course: Course, path: Path, notebook: NotebookNode
+) -> tuple[NotebookNode, list[str]]:
+    """The notebook in nbgrader's form where it is otter's, and what was done to it."""
+    if not is_otter(notebook):
+        return notebook, []
+    beside = [file.relative_to(path.parent).as_posix() for file in path.parent.rglob("*")]
+    try:
+        made, said = from_otter(notebook, course.markers, beside)
+    except KitError as error:
+        raise KitError(f"{path}, made for otter, cannot be taken over: {error}") from error
+    if course.settings.stderr_costs_points:
+        said.append(
+            "otter lets warnings cost nothing; so does the kit with "
+            f"c.CourseSettings.stderr_costs_points = False in {CONFIG}"
+        )
+    return made, said
 
 
 def _renewed(notebook: NotebookNode, kernel: str) -> tuple[NotebookNode, list[str]]:

@@ -47,7 +47,9 @@ def release(course: Course, assignment: str, progress: Progress = lambda *_: Non
             refusals += gate.examine_drafts(course, assignment, drafts)
             refusals += gate.examine_runs(course, assignment, drafts[0], progress)
         except KitError:
-            if all(refusal.warns for refusal in refusals):  # else they say why there is nothing to look at
+            if all(
+                refusal.warns for refusal in refusals
+            ):  # else they say why there is nothing to look at
                 raise
         said = list(dict.fromkeys(refusals))
         if not all(refusal.warns for refusal in said):
