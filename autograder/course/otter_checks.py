@@ -1,7 +1,8 @@
 """Hand-ins made from a release of otter's own: their cells have no ids, but each check names its question.
 
 An adopted source has an item by the name of the question, or items `NAME_1`, `NAME_2`, …; they belong where
-the student's `grader.check("NAME")` stands. Where none stands, the other repairs look for a place.
+the student's `grader.check("NAME")` stands, or, where that one was deleted, at the end. A notebook without
+any check is left to the other repairs.
 """
 
 from __future__ import annotations
@@ -31,17 +32,25 @@ def put_tests_at_checks(notebook: NotebookNode, source: SourceNotebook) -> list[
         own = re.compile(rf"{re.escape(SAFE_ID.sub('_', name))}(_\d+)?") if name else None
         found = [item for item in items if own and own.fullmatch(item) and item not in seen]
         for item in found:
-            made = NotebookNode(released[item])
-            made.id = new_id(item, taken)
-            taken.add(made.id)
-            cells.append(made)
+            cells.append(_test_cell(released[item], item, taken))
         if found:
             seen.update(found)
             said.append(f'the tests of {name} stand where otter\'s grader.check("{name}") was')
         else:
             cells.append(cell)
+    # Whose check was deleted: behind everything, where an answer stands before it wherever it stands.
+    for item in (item for item in items if said and item not in seen):
+        cells.append(_test_cell(released[item], item, taken))
+        said.append(f"the tests of {item} stand at the end, since no grader.check of it was there")
     notebook.cells = cells
     return said
+
+
+def _test_cell(released: NotebookNode, item: str, taken: set[str]) -> NotebookNode:
+    made = NotebookNode(released)
+    made.id = new_id(item, taken)
+    taken.add(made.id)
+    return made
 
 
 def _checked(cell: NotebookNode) -> str:

@@ -91,6 +91,12 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
             file = root / f"submitted/{student}{'' if ours else '_by_otter'}/lab/lab.ipynb"
             file.parent.mkdir(parents=True)
             file.write_text(json.dumps(notebook))
+    unchecked = _handed_in(root, ANSWERS["right"], False)
+    unchecked["cells"] = [cell for cell in unchecked["cells"] if "check" not in cell.source]
+    unchecked["cells"].insert(3, new_code_cell('grader.check("q1")'))
+    file = root / "submitted/unchecked_by_otter/lab/lab.ipynb"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(unchecked))
     done = run(["-m", "autograder", "grade", "lab"], root)
     assert done.returncode == 0, done.stderr + done.stdout
     return root
@@ -245,3 +251,7 @@ def test_points_that_contradict_each_other_are_refused() -> None:
     for points in ([1], 1):
         with pytest.raises(KitError, match="points"):
             points_of(points, [TestCell("", points=2), TestCell("")])
+
+
+def test_a_question_whose_check_was_deleted_keeps_its_points(course: Path) -> None:
+    assert sum(points or 0 for points in marks(course, "unchecked_by_otter").values()) == 7
