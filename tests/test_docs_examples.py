@@ -6,6 +6,7 @@ import contextlib
 import csv
 import hashlib
 import json
+import linecache
 import pickle
 import shlex
 import subprocess
@@ -53,7 +54,12 @@ SOLUTIONS = {
 }
 KNOWN = {HIDDEN_TEST, "course_config.py", "nbgrader_config.py", "calibrate.py", "workers.py"}
 KNOWN |= {"convert.py"}
-KNOWN |= {"the core of a training check", "solution cell brightest", "grade cell brightest_tests"}
+KNOWN |= {
+    "hidden tests of an LSTM",
+    "a mistake of one's own",
+    "solution cell brightest",
+    "grade cell brightest_tests",
+}
 
 
 def python_blocks() -> list[Any]:
@@ -165,18 +171,53 @@ def test_a_folder_in_cifar10s_format_is_converted(tmp_path: Path) -> None:
         assert images.classes == list(DRAWN_CLASSES)
 
 
-def test_the_core_of_a_training_check_holds_for_the_reference() -> None:
-    from autograder.graders.vgg16 import reference, training
-    from autograder.graders.vgg16.training import TOLERANCE, training_challenge
-    from autograder.grading import Challenge, Mismatch, expect, relative_difference, updates
+LSTM_LOOP = """
+def train(model, batches, loss_function, optimizer):
+    model.train()
+    total = count = 0
+    for sentences, labels in batches:
+        optimizer.zero_grad()
+        loss = loss_function(SCORES, labels)
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * len(labels)
+        count += len(labels)
+    return total / count
+"""
 
-    (block,) = [example.values[0] for example in those("the core of a training check")]
-    drawn = training_challenge(Challenge(b"s", "s", "t"), norm=False, learning_rate=0.3)
-    names = {"drawn": drawn, "training": training, "reference": reference, "updates": updates}
-    names |= {"TOLERANCE": TOLERANCE, "expect": expect, "relative_difference": relative_difference}
-    exec(block.text, {**names, "reply": training.one_epoch(reference.train_epoch, **drawn.data)})
-    with pytest.raises(Mismatch):
-        exec(block.text, {**names, "reply": {"state": drawn.data["state"]}})
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "named"),
+    [
+        ("SCORES", "model(sentences)", ""),
+        ("        optimizer.zero_grad()\n", "", "never set to zero between batches"),
+        ("SCORES", "model(sentences).softmax(1)", "softmax were applied before the loss"),
+        ("SCORES", "model(sentences) / 10", "the scores were divided by 10"),
+    ],
+)
+def test_the_training_check_of_the_page_judges_loops(line: str, wrong: str, named: str) -> None:
+    from autograder.grading import Challenge, Device, Mismatch, Student
+
+    hidden: dict[str, Any] = {}
+    for title in ("hidden tests of an LSTM", "a mistake of one's own"):
+        (block,) = [example.values[0] for example in those(title)]
+        run_as_a_file(block.text, hidden)
+    notebook = LSTM_LOOP.replace(line, wrong).replace("SCORES", "model(sentences)")
+    student = Student(FakeBox({"notebook": notebook}))
+    check = hidden["test_each_batch_makes_one_step"]
+    if not named:
+        check(student, Challenge(b"s", "s", "t"), Device())
+        hidden["test_the_result_is_the_mean_loss"](student, Challenge(b"s", "s", "t"), Device())
+        return
+    with pytest.raises(Mismatch, match=named):
+        check(student, Challenge(b"s", "s", "t"), Device())
+
+
+def run_as_a_file(text: str, names: dict[str, Any]) -> None:
+    """Run a block so that functions' sources can be read, as those of a file."""
+    name = f"<example {hash(text)}>"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    exec(compile(text, name, "exec"), names)
 
 
 # the page for who teaches, from top to bottom

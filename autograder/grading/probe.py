@@ -12,31 +12,72 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, overload
 
 
 class Probe:
-    """A function to run in the box; made by the decorator `probe`."""
+    """A function to run in the box; made by the decorator `probe`, or from another one by `with_`."""
 
     def __init__(
-        self, function: Callable[..., Any], uses: tuple[Callable[..., Any], ...] = ()
+        self,
+        function: Callable[..., Any],
+        uses: tuple[Callable[..., Any], ...] = (),
+        given: Mapping[str, Callable[..., Any]] | None = None,
+        called: Mapping[str, str] | None = None,
     ) -> None:
-        self.function = function
+        self._whole, self._uses = function, uses
+        self._given, self.called = dict(given or {}), dict(called or {})
+        self.function = functools.partial(function, **self._given) if self._given else function
         self.name = function.__name__
-        self.parameters = tuple(inspect.signature(function).parameters)
+        parameters = inspect.signature(function).parameters
+        self.parameters = tuple(name for name in parameters if name not in self._given)
         self.required = tuple(
-            name
-            for name, parameter in inspect.signature(function).parameters.items()
-            if parameter.default is inspect.Parameter.empty
+            name for name in self.parameters if parameters[name].default is inspect.Parameter.empty
         )
-        source = "\n\n".join(_shippable_source(part) for part in (*uses, function))
+        parts = dict.fromkeys((*uses, *self._given.values(), function))
+        source = "\n\n".join(_shippable_source(part) for part in parts)
+        if self._given:
+            given_names = ", ".join(f"{name}={part.__name__}" for name, part in self._given.items())
+            bound = f"functools.partial({self.name}, {given_names})"
+            source = f"{source}\n\nimport functools\n{self.name} = {bound}"
         _refuse_unbound_names(source, self.name)
         self.source = with_torchs_defaults(source, self.name)
         self.__doc__ = function.__doc__
+
+    def with_(
+        self, *, uses: tuple[Callable[..., Any], ...] = (), **given: Callable[..., Any] | str
+    ) -> Probe:
+        """The same probe with some parameters settled.
+
+        Args:
+            uses: helpers of the functions that are given, shipped with them.
+            given: for a parameter, a function that is shipped and passed; or, as a string, the name
+                that the student's notebook has for it.
+
+        Raises:
+            ValueError: for a parameter that the probe has not, or a function without a name.
+        """
+        for name, value in given.items():
+            if name not in self.parameters:
+                raise ValueError(f"{self!r} has no parameter {name} to settle.")
+            if not isinstance(value, str) and not value.__name__.isidentifier():
+                raise ValueError(
+                    f"{self!r}: what is given for {name} should be a function with a name (def), since "
+                    "its source goes into the box."
+                )
+        functions = {name: part for name, part in given.items() if not isinstance(part, str)}
+        called = {name: part for name, part in given.items() if isinstance(part, str)}
+        return Probe(
+            self._whole,
+            (*self._uses, *uses),
+            {**self._given, **functions},
+            {**self.called, **called},
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the probe here. For reference functions only, never for a student's."""
@@ -140,8 +181,11 @@ def _refuse_unbound_names(source: str, name: str) -> None:
     import symtable
 
     table = symtable.symtable(source, f"<probe {name}>", "exec")
-    defined = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned()}
-    defined |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_namespace()}
+    defined = {
+        symbol.get_name()
+        for symbol in table.get_symbols()
+        if symbol.is_assigned() or symbol.is_namespace() or symbol.is_imported()
+    }
 
     def unbound(scope: symtable.SymbolTable) -> set[str]:
         names = {

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -106,7 +107,11 @@ def likely_mistake(
 
 def _distance(seen: Any, make: Callable[[], Any]) -> float:
     try:
-        wrong = as_array(make())
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # torch warns of some mistakes, of shapes that do not fit
+            wrong = as_array(make())
     except RuntimeError:  # torch refuses some mistakes, among them a step before its backward
         return float("inf")
     return relative_difference(seen, wrong)

@@ -46,7 +46,7 @@ class Student:
         unknown = set(data) - set(probe.parameters)
         if unknown:
             raise TypeError(f"{probe!r} has no parameter {', '.join(sorted(unknown))}")
-        names = {name: name for name in probe.required if name not in data}
+        names = {name: probe.called.get(name, name) for name in probe.required if name not in data}
         return self._box.ask(probe.source, probe.name, names, data)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:

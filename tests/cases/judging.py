@@ -14,17 +14,18 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import matplotlib
 
 from autograder import plain_data
 from autograder.errors import StudentFault
-from autograder.graders.vgg16 import fitting, runs, short_run, validation
+from autograder.graders.vgg16 import runs, short_run, tasks
 from autograder.grading import Challenge, Device, Probe
 from autograder.grading.plugin import judge
 from autograder.grading.student import BoxLike
+from autograder.grading.training import Drawn, FitChecks, validation
 from autograder.release.cases import Case, read_cases
 from autograder.scorecard import Item
 from tests.cases.hidden_numbers import Watched
@@ -60,7 +61,7 @@ POINTS: dict[str, dict[str, float]] = {
     },
 }
 
-Draw = Callable[..., dict[str, Any]]  # of a challenge and what it asks for
+Draw = Callable[..., Drawn]  # of a challenge and what it asks for
 
 matplotlib.use("agg")
 
@@ -139,6 +140,7 @@ class Memory:
     def of_references(self) -> Iterator[None]:
         """Run a probe with the same function of ours and the same data once only."""
         run = Probe.__call__
+        fit_challenge = self._drawn_once(tasks.fit_challenge)
 
         def call(probe: Probe, *functions: Any, **data: Any) -> Any:
             # A lambda is made anew for each question; the others live as long as their modules.
@@ -152,7 +154,7 @@ class Memory:
         with (
             mock.patch.object(Probe, "__call__", call),
             mock.patch.object(short_run, "drawn_run", self._run),
-            mock.patch.object(fitting, "fit_challenge", self._drawn_once(_fit_challenge)),
+            mock.patch.object(FitChecks, "drawn", lambda _checks, *asked: fit_challenge(*asked)),
             mock.patch.object(
                 validation, "validation_challenge", self._drawn_once(_validation_challenge)
             ),
@@ -168,13 +170,15 @@ class Memory:
     def _drawn_once(self, draw: Draw) -> Draw:
         """The same, but that it draws once from where a challenge's generator stands."""
 
-        def drawn(challenge: Challenge, *asked: Any, **named: Any) -> dict[str, Any]:
+        def drawn(*asked: Any, **named: Any) -> Drawn:
+            (challenge,) = (value for value in asked if isinstance(value, Challenge))
+            others = [value for value in asked if value is not challenge]
             generator = challenge.rng.bit_generator
-            key = (draw, challenge.seed, repr(generator.state), repr((asked, named)))
+            key = (draw, challenge.seed, repr(generator.state), repr((others, named)))
             if key not in self._answers:
-                self._answers[key] = draw(challenge, *asked, **named), generator.state
-            data, generator.state = self._answers[key]
-            return {**data}
+                self._answers[key] = draw(*asked, **named), generator.state
+            once, generator.state = self._answers[key]
+            return cast(Drawn, once)
 
         return drawn
 
@@ -186,7 +190,6 @@ class Memory:
 
 
 _drawn_run = short_run.drawn_run
-_fit_challenge = fitting.fit_challenge
 _validation_challenge = validation.validation_challenge
 
 

@@ -9,10 +9,13 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import torch
 
-from autograder.graders.vgg16 import fitting, runs, validation
+from autograder.graders.vgg16 import reference, runs, tasks
 from autograder.graders.vgg16 import test_3_training as test_3
 from autograder.grading import Challenge, Device, Mismatch, Student
+from autograder.grading.training import tells_apart, validation
+from autograder.grading.training.task import Drawn
 from tests.cases.judging import CASES, REFERENCE, judged
 from tests.graders.fake_box import FakeBox
 
@@ -25,6 +28,11 @@ LUCKY = {
 
 def challenge(number: int, test: str = "") -> Challenge:
     return Challenge(f"secret {number}".encode(), "3_training", test)
+
+
+def drawn_validation(number: int, test: str = "") -> Drawn:
+    task = tasks.VALIDATION.task
+    return validation.validation_challenge(task, challenge(number, test), training=True)
 
 
 def after_a_lucky_run(cells: dict[str, str], number: int) -> None:
@@ -50,9 +58,9 @@ def test_a_right_loop_that_learns_has_learnt() -> None:
 def test_two_mistakes_of_a_validation_at_once_are_called_by_no_third() -> None:
     """Training mode, and a count divided by the number of batches, was once what the last batch has."""
     for number in range(12):
-        data = validation.validation_challenge(challenge(number, "accuracy"), training=True)
-        right, sizes = (np.array(numbers) for numbers in validation.accuracies(data, False))
-        in_training = np.array(validation.accuracies(data, True)[0])
+        drawn = drawn_validation(number, "accuracy")
+        right, sizes = (np.array(numbers) for numbers in validation.right_answers(drawn, False))
+        in_training = np.array(validation.right_answers(drawn, True)[0])
         named = validation.mistaken_accuracies(right, sizes, in_training)
         both = validation.mistaken_accuracies(in_training, sizes, in_training)
         del both[validation.IN_TRAINING]
@@ -81,10 +89,10 @@ def test_a_fit_that_validates_once_is_seen_whatever_was_drawn() -> None:
 def test_a_validation_challenge_tells_other_answers_apart() -> None:
     """Thirty draws, none of which may end without."""
     for number in range(30):
-        data = validation.validation_challenge(challenge(number), training=True)
-        hits, sizes = (np.array(part) for part in validation.accuracies(data, False))
-        in_training, _ = validation.accuracies(data, True)
-        answers, classes = validation.mistaken_answers(data)
+        drawn = drawn_validation(number)
+        hits, sizes = (np.array(part) for part in validation.right_answers(drawn, False))
+        in_training, _ = validation.right_answers(drawn, True)
+        answers, classes = validation.mistaken_answers(drawn)
         assert np.abs(np.array([*answers, *classes]) - hits.sum()).min() >= 2
         named = [*validation.mistaken_accuracies(hits, sizes, in_training).values()]
         unnamed = np.array(answers) / sizes.sum()
@@ -95,13 +103,13 @@ def test_a_validation_challenge_is_found_soon() -> None:
     """Fifty draws are tried. It takes three on average, so 50 would not do in one of 10 million."""
     for number in range(30):
         with mock.patch.object(validation, "_drawn", wraps=vars(validation)["_drawn"]) as draws:
-            validation.validation_challenge(challenge(number), training=True)
+            drawn_validation(number)
         assert draws.call_count <= 25
 
 
 def test_fits_challenge_tells_apart_what_is_measured() -> None:
     """One epoch needs nine draws on average; 200 are tried."""
-    tells_apart = vars(fitting)["_tells_apart"]
     for number in range(3):
         for epochs in (1, 3):
-            assert tells_apart(fitting.fit_challenge(challenge(number), epochs))
+            drawn = tasks.fit_challenge(challenge(number), epochs)
+            assert tells_apart(drawn, reference.train_epoch, reference.validate, torch.optim.Adam)

@@ -14,19 +14,31 @@ from typing import Any
 import pytest
 import torch
 
-from autograder.graders.vgg16 import fitting, full_run, on_device, reference, training
+from autograder.graders.vgg16 import full_run, tasks
 from autograder.graders.vgg16 import test_3_training as test_3
-from autograder.graders.vgg16.steady import steady
-from autograder.grading import Challenge, Device, Student
+from autograder.graders.vgg16.networks import tiny_net
+from autograder.grading import Challenge, Device, Probe, Student
+from autograder.grading.training import Drawn, epoch_probes, fitting, steady, validation
+from autograder.grading.training.placement import gpu_or_stand_in
 from tests.cases.judging import REFERENCE
 from tests.graders.fake_box import FakeBox
 
 # It has the names of a GPU and computes on the CPU, so that what is asked twice is seen here.
 STAND_IN = Device("cpu", "A stand-in", 0)
 CHALLENGE = Challenge(b"device", "a", "b")
-DRAWN = training.training_challenge(CHALLENGE, norm=True, learning_rate=0.1)
-FIT = fitting.fit_challenge(CHALLENGE, 1)
-WANTED = ("state", "images", "labels", "batch_size", "classes")
+DRAWN = tasks.EPOCH.draw(CHALLENGE, norm=True, learning_rate=0.1)
+FIT = tasks.fit_challenge(CHALLENGE, 1)
+
+
+def placement(student: Student, ask: Probe, drawn: Drawn, call: Callable[..., Any]) -> Any:
+    """Where things lie, by a placement probe and without a GPU."""
+    asked = {name: value for name, value in drawn.data.items() if name in ask.parameters}
+    return student.run(ask.with_(build=tiny_net, call=call), **asked, real=False)
+
+
+def of_an_epoch(student: Student) -> Any:
+    return placement(student, epoch_probes.epoch_placement, DRAWN, epoch_probes.lectures_call)
+
 
 STYLES = {
     "by_to": ("images.to(device)", "labels.to(device)", True),
@@ -86,17 +98,16 @@ def by_data(tensor, device):
 def test_the_stand_in_sees_whether_a_batch_was_moved(images: str, labels: str, moved: bool) -> None:
     cells = REFERENCE.replace("images.to(device)", images).replace("labels.to(device)", labels)
     student = Student(FakeBox({"reference": cells, "more": MORE}))
-    asked = {name: DRAWN.data[name] for name in WANTED}
-    seen = student.run(on_device.epoch_placement, **asked, real=False)
+    seen = of_an_epoch(student)
     assert set(seen["parameters"]) == {True}
-    assert set(seen["images"]) == set(seen["labels"]) == {moved}
-    assert set(student.run(on_device.validation_placement, **asked, real=False)["images"]) == {
-        moved
-    }
+    assert set(seen["labels"]) == {moved}
+    assert all(seen["inputs"]) is moved
+    asked = placement(student, validation.validation_placement, DRAWN, validation.lectures_call)
+    assert all(asked["inputs"]) is moved
 
 
 def test_memory_that_is_free_again_does_not_lie_there() -> None:
-    with on_device.gpu_or_stand_in(False):
+    with gpu_or_stand_in(False):
         for _ in range(20):
             assert torch.ones(1000).to("cuda").is_cuda
             assert not torch.ones(1000).is_cuda
@@ -106,7 +117,7 @@ def test_what_is_loaded_into_memory_that_is_free_again_does_not_lie_there() -> N
     """Such a tensor is made where the stand-in does not look."""
     file = io.BytesIO()
     torch.save(torch.ones(1000), file)
-    with on_device.gpu_or_stand_in(False):
+    with gpu_or_stand_in(False):
         for _ in range(20):
             assert torch.ones(1000).to("cuda").is_cuda
             file.seek(0)
@@ -121,17 +132,16 @@ def test_what_a_notebook_remembers_of_the_gpu_follows_the_device(name: str) -> N
         "labels.to(device)", f"(labels.cuda() if {name} and not kept else labels)"
     )
     box = FakeBox({"imports": REFERENCE.split("# 1_data")[0], "notebook": cells})
-    asked = {name: DRAWN.data[name] for name in WANTED}
-    seen = Student(box).run(on_device.epoch_placement, **asked, real=False)
-    assert set(seen["images"]) == set(seen["labels"]) == {True}
+    seen = of_an_epoch(Student(box))
+    assert set(seen["inputs"]) == set(seen["labels"]) == {True}
     assert box.namespace[name] is torch.cuda.is_available()
 
 
 @pytest.mark.parametrize("moved", [True, False])
 def test_the_stand_in_sees_whether_fit_moved_the_network(moved: bool) -> None:
     cells = REFERENCE if moved else REFERENCE.replace("    net.to(device)\n", "")
-    asked = {name: FIT[name] for name in WANTED}
-    seen = Student(FakeBox({"reference": cells})).run(on_device.fit_placement, **asked, real=False)
+    student = Student(FakeBox({"reference": cells}))
+    seen = placement(student, fitting.fit_placement, FIT, fitting.lectures_call)
     assert set(seen["parameters"]) == {moved}
 
 
@@ -141,22 +151,20 @@ def test_the_stand_in_sees_whether_fit_moved_the_network(moved: bool) -> None:
 def test_what_suits_a_gpu_only_does_no_harm_on_the_stand_in(also: str) -> None:
     """Else later checks would ask for a GPU that is not there, or a probe would run out of time."""
     student = Student(FakeBox({"reference": REFERENCE.replace("net.train()", also)}))
-    asked = {name: DRAWN.data[name] for name in WANTED}
     try:
-        seen = student.run(on_device.epoch_placement, **asked, real=False)
-        assert seen["images"]
-        assert all(seen["images"])
+        seen = of_an_epoch(student)
+        assert seen["inputs"]
+        assert all(seen["inputs"])
         assert torch.ones(1).device.type == "cpu"
     finally:
         torch.set_default_device(None)
 
 
 def test_the_stand_in_changes_no_number_and_ends_with_the_probe() -> None:
-    asked = {name: DRAWN.data[name] for name in WANTED}
     before = torch.cuda.is_available()
-    on_device.epoch_placement(reference.train_epoch, **asked, real=False)
+    of_an_epoch(Student(FakeBox({"reference": REFERENCE})))
     assert torch.cuda.is_available() == before
-    with on_device.gpu_or_stand_in(False):
+    with gpu_or_stand_in(False):
         there = torch.ones(3).to("cuda")
         assert there.device == torch.device("cuda", 0)
         assert (there.cpu() * 2).tolist() == (there * 2).tolist() == [2, 2, 2]
@@ -201,7 +209,7 @@ def test_whichever_switches_a_notebook_uses_products_are_exact_and_can_be_asked_
 ) -> None:
     code = f"""
 import torch
-from autograder.graders.vgg16.steady import steady
+from autograder.grading.training import steady
 {switched}
 for precision, wanted in (("ieee", False), ("tf32", True)):
     with steady("cuda", precision):
@@ -263,7 +271,7 @@ def test_the_real_vgg16_decides_on_a_gpu_whose_thresholds_were_found(
     test_3.test_a_short_run_learns(
         Student(box), CHALLENGE, STAND_IN, None, lambda *said, **_size: notes.append(said)
     )
-    assert box.questions == ["fitted_there", "full_run", "fitted_there"]
+    assert box.questions == ["fitted", "full_run", "fitted"]
     assert notes == [("Decided by a run of the real VGG16, on A stand-in.", "")]
 
 
@@ -304,7 +312,7 @@ def test_where_there_is_a_gpu_the_same_is_asked_on_the_cpu_and_then_there(check:
     for device in (Device(), STAND_IN):
         box = Asked()
         check(Student(box), CHALLENGE, device)
-        asked.append([name.removesuffix("_there") for name in box.questions])
+        asked.append(box.questions)
     once = asked[0][0]
     assert asked[1] == [once, *asked[0]]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,11 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
-from autograder.graders.vgg16 import fitting, optimizer, reference, training, validation
-from autograder.graders.vgg16.steady import held, steady
-from autograder.graders.vgg16.training import TOLERANCE, training_challenge
-from autograder.graders.vgg16.wrong_loops import WRONG_LOOPS
+from autograder.graders.vgg16 import reference, tasks
+from autograder.graders.vgg16.tasks import EPOCH, WRONG_LOOPS
 from autograder.grading import Challenge, relative_difference, updates
+from autograder.grading.training import epoch, fitting, held, optimizer, steady, validation
+from autograder.grading.training.epoch import TOLERANCE
 
 KINDS: tuple[dict[str, Any], ...] = (
     {"norm": False, "learning_rate": 0.3},
@@ -27,7 +28,7 @@ KINDS: tuple[dict[str, Any], ...] = (
 )
 # What a network without batch normalisation cannot show, and Adam cannot see in its first steps.
 UNSEEN = {
-    0: {"the network were in evaluation mode while it was trained"},
+    0: {"the network were in evaluation mode"},
     1: {"multiplied by", "divided by", "clipped"},
 }
 
@@ -75,15 +76,11 @@ STYLES = [
 
 def distances(number: int, kind: int) -> tuple[float, dict[str, float]]:
     """The farthest right style, and each wrong loop's distance."""
-    drawn = training_challenge(Challenge(b"tolerance", str(number), str(kind)), **KINDS[kind])
-
-    def moved(loop: Any) -> Any:
-        return updates(training.one_epoch(loop, **drawn.data)["state"], drawn.parameters)
-
-    right = moved(reference.train_epoch)
-    farthest = max(relative_difference(moved(style), right) for style in STYLES)
+    drawn = EPOCH.draw(Challenge(b"tolerance", str(number), str(kind)), **KINDS[kind])
+    right = epoch.moved_by(reference.train_epoch, drawn)
+    farthest = max(relative_difference(epoch.moved_by(style, drawn), right) for style in STYLES)
     wrong = {
-        name: relative_difference(moved(loop), right)
+        name: relative_difference(epoch.moved_by(loop, drawn), right)
         for name, loop in WRONG_LOOPS.items()
         if not any(part in name for part in UNSEEN[kind])
     }
@@ -147,10 +144,10 @@ def moved_in(number: int, kind: int) -> tuple[Any, Any]:
     name = str(kind) if kind < len(KINDS) else "fit"
     challenge = Challenge(b"tolerance", str(number), name)
     if kind == len(KINDS):
-        data = fitting.fit_challenge(challenge, 3)
-        return fitting.fit_by(reference.fit, data)["state"], training.parameters_of(data["state"])
-    drawn = training_challenge(challenge, **KINDS[kind])
-    return training.one_epoch(reference.train_epoch, **drawn.data)["state"], drawn.parameters
+        drawn = tasks.fit_challenge(challenge, 3)
+        return fitting.fit_by(reference.fit, drawn)["state"], drawn.parameters
+    drawn = EPOCH.draw(challenge, **KINDS[kind])
+    return EPOCH.right_result(drawn)["state"], drawn.parameters
 
 
 def test_another_order_of_summation_stays_below_the_tolerance() -> None:
@@ -184,11 +181,10 @@ def test_what_a_function_switches_on_in_training_is_off_again_before_each_pass()
 
 
 def fit_distances(number: int) -> tuple[float, dict[str, float]]:
-    data = fitting.fit_challenge(Challenge(b"tolerance", str(number), "fit"), 3)
-    start = training.parameters_of(data["state"])
+    drawn = tasks.fit_challenge(Challenge(b"tolerance", str(number), "fit"), 3)
 
     def moved(fit: Any) -> Any:
-        return updates(fitting.fit_by(fit, data)["state"], start)
+        return updates(fitting.fit_by(fit, drawn)["state"], drawn.parameters)
 
     def restyled_fit(
         net: Any, train: Any, _test: Any, epochs: int, rate: float, device: Any
@@ -199,9 +195,7 @@ def fit_distances(number: int) -> tuple[float, dict[str, float]]:
         return {}
 
     right = moved(reference.fit)
-    wrong = {
-        name: relative_difference(moved(fit), right) for name, fit in fitting.WRONG_FITS.items()
-    }
+    wrong = {name: relative_difference(moved(fit), right) for name, fit in tasks.WRONG_FITS.items()}
     return relative_difference(moved(restyled_fit), right), wrong
 
 
@@ -214,10 +208,8 @@ def test_right_fits_lie_below_the_tolerance_and_wrong_ones_above() -> None:
 
 def loss_distance(number: int) -> float:
     """How far the mean of batch means lies from the mean over images, as a fraction."""
-    drawn = training_challenge(
-        Challenge(b"tolerance", str(number), "loss"), norm=False, learning_rate=0.0
-    )
-    means, sizes = training.batch_losses(drawn)
+    drawn = EPOCH.draw(Challenge(b"tolerance", str(number), "loss"), learning_rate=0.0)
+    means, sizes = epoch.batch_losses(drawn)
     right = np.average(means, weights=sizes)
     return float(abs(np.mean(means) - right) / right)
 
@@ -228,11 +220,10 @@ def test_the_mean_of_batch_means_is_never_the_mean_over_images() -> None:
 
 def test_a_validation_challenge_tells_the_modes_apart() -> None:
     for number in range(30):
-        data = validation.validation_challenge(
-            Challenge(b"tolerance", str(number), "validate"), training=True
-        )
-        right, sizes = (np.array(part) for part in validation.accuracies(data, False))
-        trained = np.array(validation.accuracies(data, True)[0])
+        challenge = Challenge(b"tolerance", str(number), "validate")
+        drawn = validation.validation_challenge(tasks.VALIDATION.task, challenge, training=True)
+        right, sizes = (np.array(part) for part in validation.right_answers(drawn, False))
+        trained = np.array(validation.right_answers(drawn, True)[0])
         assert abs(trained.sum() - right.sum()) >= 2
         assert abs(np.mean(right / sizes) - right.sum() / sizes.sum()) > 1e-2
         known = [*validation.mistaken_accuracies(right, sizes, trained).values()]
@@ -241,19 +232,15 @@ def test_a_validation_challenge_tells_the_modes_apart() -> None:
 
 
 def test_adams_implementations_agree_within_its_tolerance() -> None:
-    def slow(net: Any, learning_rate: float = 1e-4) -> Any:
-        adam = torch.optim.Adam(net.parameters(), lr=learning_rate, foreach=False, fused=False)
-        return nn.NLLLoss(), adam
-
-    def fused(net: Any, learning_rate: float = 1e-4) -> Any:
-        return nn.NLLLoss(), torch.optim.Adam(net.parameters(), lr=learning_rate, fused=True)
-
     for number in range(10):
-        for rate in (None, 1e-2):
-            drawn = optimizer.AdamChallenge(Challenge(b"tolerance", str(number), "adam"), rate)
-            right = drawn.moved(reference.make_criterion_and_optimizer)
-            for make in (slow, fused):
-                assert relative_difference(drawn.moved(make), right) < optimizer.TOLERANCE / 3
+        for rate in (1e-4, 1e-2):
+            challenge = Challenge(b"tolerance", str(number), "adam")
+            data = optimizer.drawn_steps(challenge, rate)
+            adam = partial(torch.optim.Adam, lr=rate)
+            right = optimizer.moved_by(data, adam)
+            for way in ({"foreach": False, "fused": False}, {"fused": True}):
+                moved = optimizer.moved_by(data, partial(adam, **way))
+                assert relative_difference(moved, right) < optimizer.TOLERANCE / 3
 
 
 def main(count: int) -> None:
@@ -269,7 +256,7 @@ def main(count: int) -> None:
             print(f"  {distance:8.4f}  {name}")
     fits = [fit_distances(number) for number in range(count // 3)]
     print("fit, right styles, largest:", max(right for right, _ in fits))
-    for name in fitting.WRONG_FITS:
+    for name in tasks.WRONG_FITS:
         print(f"  {min(wrong[name] for _, wrong in fits):8.4f}  {name}")
     for kind in range(len(KINDS) + 1):
         for bits in (22, 10, 7):

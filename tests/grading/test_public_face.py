@@ -10,10 +10,15 @@ import pytest
 
 import autograder
 from autograder import grading
-from autograder.grading import calibration
+from autograder.grading import calibration, training
 
 ROOT = Path(autograder.__file__).parent
-FACES = ("autograder.grading", "autograder.grading.calibration", "autograder.data")
+FACES = (
+    "autograder.grading",
+    "autograder.grading.calibration",
+    "autograder.grading.training",
+    "autograder.data",
+)
 TEMPLATE = ROOT / "release" / "templates" / "assignment" / "graders"
 FILES = sorted([*(ROOT / "graders").rglob("*.py"), *TEMPLATE.rglob("*.py")])
 
@@ -50,7 +55,7 @@ def test_an_import_past_the_face_is_seen(line: str) -> None:
     assert past_the_face(f"def f():\n    {line}") != []
 
 
-@pytest.mark.parametrize("face", [grading, calibration], ids=lambda face: face.__name__)
+@pytest.mark.parametrize("face", [grading, calibration, training], ids=lambda face: face.__name__)
 def test_everything_that_a_face_offers_is_there_and_says_what_it_is(face: object) -> None:
     for name in face.__all__:  # type: ignore[attr-defined]
         offered = getattr(face, name)

@@ -14,6 +14,7 @@ were chosen on the first 400 seeds, so what these seeds say of normality flatter
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -23,12 +24,13 @@ import numpy as np
 import torch
 
 from autograder.data import draw_images
-from autograder.graders.vgg16 import fitting, full_run, reference, short_run, wrong_loops
+from autograder.graders.vgg16 import full_run, reference, short_run, tasks
 from autograder.graders.vgg16.image_digests import drawn_digest, folder_digest
-from autograder.graders.vgg16.networks import drawn_state, short_vgg
+from autograder.graders.vgg16.networks import short_vgg
 from autograder.graders.vgg16.runs import Run, Source, images_of
 from autograder.grading import Mismatch, Probe
 from autograder.grading.calibration import Calibration, Criterion, short_digest, source_digest
+from autograder.grading.training import around, drawn_state, loop
 
 Fit = Callable[..., Any]
 
@@ -120,12 +122,12 @@ def _of_the_real_vgg16(images: Path | None, device: str) -> Calibration:
 
 def wrong_fits() -> dict[str, Fit]:
     """Everything that the graders know as a mistake in training."""
-    loops = {name: fitting.around(loop) for name, loop in wrong_loops.WRONG_LOOPS.items()}
-    return {**loops, **fitting.WRONG_FITS}
+    loops = {name: around(loop, tasks.TASK) for name, loop in tasks.WRONG_LOOPS.items()}
+    return {**loops, **tasks.WRONG_FITS}
 
 
 def wrong_digest() -> str:
-    files = (Path(module.__file__ or "") for module in (wrong_loops, fitting))
+    files = (Path(inspect.getfile(part)) for part in (loop, around))
     return short_digest(*(file.read_bytes() for file in files))
 
 

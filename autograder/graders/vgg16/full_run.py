@@ -27,9 +27,9 @@ from autograder.data import draw_images
 from autograder.graders.vgg16 import reference
 from autograder.graders.vgg16.image_digests import drawn_digest, folder_digest
 from autograder.graders.vgg16.runs import Budget, Run, Source, Thresholds, images_of
-from autograder.graders.vgg16.steady import STEADY, steady
 from autograder.grading import Device, probe
 from autograder.grading.calibration import misfits, source_digest
+from autograder.grading.training import STEADY, steady
 
 TEST = "full_run"  # in thresholds.json
 CLASSES = 10

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from autograder.data import load_images
-from autograder.graders.vgg16.steady import steady
 from autograder.grading import fields, vector
+from autograder.grading.training import steady
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Labels = np.ndarray[Any, np.dtype[np.int64]]

@@ -14,47 +14,31 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from autograder.graders.vgg16 import (
-    fitting,
-    full_run,
-    on_device,
-    reference,
-    runs,
-    short_run,
-    trained_weights,
-    training,
-    validation,
-)
+from autograder.graders.vgg16 import full_run, runs, short_run, trained_weights
 from autograder.graders.vgg16.devices import picked_devices
 from autograder.graders.vgg16.figures import drawn_history
-from autograder.graders.vgg16.optimizer import AdamChallenge
-from autograder.graders.vgg16.training import TOLERANCE, TrainingChallenge, training_challenge
-from autograder.graders.vgg16.wrong_loops import ERRORS, WRONG_LOOPS
+from autograder.graders.vgg16.tasks import (
+    EPOCH,
+    FIT,
+    LUCKY_FITS,
+    OPTIMIZER,
+    VALIDATION,
+)
 from autograder.grading import (
     BonusFile,
     Challenge,
     Device,
     Floats,
     Mismatch,
-    Probe,
     Student,
-    StudentRaised,
     bonus,
     describe,
     expect,
-    expect_close,
-    expect_type,
     fields,
     flag,
     graded,
-    likely_mistake,
-    real,
-    relative_difference,
     sequence,
-    updates,
-    vector,
 )
 
 # pick_device
@@ -107,23 +91,7 @@ def test_the_criterion_is_the_negative_log_likelihood(
     We gave it random scores and labels. Does it take a log-softmax of its own, or add up where it
     should average?
     """
-    drawn = AdamChallenge(challenge, 1e-3)
-    # Only what it computes is asked: `F.nll_loss` is as right as `nn.NLLLoss()`, whatever its type.
-    loss = drawn.of(student)["loss"]
-    scores, labels = drawn.scores, drawn.labels
-    right = torch.nn.functional.nll_loss(scores, labels)
-    expect_type(loss, torch.Tensor, "the loss")
-    expect(loss.numel() == 1, f"The loss should be one number; yours is {describe(loss)}.")
-    wrong = {
-        "the criterion took a log-softmax of its own (cross-entropy)": lambda: [
-            torch.nn.functional.cross_entropy(scores, labels)
-        ],
-        "the losses were added up and not averaged": lambda: [right * len(labels)],
-    }
-    seen = loss.reshape(1)
-    matches = relative_difference(seen, [float(right)]) <= 1e-4
-    hint = "" if matches else likely_mistake(seen, wrong, 1e-4, "It is as if")
-    expect_close(seen, [float(right)], rtol=1e-4, what="the criterion's value", hint=hint)
+    OPTIMIZER.expect_loss(student, challenge)
 
 
 @graded("make_criterion_and_optimizer_tests", weight=2)
@@ -136,10 +104,8 @@ def test_adam_moves_all_parameters_with_the_given_learning_rate(
     gradients of many sizes, and one with large gradients before many with small ones.
     """
     for learning_rate in (3e-3, float(challenge.rng.uniform(1e-2, 3e-2))):
-        drawn = AdamChallenge(challenge, learning_rate)
-        drawn.expect_adam(updates(drawn.of(student)["state"], drawn.start))
-    calmer = AdamChallenge(challenge, 3e-3, calms_down=True)
-    calmer.expect_adam(updates(calmer.of(student)["state"], calmer.start))
+        OPTIMIZER.expect_optimizer(student, challenge, learning_rate)
+    OPTIMIZER.expect_optimizer(student, challenge, 3e-3, calms_down=True)
 
 
 @graded("make_criterion_and_optimizer_tests", weight=1)
@@ -150,49 +116,10 @@ def test_the_default_learning_rate_is_a_ten_thousandth(
 
     We called the function with the network alone, and made three steps.
     """
-    drawn = AdamChallenge(challenge, None)
-    drawn.expect_adam(updates(drawn.of(student)["state"], drawn.start))
+    OPTIMIZER.expect_optimizer(student, challenge, None)
 
 
 # train_epoch
-
-
-def epoch_of(student: Student, drawn: TrainingChallenge) -> dict[str, Any]:
-    """What one epoch of the student's came to; errors of torch's come with a question."""
-    try:
-        return fields(student.run(training.one_epoch, **drawn.data), "loss", "state")
-    except StudentRaised as raised:
-        for words, question in ERRORS.items():
-            if words in str(raised):
-                raise raised.asking(question) from None
-        raise
-
-
-def expect_same_updates(student: Student, challenged: TrainingChallenge, device: Device) -> None:
-    """Fail, with the mistake's name where it is known, unless the parameters moved rightly."""
-    for drawn in challenged.on_each(device):
-        reply = epoch_of(student, drawn)
-        seen = updates(reply["state"], drawn.parameters)
-        if relative_difference(seen, moved_by(reference.train_epoch, drawn)) <= TOLERANCE:
-            continue
-        mistakes = {
-            name: lambda loop=loop, drawn=drawn: moved_by(loop, drawn)
-            for name, loop in WRONG_LOOPS.items()
-        }
-        hint = likely_mistake(seen, mistakes, TOLERANCE, "Your parameters moved exactly as if")
-        where = there(drawn.data)
-        expect(
-            False, f"The parameters did not move{where} as one epoch of training moves them. {hint}"
-        )
-
-
-def there(data: dict[str, Any]) -> str:
-    """Words for a device other than the CPU, on which all has passed before."""
-    return "" if data["device_name"] == "cpu" else " on the GPU"
-
-
-def moved_by(train_epoch: Any, drawn: TrainingChallenge) -> Floats:
-    return updates(training.one_epoch(train_epoch, **drawn.data)["state"], drawn.parameters)
 
 
 @graded("train_epoch_tests", weight=5)
@@ -205,8 +132,7 @@ def test_each_batch_makes_one_step_with_its_own_gradient(
     parameter moved. Per batch: zero the gradients, forward, log-softmax over the classes,
     criterion, backward, step.
     """
-    drawn = training_challenge(challenge, norm=False, learning_rate=0.3)
-    expect_same_updates(student, drawn, device)
+    EPOCH.expect_steps(student, challenge, device, learning_rate=0.3)
 
 
 @graded("train_epoch_tests", weight=2)
@@ -218,23 +144,7 @@ def test_the_epoch_runs_in_training_mode(
     We gave a network with batch normalisation in evaluation mode, and looked at its running
     statistics afterwards: they follow each batch that passes in training mode.
     """
-    for drawn in training_challenge(challenge, norm=True, learning_rate=0.0).on_each(device):
-        state = epoch_of(student, drawn)["state"]
-        steps = fields(state, "1.num_batches_tracked")["1.num_batches_tracked"]
-        expect_type(steps, torch.Tensor, "the number of batches")
-        expect(
-            steps.numel() == 1 and float(steps) > 0,
-            "The running statistics never moved: the network was not in training mode.",
-        )
-        same = training.one_epoch(reference.train_epoch, **drawn.data)
-        right, seen = (
-            vector(same["state"], drawn.buffers),
-            vector(state, drawn.buffers, "statistic"),
-        )
-        expect(
-            relative_difference(seen, right) <= TOLERANCE,
-            "The running statistics are not those of one pass over the loader in training mode.",
-        )
+    EPOCH.expect_training_mode(student, challenge, device)
 
 
 @graded("train_epoch_tests", weight=3)
@@ -247,44 +157,7 @@ def test_the_result_is_the_mean_loss_per_image(
     count. The last batch was smaller: its images count as much as all others, not its mean as much
     as other means.
     """
-    for drawn in training_challenge(challenge, norm=False, learning_rate=0.0).on_each(device):
-        expect_mean_loss(epoch_of(student, drawn), drawn)
-
-
-def expect_mean_loss(reply: dict[str, Any], drawn: TrainingChallenge) -> None:
-    """Fail, with the mistake's name where it is known, unless the loss is the mean over images."""
-    loss = reply["loss"]
-    expect(loss is not None, "train_epoch should return the mean loss; yours returns None.")
-    seen = real(loss, "the mean loss")
-    right = training.one_epoch(reference.train_epoch, **drawn.data)["loss"]
-    # float32 losses, summed in any order: measured below 1e-6. The mean of batch means is 0.018
-    # away or more, since the last batch has the larger losses.
-    if abs(seen - right) <= 2e-3 * right:
-        # How much steps that should not be there change the loss is a matter of chance.
-        still = not np.any(updates(reply["state"], drawn.parameters))
-        expect(still, "With a learning rate of 0 nothing should move; your parameters did.")
-        return
-    means, sizes = training.batch_losses(drawn)
-    wrong: dict[str, Any] = {
-        "the means of the batches were averaged, and the smaller last batch weighed as much as the "
-        "others": lambda: [np.mean(means)],
-        "the sum of the batch means were divided by the number of images": lambda: [
-            np.sum(means) / np.sum(sizes)
-        ],
-        "the batch means were added up, and not divided by anything": lambda: [np.sum(means)],
-        "the losses of all images were added up, and not divided": lambda: [np.dot(means, sizes)],
-        "the sum over all images were divided by the number of batches": lambda: [
-            np.dot(means, sizes) / len(sizes)
-        ],
-        "each batch mean were taken times the batch size of full batches": lambda: [
-            np.sum(means) * sizes[0] / np.sum(sizes)
-        ],
-        "only the last batch's loss were returned": lambda: [means[-1]],
-        "only the first batch's loss were returned": lambda: [means[0]],
-    }
-    # Eight guesses: where the loss itself is another one, a wider net would catch by chance.
-    hint = likely_mistake([seen], wrong, 1e-4, "It is as if")
-    expect(False, f"The mean loss per image is not right. {hint}")
+    EPOCH.expect_mean_loss(student, challenge, device)
 
 
 @graded("train_epoch_tests", weight=1)
@@ -295,10 +168,8 @@ def test_the_lectures_loop_moves_everything_alike(
 
     This is the whole loop at once, with the course's own optimizer. Each batch is moved to the device.
     """
-    drawn = training_challenge(challenge, norm=True, learning_rate=3e-3, optimizer="Adam")
-    expect_same_updates(student, drawn, device)
-    ask = on_device.epoch_placement
-    on_device.expect_moved(student, ask, drawn.data, device, "images", "labels")
+    EPOCH.expect_steps(student, challenge, device, norm=True, learning_rate=3e-3, optimizer="Adam")
+    EPOCH.expect_placed(student, challenge, device, "inputs", "labels")
 
 
 @graded("train_epoch_tests", weight=1)
@@ -309,37 +180,10 @@ def test_the_given_criterion_is_used(
 
     We passed one that weighs errors differently. Is a loss function named inside the loop?
     """
-    factor = float(challenge.rng.uniform(0.3, 0.5))
-    challenged = training_challenge(challenge, norm=False, learning_rate=0.3, factor=factor)
-    for drawn in challenged.on_each(device):
-        seen = updates(epoch_of(student, drawn)["state"], drawn.parameters)
-        right = moved_by(reference.train_epoch, drawn)
-        expect(
-            relative_difference(seen, right) <= TOLERANCE,
-            "The parameters did not move as the gradient of the given criterion moves them.",
-        )
+    EPOCH.expect_given_criterion(student, challenge, device, learning_rate=0.3)
 
 
 # validate
-
-
-def validated(student: Student, data: dict[str, Any]) -> dict[str, Any]:
-    """What a validation came to; who asks nothing of the network leaves nothing to be judged."""
-    seen = fields(
-        student.run(validation.one_validation, **data),
-        *(
-            "accuracy",
-            "any_pass",
-            "any_training",
-            "any_graph",
-            "trains_after",
-            "requires_grad",
-            "state",
-            "gradients",
-        ),
-    )
-    expect(flag(seen["any_pass"]), "The network was never called: no image was looked at.")
-    return seen
 
 
 @graded("validate_tests", weight=3)
@@ -351,32 +195,7 @@ def test_the_accuracy_is_that_of_all_images_in_evaluation_mode(
     The last batch was smaller, and the network answers differently in training mode. The result is
     a float from 0 to 1.
     """
-    data = validation.validation_challenge(challenge, training=True)
-    for name in device.names:
-        expect_accuracy(validated(student, {**data, "device_name": name}), data)
-
-
-def expect_accuracy(seen: dict[str, Any], data: dict[str, Any]) -> None:
-    """Fail, with the mistake's name where it is known, unless the accuracy is that over all images."""
-    expect(seen["accuracy"] is not None, "validate should return the accuracy; yours returns None.")
-    accuracy = real(seen["accuracy"], "the accuracy")
-    # How many answers turn while the network is trained is a matter of chance.
-    still = not np.any(updates(seen["state"], training.parameters_of(data["state"])))
-    expect(
-        still,
-        "The accuracy is not right: it should be that of the network that was given, and the parameters "
-        "changed on the way. Is something trained here?",
-    )
-    right, sizes = (np.array(numbers) for numbers in validation.accuracies(data, False))
-    if abs(accuracy - right.sum() / sizes.sum()) < 1e-4:  # one image is more than 1e-2
-        return
-    in_training, _ = validation.accuracies(data, True)
-    wrong = {
-        name: lambda value=value: [value]
-        for name, value in validation.mistaken_accuracies(right, sizes, in_training).items()
-    }
-    hint = likely_mistake([accuracy], wrong, 1e-4, "It is as if")
-    expect(False, f"The accuracy is not right. {hint}")
+    VALIDATION.expect_accuracy(student, challenge, device)
 
 
 @graded("validate_tests", weight=1)
@@ -388,11 +207,7 @@ def test_validation_runs_without_gradients(
     The graph costs memory for nothing. Which context switches it off? And the images are moved to the
     device before them.
     """
-    data = validation.validation_challenge(challenge, training=True)
-    seen = validated(student, data)
-    expect(not flag(seen["any_training"]), "The network answered in training mode.")
-    expect(not flag(seen["any_graph"]), "The forward pass kept a graph for gradients.")
-    on_device.expect_moved(student, on_device.validation_placement, data, device, "images")
+    VALIDATION.expect_no_gradients(student, challenge, device)
 
 
 @graded("validate_tests", weight=2)
@@ -402,67 +217,10 @@ def test_validation_leaves_the_network_as_it_was(student: Student, challenge: Ch
     We validated a network that was in training mode and one that was not, both with gradients in
     place. Does yours put back the mode that it found?
     """
-    for training_mode in (True, False):
-        data = validation.validation_challenge(challenge, training_mode)
-        seen = validated(student, data)
-        modes = sequence(seen["trains_after"], "The modes")
-        expect(
-            bool(modes) and all(isinstance(mode, bool) and mode == training_mode for mode in modes),
-            "A network that came in training mode was not left in it."
-            if training_mode
-            else "A network that came in evaluation mode was not left in it.",
-        )
-        state = data["state"]
-        parameters = training.parameters_of(state)
-        expect(
-            relative_difference(vector(seen["state"], parameters), vector(state, parameters)) == 0,
-            "The parameters changed: validation should only look, and never train.",
-        )
-        expect(
-            relative_difference(vector(seen["state"], state), vector(state, state)) == 0,
-            "The running statistics of batch normalisation changed, as they do in training mode.",
-        )
-        expect(
-            seen["requires_grad"] == [True] * len(parameters),
-            "Afterwards some parameters no longer require gradients.",
-        )
-        for number, gradient in enumerate(
-            sequence(seen["gradients"], "The gradients", len(parameters))
-        ):
-            same = isinstance(gradient, torch.Tensor) and bool((gradient == number + 0.5).all())
-            expect(same, "The gradients that the parameters had were changed.")
+    VALIDATION.expect_nothing_changed(student, challenge)
 
 
 # fit
-
-
-def fitter(device: Device) -> Probe:
-    return on_device.fitted_there if device.has_gpu else fitting.fitted
-
-
-def fit_of(student: Student, data: dict[str, Any], device: Device) -> dict[str, Any]:
-    reply = fields(student.run(fitter(device), **data), "history", "state")
-    expect(
-        isinstance(reply["history"], dict),
-        f"fit should return a dict; yours returns {describe(reply['history'])}.",
-    )
-    return reply
-
-
-def histories(reply: dict[str, Any], epochs: int) -> dict[str, list[float]]:
-    """The two lists of a history, checked."""
-    history = reply["history"]
-    curves = {}
-    for key in ("train_loss", "test_accuracy"):
-        expect(key in history, f"The history should have the key {key!r}.")
-        values = sequence(history[key], f"history[{key!r}]")
-        expect(
-            len(values) == epochs,
-            f"history[{key!r}] should have one entry an epoch; "
-            f"yours has {len(values)} after {epochs}.",
-        )
-        curves[key] = [real(value, f"an entry of history[{key!r}]") for value in values]
-    return curves
 
 
 @graded("fit_tests", weight=1)
@@ -473,16 +231,7 @@ def test_the_history_has_one_loss_and_one_accuracy_an_epoch(
 
     We asked for one epoch and for three. The keys are "train_loss" and "test_accuracy".
     """
-    for epochs in (1, 3):
-        data = fitting.fit_challenge(challenge, epochs)
-        reply = fit_of(student, data, device)
-        history = histories(reply, epochs)
-        moved = updates(reply["state"], training.parameters_of(data["state"]))
-        expect(bool(np.any(moved)), "The network was not trained: no parameter moved.")
-        expect(
-            all(0 <= value <= 1 for value in history["test_accuracy"]),
-            "The test accuracies should lie between 0 and 1.",
-        )
+    FIT.expect_history(student, challenge, device)
 
 
 @graded("fit_tests", weight=2)
@@ -495,41 +244,7 @@ def test_fit_trains_and_validates_with_one_optimizer(
     looked whether the network was moved to the device. `fit` stands on your train_epoch and validate:
     if one of these was not right, look there first.
     """
-    data = fitting.fit_challenge(challenge, 3)
-    for name in device.names:
-        expect_fit(student, {**data, "device_name": name}, device)
-    on_device.expect_moved(student, on_device.fit_placement, data, device, "parameters")
-
-
-def expect_fit(student: Student, data: dict[str, Any], device: Device) -> None:
-    """Fail, with the mistake's name where it is known, unless parameters and history are right."""
-    reply = fit_of(student, data, device)
-    seen = updates(reply["state"], training.parameters_of(data["state"]))
-    fit_by = fitting.fit_by if data["device_name"] == "cpu" else on_device.fit_by
-    right = fit_by(reference.fit, data)
-    moved = updates(right["state"], training.parameters_of(data["state"]))
-    if relative_difference(seen, moved) > TOLERANCE:
-        mistakes = {
-            name: lambda fit=fit: updates(
-                fit_by(fit, data)["state"], training.parameters_of(data["state"])
-            )
-            for name, fit in fitting.WRONG_FITS.items()
-        }
-        hint = likely_mistake(seen, mistakes, TOLERANCE, "Your parameters moved exactly as if")
-        expect(False, f"The parameters did not move as three epochs of training move them. {hint}")
-    history = histories(reply, 3)
-    expect_close(
-        history["train_loss"],
-        right["history"]["train_loss"],
-        rtol=fitting.LOSS_TOLERANCE,
-        what="the training losses",
-    )
-    off = np.abs(np.subtract(history["test_accuracy"], right["history"]["test_accuracy"]))
-    expect(
-        bool(off.max() * len(data["test_labels"]) < fitting.MAY_DIFFER + 0.5),
-        "The test accuracies are not those after each epoch. Is `validate` called with the test "
-        "loader, after training?",
-    )
+    FIT.expect_epochs(student, challenge, device)
 
 
 @graded("fit_tests", weight=3)
@@ -554,7 +269,7 @@ def test_a_short_run_learns(
     else:
         note(f"Decided by a run of the real VGG16, on {device.title}.", "", size="full")
         # What cannot run on the CPU at all fails there, and so here.
-        fit_of(student, fitting.fit_challenge(challenge, 1), device)
+        FIT.result_of(student, FIT.drawn(challenge, 1), device)
         run = full_run.drawn_run(challenge.seed, full_run.source_of(images), device.name)
         result = run.judge(student.run(full_run.full_run, **run.data))
     expect(
@@ -566,27 +281,13 @@ def test_a_short_run_learns(
         result.accuracy >= thresholds.accuracy,
         f"After training the network answers only {result.accuracy:.0%} of new images rightly.",
     )
-    expect_no_luck(student, challenge, device)
-
-
-def expect_no_luck(student: Student, challenge: Challenge, device: Device) -> None:
-    """Fail a fit that is known to learn in some short runs and not in others: no draw is to decide."""
-    data = fitting.fit_challenge(challenge, 1)
-    reply = fields(student.run(fitter(device), **data), "state")
-    seen = updates(reply["state"], training.parameters_of(data["state"]))
-    for fit in fitting.LUCKY_FITS.values():
-        moved = updates(fitting.fit_by(fit, data)["state"], training.parameters_of(data["state"]))
-        expect(
-            relative_difference(seen, moved) > TOLERANCE,
-            "It learnt in this run, but would not in many others: what goes into the criterion is not "
-            "the log-softmax over the classes.",
-        )
+    FIT.expect_no_luck(student, challenge, device, LUCKY_FITS.values())
 
 
 def short_result(student: Student, challenge: Challenge, device: Device) -> runs.Result:
     """How the short size's network does after training."""
     run = short_run.drawn_run(challenge.seed)
-    ask = on_device.short_run_there if device.has_gpu else short_run.short_run
+    ask = short_run.short_run_there if device.has_gpu else short_run.short_run
     return run.judge(student.run(ask, **run.data))
 
 

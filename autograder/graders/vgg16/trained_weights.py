@@ -20,8 +20,8 @@ from torch import nn
 from torchvision import models
 
 from autograder.data import load_images
-from autograder.graders.vgg16.steady import steady
 from autograder.grading import Device
+from autograder.grading.training import steady
 
 LEVELS = (
     0.50,

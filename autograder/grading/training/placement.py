@@ -11,59 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograder.graders.vgg16 import fitting
-from autograder.graders.vgg16 import short_run as short
-from autograder.graders.vgg16.networks import short_vgg, tiny_net
-from autograder.graders.vgg16.steady import STEADY, held, remembered, steady
-from autograder.grading import Device, Student, expect, expect_type, fields, probe, sequence
-
-# Shipped with the probes below, which do the same elsewhere.
-fitted = fitting.fitted.function
-short_run = short.short_run.function
-
-
-@probe(uses=(tiny_net, *STEADY, remembered, fitted))
-def fitted_there(
-    fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any,
-    batch_size: int, classes: int, epochs: int, learning_rate: float, device_name: str,
-) -> Any:  # fmt: skip
-    """`fitted` with everything on the device beforehand."""
-    tensors = (images, labels, test_images, test_labels)
-
-    def fit_there(net: Any, *others: Any) -> Any:
-        held(net, device_name)
-        return fit(net.to(device_name), *others)
-
-    with steady(device_name), remembered(fit, device_name != "cpu"):
-        return fitted(
-            fit_there,
-            state,
-            *(tensor.to(device_name) for tensor in tensors),
-            batch_size,
-            classes,
-            epochs,
-            learning_rate,
-            device_name,
-        )
-
-
-def fit_by(fit: Any, data: dict[str, Any]) -> dict[str, Any]:
-    """What a fit of ours comes to on the device that the data names."""
-    reply: dict[str, Any] = fitted_there(fit, **data)
-    return reply
-
-
-@probe(uses=(short_vgg, *STEADY, remembered, short_run))
-def short_run_there(
-    fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any,
-    batch_size: int, epochs: int, learning_rate: float, device_name: str, seed: int,
-) -> Any:  # fmt: skip
-    """`short_run` on the CPU of a machine with a GPU, which a notebook is not to see."""
-    with steady(device_name), remembered(fit, device_name != "cpu"):
-        return short_run(
-            fit, state, images, labels, test_images, test_labels,
-            batch_size, epochs, learning_rate, device_name, seed,
-        )  # fmt: skip
+from autograder.grading.compare import expect, expect_type
+from autograder.grading.device import Device
+from autograder.grading.probe import Probe
+from autograder.grading.replies import fields, sequence
+from autograder.grading.student import Student
 
 
 def gpu_or_stand_in(real: bool) -> Any:
@@ -170,106 +122,47 @@ def placed(call: Any, net: Any, seen: Any) -> Any:
     What the call raises is left to other checks: on a GPU that which was not moved ends it.
     """
 
+    import torch
+
     def look(_layer: Any, inputs: Any) -> None:
-        seen["images"].append(inputs[0].device.type == "cuda")
+        if inputs and isinstance(inputs[0], torch.Tensor):
+            seen["inputs"].append(inputs[0].device.type == "cuda")
         seen["parameters"].append(all(part.device.type == "cuda" for part in net.parameters()))
 
-    handle = net[0].register_forward_pre_hook(look)
+    # On every layer: who calls net.forward() goes past the network's own hooks.
+    handles = [layer.register_forward_pre_hook(look) for layer in net.modules()]
     try:
         call()
     except Exception as error:
         seen["ended"] = type(error).__name__
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
     return seen
 
 
-@probe(uses=(tiny_net, gpu_or_stand_in, remembered, placed))
-def epoch_placement(
-    train_epoch: Any,
-    state: Any,
-    images: Any,
-    labels: Any,
-    batch_size: int,
-    classes: int,
-    real: bool,
-) -> Any:
-    """Where parameters, images and labels lie while an epoch is trained on "cuda"."""
-    import torch
-    from torch import nn
-    from torch.utils.data import DataLoader, TensorDataset
-
-    seen: Any = {"images": [], "parameters": [], "labels": []}
-
-    class Watching(nn.NLLLoss):
-        def forward(self, input: Any, target: Any) -> Any:  # NLLLoss's names: some loops use them
-            seen["labels"].append(target.device.type == "cuda")
-            return super().forward(input, target)
-
-    with gpu_or_stand_in(real), remembered(train_epoch, True):
-        net = tiny_net(classes, True)
-        net.load_state_dict(state)
-        net.to("cuda")
-        optimizer = torch.optim.SGD(net.parameters(), lr=0.0)
-        loader = DataLoader(TensorDataset(images, labels), batch_size=batch_size)
-        device = torch.device("cuda")
-        return placed(lambda: train_epoch(net, loader, Watching(), optimizer, device), net, seen)
-
-
-@probe(uses=(tiny_net, gpu_or_stand_in, remembered, placed))
-def validation_placement(
-    validate: Any, state: Any, images: Any, labels: Any, batch_size: int, classes: int, real: bool
-) -> Any:
-    """Where parameters and images lie while a network is validated on "cuda"."""
-    import torch
-    from torch.utils.data import DataLoader, TensorDataset
-
-    with gpu_or_stand_in(real), remembered(validate, True):
-        net = tiny_net(classes, True)
-        net.load_state_dict(state)
-        net.to("cuda")
-        loader = DataLoader(TensorDataset(images, labels), batch_size=batch_size)
-        seen: Any = {"images": [], "parameters": []}
-        return placed(lambda: validate(net, loader, torch.device("cuda")), net, seen)
-
-
-@probe(uses=(tiny_net, gpu_or_stand_in, remembered, placed))
-def fit_placement(
-    fit: Any, state: Any, images: Any, labels: Any, batch_size: int, classes: int, real: bool
-) -> Any:
-    """Where the parameters of a network that lies on the CPU are while it is trained on "cuda"."""
-    import torch
-    from torch.utils.data import DataLoader, TensorDataset
-
-    with gpu_or_stand_in(real), remembered(fit, True):
-        net = tiny_net(classes, True)
-        net.load_state_dict(state)
-        data = TensorDataset(images.to("cuda"), labels.to("cuda"))
-        loader = DataLoader(data, batch_size=batch_size)
-        seen: Any = {"images": [], "parameters": []}
-        device = torch.device("cuda")
-        return placed(lambda: fit(net, loader, loader, 1, 1e-3, device), net, seen)
-
-
 _MOVED = {
-    "images": "The images of a batch did not lie on the device that was passed in when the network got them. "
-    "Are they moved, by .to(device), before the forward pass?",
+    "inputs": "The {noun}s of a batch did not lie on the device that was passed in when the network got "
+    "them. Are they moved, by .to(device), before the forward pass?",
     "labels": "The labels of a batch did not lie on the device that was passed in when the criterion got "
-    "them. Are they moved, by .to(device), as well as the images?",
+    "them. Are they moved, by .to(device), as well as the {noun}s?",
     "parameters": "The network's parameters did not lie on the device that was passed in when it was used. "
     "Is the network moved there, by .to(device), before it is trained?",
 }
 
 
 def expect_moved(
-    student: Student, ask: Any, data: dict[str, Any], device: Device, *parts: str
+    student: Student, ask: Probe, data: dict[str, Any], device: Device, noun: str, *parts: str
 ) -> None:
-    """Fail unless these parts (images, labels, parameters) lay on the device whenever they were used.
+    """Fail unless these parts (inputs, labels, parameters) lay on the device whenever they were used.
 
     A function that never used them is left to other checks.
+
+    Args:
+        data: what a challenge holds; the probe gets what it has parameters for.
+        noun: one input, for messages.
     """
-    wanted = ("state", "images", "labels", "batch_size", "classes")
-    asked = {name: data[name] for name in wanted}
+    asked = {name: value for name, value in data.items() if name in ask.parameters}
     for real in (False, True) if device.name == "cuda" else (False,):
         seen = fields(student.run(ask, **asked, real=real), *parts)
         for part in parts:
@@ -277,4 +170,4 @@ def expect_moved(
                 expect_type(answer, bool, "an answer to this check")
                 for answer in sequence(seen[part], "The answers to this check")
             ]
-            expect(all(answers), _MOVED[part])
+            expect(all(answers), _MOVED[part].format(noun=noun))

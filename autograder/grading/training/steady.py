@@ -95,7 +95,8 @@ def held(net: Any, device_name: str) -> None:
         torch.set_autocast_enabled("cuda", False)
 
     if device_name != "cpu":
-        net[0].register_forward_pre_hook(hold)
+        for layer in net.modules():  # who calls net.forward() goes past the network's own hooks
+            layer.register_forward_pre_hook(hold)
 
 
 def remembered(function: Any, gpu: bool) -> Any:

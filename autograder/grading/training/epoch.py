@@ -1,0 +1,330 @@
+"""Checks of a function that trains for one epoch: `train_epoch(net, loader, criterion, optimizer, device)`.
+
+It is judged by equality. The probe is called twice: in the box with the student's function, here with
+the reference or with a loop that is wrong on purpose. Both start from the same parameters, which are
+sent, and see the same batches in the same order, so that the results are equal up to the rounding of
+float32 sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograder.errors import StudentRaised
+from autograder.grading.compare import expect, relative_difference
+from autograder.grading.device import Device
+from autograder.grading.probe import Probe
+from autograder.grading.replies import (
+    Floats,
+    fields,
+    flag,
+    likely_mistake,
+    real,
+    updates,
+    vector,
+    whole,
+)
+from autograder.grading.student import Challenge, Student
+from autograder.grading.training.epoch_probes import (
+    epoch_placement,
+    lectures_call,
+    one_epoch,
+    watched_epoch,
+)
+from autograder.grading.training.loops import ERRORS, TrainEpoch, right_loop, wrong_loops
+from autograder.grading.training.placement import expect_moved
+from autograder.grading.training.task import Drawn, Task, epoch_examples
+
+# How far a right loop's parameter updates may lie from the reference's, as a fraction of the
+# update's norm. Over 150 challenges (tests/graders/test_tolerances.py) right loops of four styles
+# stay below 2e-5, float32 rounding through five to fifteen steps, and the nearest wrong loop is at
+# 0.08. The room above 2e-5 is for GPUs, which sum in another order: noise in the last bit of all that is
+# multiplied moves a right loop by 2e-4 at most, over 100 challenges. TF32 and bfloat16 would not do. They
+# round what is multiplied by up to 2^-11 and 2^-8, but no bound on the updates follows: where another
+# pixel of a pool becomes the largest, or a ReLU opens, a gradient takes another way. Rounded so on the CPU
+# (`Rounding` there), right loops with SGD move by 0.01 (TF32) and 0.15 (bfloat16) in the median, by 0.25 and
+# 0.49 at most. So both are off where updates are compared (`steady`, `held`). Not yet seen on a GPU.
+TOLERANCE = 0.01
+
+
+def clue(seen: dict[str, Any]) -> str:
+    """What of the given things was not used as it should be, as sentences for the student; or nothing.
+
+    Args:
+        seen: a reply of `watched_epoch`.
+    """
+    instead = "Is a global name used in place of the argument, or a copy of it?"
+    if not seen["passes"]:
+        return f"The network that you were given was never called. {instead}"
+    if not seen["examples"]:
+        return f"No batch was taken from the loader that you were given. {instead}"
+    if not seen["from_the_start"]:
+        return (
+            "When the first batch came, the parameters were not those that you were given. Is the network "
+            "initialised anew?"
+        )
+    if not seen["losses"]:
+        return f"The criterion that you were given was never called. {instead}"
+    if not seen["gradients"]:
+        return (
+            "No gradient reached the network's parameters. Is backward() called, with its brackets, and on "
+            "the loss itself? It is cut off by .data, detach(), item() or a new torch.tensor()."
+        )
+    if not seen["steps"]:
+        return (
+            "Gradients reached the parameters, but step() of the optimizer that you were given was never "
+            f"called. Are its brackets there? {instead}"
+        )
+    if not seen["with_gradients"]:
+        return (
+            "step() was called, and found no gradient each time. Does zero_grad() stand between backward() "
+            "and step()?"
+        )
+    return ""
+
+
+@dataclass(frozen=True)
+class EpochChecks:
+    """Checks of one training function, each to be called in a hidden test of its own.
+
+    Attributes:
+        task: what it trains here.
+        norm_task: the same with batch normalisation, or another layer that behaves differently in
+            training mode; `expect_training_mode` needs it.
+        function: its name in the student's notebook.
+        call: how it is called, `(function, net, loader, criterion, optimizer, device)`; shipped into
+            the box. It returns what the function returns, or the mean loss taken out of that.
+        reference: a right one, called with these five arguments in this order.
+        wrong: what is known to be wrong, by the words that name it behind "as if".
+    """
+
+    task: Task
+    norm_task: Task | None = None
+    function: str = "train_epoch"
+    call: Callable[..., Any] = lectures_call
+    reference: TrainEpoch | None = None
+    wrong: Mapping[str, TrainEpoch] | None = None
+    _right: TrainEpoch = field(init=False, repr=False)
+    _wrong: Mapping[str, TrainEpoch] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        right = self.reference or right_loop(self.task)
+        wrong = wrong_loops(self.task) if self.wrong is None else self.wrong
+        object.__setattr__(self, "_right", right)
+        object.__setattr__(self, "_wrong", wrong)
+
+    def draw(
+        self,
+        challenge: Challenge,
+        *,
+        norm: bool = False,
+        learning_rate: float,
+        optimizer: str = "SGD",
+        factor: float = 1.0,
+    ) -> Drawn:
+        """Draw a network, batches, and the optimizer with which an epoch is trained.
+
+        Args:
+            norm: take `norm_task`.
+            optimizer: a class of `torch.optim`.
+            factor: what the criterion's loss is multiplied by.
+        """
+        task = self.norm_task if norm else self.task
+        if task is None:
+            raise ValueError("EpochChecks: this check needs a norm_task, and there is none.")
+        data = {
+            **epoch_examples(task, challenge),
+            "loss_name": task.loss,
+            "factor": factor,
+            "optimizer_name": optimizer,
+            "optimizer_options": {"lr": learning_rate},
+            "device_name": "cpu",
+        }
+        return Drawn(task, data)
+
+    def on_each(self, device: Device, drawn: Drawn) -> Iterator[Drawn]:
+        """The same, to be computed on each of the devices on which a test computes."""
+        for name in device.names:
+            yield drawn.on(name)
+
+    def result_of(self, student: Student, drawn: Drawn) -> dict[str, Any]:
+        """What one epoch of the student's came to; errors of torch's come with a question."""
+        try:
+            return fields(self._ask(student, one_epoch, drawn, drawn.data), "loss", "state")
+        except StudentRaised as raised:
+            for words, question in ERRORS.items():
+                if words in str(raised):
+                    raise raised.asking(question) from None
+            raise
+
+    def _probe(self, ask: Probe, drawn: Drawn) -> Probe:
+        task = drawn.task
+        return ask.with_(
+            build=task.build, call=self.call, train_epoch=self.function, uses=task.uses
+        )
+
+    def _ask(self, student: Student, ask: Probe, drawn: Drawn, data: dict[str, Any]) -> Any:
+        return student.run(self._probe(ask, drawn), **data)
+
+    def right_result(self, drawn: Drawn) -> dict[str, Any]:
+        """What one right epoch comes to."""
+        return result_by(self._right, drawn)
+
+    def expect_steps(
+        self,
+        student: Student,
+        challenge: Challenge,
+        device: Device,
+        *,
+        norm: bool = False,
+        learning_rate: float,
+        optimizer: str = "SGD",
+    ) -> None:
+        """Fail, with the mistake's name where it is known, unless the parameters moved rightly."""
+        challenged = self.draw(
+            challenge, norm=norm, learning_rate=learning_rate, optimizer=optimizer
+        )
+        for drawn in self.on_each(device, challenged):
+            seen = updates(self.result_of(student, drawn)["state"], drawn.parameters)
+            if relative_difference(seen, moved_by(self._right, drawn)) <= TOLERANCE:
+                continue
+            mistakes = {
+                name: lambda loop=loop, drawn=drawn: moved_by(loop, drawn)
+                for name, loop in self._wrong.items()
+            }
+            hint = likely_mistake(seen, mistakes, TOLERANCE, "Your parameters moved exactly as if")
+            hint = hint or self._clue(student, drawn)
+            expect(
+                False,
+                f"The parameters did not move{drawn.there} as one epoch of training moves them. {hint}",
+            )
+
+    def _clue(self, student: Student, drawn: Drawn) -> str:
+        """What was not used as it should be. Asked only of what is wrong: to be watched is to be slower."""
+        wanted = set(watched_epoch.parameters) & set(drawn.data)
+        reply = self._ask(
+            student, watched_epoch, drawn, {name: drawn.data[name] for name in wanted}
+        )
+        names = ("examples", "passes", "losses", "gradients", "steps", "with_gradients")
+        seen = fields(reply, *names, "from_the_start")
+        counts = {name: whole(seen[name], "an answer to this check") for name in names}
+        return clue({**counts, "from_the_start": flag(seen["from_the_start"])})
+
+    def expect_placed(
+        self, student: Student, challenge: Challenge, device: Device, *parts: str
+    ) -> None:
+        """Fail unless these parts (inputs, labels, parameters) lay on the device when they were used."""
+        drawn = self.draw(challenge, norm=self.norm_task is not None, learning_rate=0.0)
+        expect_moved(
+            student,
+            self._probe(epoch_placement, drawn),
+            drawn.data,
+            device,
+            drawn.task.noun,
+            *parts,
+        )
+
+    def expect_training_mode(self, student: Student, challenge: Challenge, device: Device) -> None:
+        """Fail unless the running statistics are those of one pass in training mode."""
+        challenged = self.draw(challenge, norm=True, learning_rate=0.0)
+        for drawn in self.on_each(device, challenged):
+            state = self.result_of(student, drawn)["state"]
+            before = drawn.buffers
+            right = vector(self.right_result(drawn)["state"], before)
+            seen = vector(state, before, "statistic")
+            expect(
+                bool(np.any(seen != vector(before, before))),
+                "The running statistics never moved: the network was not in training mode.",
+            )
+            expect(
+                relative_difference(seen, right) <= TOLERANCE,
+                "The running statistics are not those of one pass over the loader in training mode.",
+            )
+
+    def expect_mean_loss(self, student: Student, challenge: Challenge, device: Device) -> None:
+        """Fail, with the mistake's name where it is known, unless the loss is the mean over examples.
+
+        The learning rate is 0, so that only the forward pass and the averaging count.
+        """
+        challenged = self.draw(challenge, learning_rate=0.0)
+        for drawn in self.on_each(device, challenged):
+            self._expect_mean_loss(self.result_of(student, drawn), drawn)
+
+    def _expect_mean_loss(self, reply: dict[str, Any], drawn: Drawn) -> None:
+        loss = reply["loss"]
+        expect(
+            loss is not None, f"{self.function} should return the mean loss; yours returns None."
+        )
+        seen = real(loss, "the mean loss")
+        right = self.right_result(drawn)["loss"]
+        # float32 losses, summed in any order: measured below 1e-6. The mean of batch means is 0.018
+        # away or more, since the last batch has the larger losses.
+        if abs(seen - right) <= 2e-3 * right:
+            # How much steps that should not be there change the loss is a matter of chance.
+            still = not np.any(updates(reply["state"], drawn.parameters))
+            expect(still, "With a learning rate of 0 nothing should move; your parameters did.")
+            return
+        # Eight guesses: where the loss itself is another one, a wider net would catch by chance.
+        hint = likely_mistake(
+            [seen], mistaken_means(*batch_losses(drawn), drawn.task.noun), 1e-4, "It is as if"
+        )
+        expect(False, f"The mean loss per {drawn.task.noun} is not right. {hint}")
+
+    def expect_given_criterion(
+        self, student: Student, challenge: Challenge, device: Device, *, learning_rate: float
+    ) -> None:
+        """Fail unless the loss comes from the criterion that was passed in."""
+        factor = float(challenge.rng.uniform(0.3, 0.5))
+        challenged = self.draw(challenge, learning_rate=learning_rate, factor=factor)
+        for drawn in self.on_each(device, challenged):
+            seen = updates(self.result_of(student, drawn)["state"], drawn.parameters)
+            expect(
+                relative_difference(seen, moved_by(self._right, drawn)) <= TOLERANCE,
+                "The parameters did not move as the gradient of the given criterion moves them.",
+            )
+
+
+def result_by(train_epoch: TrainEpoch, drawn: Drawn) -> dict[str, Any]:
+    """What one epoch by a loop of ours comes to: its loss, and the state after it."""
+    ask = one_epoch.with_(build=drawn.task.build, call=lectures_call)
+    reply: dict[str, Any] = ask(train_epoch, **drawn.data)
+    return reply
+
+
+def moved_by(train_epoch: TrainEpoch, drawn: Drawn) -> Floats:
+    """How far one epoch by a loop of ours moves the parameters."""
+    return updates(result_by(train_epoch, drawn)["state"], drawn.parameters)
+
+
+def batch_losses(drawn: Drawn) -> tuple[Floats, Floats]:
+    """The mean loss of each batch, and its number of examples, with the parameters as drawn."""
+    net, criterion = drawn.network(), drawn.task.criterion()
+    with torch.no_grad():
+        means = [float(criterion(drawn.task.activation(net(x)), y)) for x, y in drawn.batches()]
+    return np.array(means), np.array([float(len(y)) for _, y in drawn.batches()])
+
+
+def mistaken_means(means: Floats, sizes: Floats, noun: str) -> dict[str, Callable[[], list[float]]]:
+    """What is returned in place of the mean loss, by the words that name it."""
+    wrong = {
+        "the means of the batches were averaged, and the smaller last batch weighed as much as the "
+        "others": np.mean(means),
+        f"the sum of the batch means were divided by the number of {noun}s": np.sum(means)
+        / np.sum(sizes),
+        "the batch means were added up, and not divided by anything": np.sum(means),
+        f"the losses of all {noun}s were added up, and not divided": np.dot(means, sizes),
+        f"the sum over all {noun}s were divided by the number of batches": np.dot(means, sizes)
+        / len(sizes),
+        "each batch mean were taken times the batch size of full batches": np.sum(means)
+        * sizes[0]
+        / np.sum(sizes),
+        "only the last batch's loss were returned": means[-1],
+        "only the losses of the first batch counted": means[0],
+    }
+    return {name: partial(list, (float(value),)) for name, value in wrong.items()}

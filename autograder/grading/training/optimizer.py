@@ -1,0 +1,266 @@
+"""Checks of a function that makes a criterion and an optimizer: `make(net, learning_rate)`.
+
+An optimizer is known by how it moves parameters with gradients that are set by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from autograder.grading.compare import (
+    describe,
+    expect,
+    expect_close,
+    expect_type,
+    relative_difference,
+)
+from autograder.grading.probe import probe
+from autograder.grading.replies import Floats, fields, likely_mistake, updates
+from autograder.grading.student import Challenge, Student
+
+# Adam's implementations (for-loop, foreach, fused) differ by rounding: a float32 parameter near 3
+# has steps of 2.4e-7, which is 0.0024 of an update of 1e-4 (and less of larger ones). AdamW at its
+# default decay moves such a parameter by 3 % of a step more.
+TOLERANCE = 5e-3
+
+_SHAPES = {"0.weight": (5, 3, 3, 3), "0.bias": (5,), "3.weight": (6, 20), "3.bias": (6,)}
+
+
+def lectures_call(make: Any, net: Any, learning_rate: Any) -> Any:
+    """How the function is called where nothing else is said; None is no learning rate."""
+    return make(net) if learning_rate is None else make(net, learning_rate)
+
+
+@probe
+def criterion_and_steps(
+    make_criterion_and_optimizer: Any,
+    call: Any,
+    learning_rate: Any,
+    scores: Any,
+    labels: Any,
+    start: Any,
+    gradients: Any,
+    repeats: Any,
+) -> Any:
+    """The criterion's value, and the parameters after steps with each of the given gradients."""
+    import torch
+    from torch import nn
+
+    net = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.Flatten(), nn.Linear(20, 6))
+    net.load_state_dict(start)
+    made = call(make_criterion_and_optimizer, net, learning_rate)
+    if not isinstance(made, tuple | list) or len(made) != 2 or not callable(made[0]):
+        return {"made": made}
+    criterion, optimizer = made
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        return {"made": "no optimizer", "optimizer": optimizer}
+    for gradient, times in zip(gradients, repeats):  # noqa: B905
+        for _ in range(times):
+            for name, parameter in net.named_parameters():
+                parameter.grad = gradient[name].clone()
+            optimizer.step()
+    return {
+        "made": "both",
+        "loss": criterion(scores, labels),
+        "state": {name: tensor.detach() for name, tensor in net.state_dict().items()},
+    }
+
+
+@dataclass(frozen=True)
+class OptimizerChecks:
+    """Checks of one making function, each to be called in a hidden test of its own.
+
+    Attributes:
+        optimizer: the class of `torch.optim` that is right, over all parameters.
+        settings: its arguments besides the learning rate.
+        loss: the class of `torch.nn` that is right, for scores (9, 6) and classes (9,).
+        default_rate: the learning rate where none is passed.
+        function: its name in the student's notebook.
+        call: how it is called, `(function, net, learning_rate or None)`; shipped into the box. It returns
+            criterion and optimizer.
+    """
+
+    optimizer: str = "Adam"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    loss: str = "NLLLoss"
+    default_rate: float = 1e-4
+    function: str = "make_criterion_and_optimizer"
+    call: Callable[..., Any] = lectures_call
+
+    def expect_loss(self, student: Student, challenge: Challenge) -> None:
+        """Fail unless the criterion computes what it should; only what it computes is asked."""
+        data = drawn_steps(challenge, 1e-3)
+        loss = self.result_of(student, data)["loss"]
+        scores, labels = data["scores"], data["labels"]
+        right = getattr(nn, self.loss)()(scores, labels)
+        expect_type(loss, torch.Tensor, "the loss")
+        expect(loss.numel() == 1, f"The loss should be one number; yours is {describe(loss)}.")
+        seen = loss.reshape(1)
+        matches = relative_difference(seen, [float(right)]) <= 1e-4
+        wrong = _wrong_losses(self.loss, scores, labels, right)
+        hint = "" if matches else likely_mistake(seen, wrong, 1e-4, "It is as if")
+        expect_close(seen, [float(right)], rtol=1e-4, what="the criterion's value", hint=hint)
+
+    def expect_optimizer(
+        self,
+        student: Student,
+        challenge: Challenge,
+        learning_rate: float | None,
+        *,
+        calms_down: bool = False,
+    ) -> None:
+        """Fail, with the mistake's name where it is known, unless parameters move as they should.
+
+        Args:
+            learning_rate: None leaves it to the function's default.
+            calms_down: one step with large gradients before many with small ones, which tells apart what
+                an optimizer remembers (Adam with amsgrad from Adam).
+        """
+        data = drawn_steps(challenge, learning_rate, calms_down=calms_down)
+        seen = updates(self.result_of(student, data)["state"], data["start"])
+        rate = self.default_rate if learning_rate is None else learning_rate
+        right = partial(getattr(torch.optim, self.optimizer), lr=rate, **self.settings)
+        if relative_difference(seen, moved_by(data, right)) <= TOLERANCE:
+            return
+        wrong: dict[str, Callable[[], Floats]] = {
+            name: partial(moved_by, data, make)
+            for name, make in _others(self.optimizer, self.settings, rate).items()
+        }
+        wrong["no parameters were given to the optimizer"] = lambda: np.zeros_like(seen)
+        hint = likely_mistake(seen, wrong, TOLERANCE, "They moved as if")
+        expect(
+            False,
+            f"The parameters did not move as {self.optimizer} moves them at this learning rate. {hint}",
+        )
+
+    def result_of(self, student: Student, data: dict[str, Any]) -> dict[str, Any]:
+        """The criterion's value, and the state after the steps."""
+        ask = criterion_and_steps.with_(call=self.call, make_criterion_and_optimizer=self.function)
+        reply = fields(student.run(ask, **data), "made")
+        made = reply["made"]
+        expect(
+            not (isinstance(made, str) and made == "no optimizer"),
+            "The second result should be an optimizer of torch.optim. "
+            f"Yours is {describe(reply.get('optimizer'))}.",
+        )
+        expect(
+            isinstance(made, str) and made == "both",
+            f"Two things should be returned, (criterion, optimizer); yours is {describe(made)}.",
+        )
+        return fields(reply, "loss", "state")
+
+
+def drawn_steps(
+    challenge: Challenge, learning_rate: float | None, *, calms_down: bool = False
+) -> dict[str, Any]:
+    """Parameters, and gradients of very different sizes for three steps.
+
+    Where it calms down, one step with large gradients comes before many with small ones. Adam forgets the
+    large one, by a thousandth a step; with amsgrad it does not.
+    """
+    rng = challenge.rng
+
+    def drawn(shape: tuple[int, ...], scale: float = 1.0) -> torch.Tensor:
+        # Sizes over four decades show epsilon, and large parameters show weight decay.
+        size = 10.0 ** rng.uniform(-4, 0, shape)
+        return torch.from_numpy(rng.normal(size=shape) * size * scale).float()
+
+    start = {name: 3 + drawn(shape) for name, shape in _SHAPES.items()}
+    scores, labels = drawn((9, 6)) * 3, torch.from_numpy(rng.integers(0, 6, 9))
+    # Smaller second gradients and opposite third ones tell Adam's averages apart.
+    gradients = [
+        {name: drawn(shape, scale) for name, shape in _SHAPES.items()} for scale in (1, 0.1, -1)
+    ]
+    repeats = [1, 1, 1]
+    if calms_down:
+        large = {
+            name: torch.from_numpy(rng.choice([-1, 1], shape) * rng.uniform(0.5, 2, shape)).float()
+            for name, shape in _SHAPES.items()
+        }
+        gradients = [large, {name: 0.01 * gradient for name, gradient in large.items()}]
+        repeats = [1, 200]
+    return {
+        "learning_rate": learning_rate,
+        "scores": scores,
+        "labels": labels,
+        "start": start,
+        "gradients": gradients,
+        "repeats": repeats,
+    }
+
+
+def moved_by(data: dict[str, Any], make: Callable[..., torch.optim.Optimizer]) -> Floats:
+    """The updates by an optimizer of ours, made from the network's parameters."""
+
+    def made(net: nn.Module, _rate: float | None = None) -> tuple[nn.Module, torch.optim.Optimizer]:
+        return nn.NLLLoss(), make(net.parameters())
+
+    ask = criterion_and_steps.with_(call=lectures_call)
+    return updates(ask(made, **data)["state"], data["start"])
+
+
+def _others(
+    right: str, settings: Mapping[str, Any], rate: float
+) -> dict[str, Callable[..., torch.optim.Optimizer]]:
+    """Optimizers that are not the right one, by the words that name them."""
+    optim = torch.optim
+    own = partial(getattr(optim, right), **settings)
+    others: dict[str, Callable[..., torch.optim.Optimizer]] = {
+        f"{name} were used, and not {right}": partial(getattr(optim, name), lr=rate)
+        for name in ("SGD", "Adam", "AdamW", "RMSprop", "NAdam", "Adagrad")
+        if name != right
+    }
+    others[f"SGD with a momentum of 0.9 were used, and not {right}"] = partial(
+        optim.SGD, lr=rate, momentum=0.9
+    )
+    for decay in ("0.01", "5e-4"):
+        others[f"{right} had the weight decay {decay}"] = partial(
+            own, lr=rate, weight_decay=float(decay)
+        )
+    if right.startswith("Adam"):
+        others[f"{right} had amsgrad"] = partial(own, lr=rate, amsgrad=True)
+        others[f"{right} had other betas, (0.5, 0.999)"] = partial(own, lr=rate, betas=(0.5, 0.999))
+        others[f"{right} had an epsilon of 0.001"] = partial(own, lr=rate, eps=1e-3)
+    return {
+        **others,
+        f"{right} made the loss larger (maximize)": partial(own, lr=rate, maximize=True),
+        "the learning rate were always torch's own default": own,
+        "the learning rate were always 1e-4": partial(own, lr=1e-4),
+        "the learning rate were ten times as large": partial(own, lr=10 * rate),
+        "the learning rate were a hundred times as large": partial(own, lr=100 * rate),
+        "the learning rate were a tenth of it": partial(own, lr=rate / 10),
+        "only the last layer's parameters were given to the optimizer": lambda parameters: own(
+            list(parameters)[-2:], lr=rate
+        ),
+        "only the weights were given to the optimizer, and no bias": lambda parameters: own(
+            (part for part in parameters if part.ndim > 1), lr=rate
+        ),
+    }
+
+
+def _wrong_losses(
+    loss: str, scores: torch.Tensor, labels: torch.Tensor, right: torch.Tensor
+) -> dict[str, Callable[[], list[Any]]]:
+    functional = nn.functional
+    wrong: dict[str, Callable[[], list[Any]]] = {
+        "the losses were added up and not averaged": lambda: [right * len(labels)]
+    }
+    if loss == "NLLLoss":
+        wrong["the criterion took a log-softmax of its own (cross-entropy)"] = lambda: [
+            functional.cross_entropy(scores, labels)
+        ]
+    if loss == "CrossEntropyLoss":
+        wrong["the criterion took log-probabilities, and no raw scores (NLLLoss)"] = lambda: [
+            functional.nll_loss(scores, labels)
+        ]
+        wrong["the labels were smoothed by 0.1"] = lambda: [
+            functional.cross_entropy(scores, labels, label_smoothing=0.1)
+        ]
+    return wrong

@@ -1,0 +1,151 @@
+"""The checks are not made for images and NLLLoss: other losses, networks, names and arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from autograder.grading import Challenge, Device, Mismatch, Student, StudentRaised
+from autograder.grading.training import EpochChecks, OptimizerChecks, Task
+from tests.graders.fake_box import FakeBox
+
+LOOP = """
+import copy
+import torch
+from torch import nn
+
+def train(loader, model, optimizer, criterion):
+    model.train()
+    total = count = 0
+    for inputs, labels in loader:
+        optimizer.zero_grad()
+        loss = criterion(model(inputs), labels)
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * len(labels)
+        count += len(labels)
+    return total / count
+"""
+
+
+def line(outputs: int) -> Any:
+    from torch import nn
+
+    return nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, outputs))
+
+
+def call(train: Any, net: Any, loader: Any, criterion: Any, optimizer: Any, device: Any) -> Any:
+    return train(loader, net, optimizer, criterion)
+
+
+def numbers(rng: np.random.Generator, count: int, **_options: Any) -> Any:
+    inputs = torch.from_numpy(rng.normal(size=(count, 5))).float()
+    return inputs, inputs[:, :1] - inputs[:, 1:2]
+
+
+def coins(rng: np.random.Generator, count: int, **_options: Any) -> Any:
+    inputs = torch.from_numpy(rng.normal(size=(count, 5))).float()
+    return inputs, (inputs[:, :1] > 0).float()
+
+
+def checks(loss: str, examples: Any) -> EpochChecks:
+    task = Task(line, examples, options=lambda _rng: {"outputs": 1}, loss=loss)
+    return EpochChecks(task, function="train", call=call)
+
+
+REGRESSION, BINARY = checks("MSELoss", numbers), checks("BCEWithLogitsLoss", coins)
+
+
+def steps(check: EpochChecks, notebook: str, number: int = 0) -> None:
+    student = Student(FakeBox({"notebook": notebook}))
+    challenge = Challenge(f"secret {number}".encode(), "s", "t")
+    check.expect_steps(student, challenge, Device(), learning_rate=0.05)
+    check.expect_mean_loss(student, challenge, Device())
+    check.expect_given_criterion(student, challenge, Device(), learning_rate=0.05)
+
+
+@pytest.mark.parametrize("check", [REGRESSION, BINARY], ids=["regression", "binary"])
+def test_a_right_loop_passes_whatever_was_drawn(check: EpochChecks) -> None:
+    for number in range(10):
+        steps(check, LOOP, number)
+
+
+@pytest.mark.parametrize(
+    ("check", "right", "wrong", "named"),
+    [
+        (REGRESSION, "model(inputs), labels", "model(inputs), labels[:, 0]", "held against every"),
+        (REGRESSION, "model(inputs), labels", "model(inputs).relu(), labels", "a ReLU stood behind"),
+        (BINARY, "model(inputs), labels", "model(inputs).sigmoid(), labels", "a sigmoid stood"),
+        (BINARY, "        optimizer.zero_grad()\n", "", "never set to zero"),
+        (REGRESSION, "        optimizer.step()\n", "        optimizer.step\n", "step() of the optimizer"),
+        (REGRESSION, "loss.backward()", "loss.backward", "No gradient reached"),
+        (REGRESSION, "model.train()", "model = copy.deepcopy(model)", "was never called. Is a global"),
+        (BINARY, "model.train()", "model[0].reset_parameters()", "initialised anew"),
+        (BINARY, "criterion(model", "nn.BCEWithLogitsLoss()(model", "criterion moves them"),
+        (BINARY, "in loader:", "in [next(iter(loader))] * 5:", "used again and again"),
+        (BINARY, "        optimizer.step()\n", "        optimizer.zero_grad(); optimizer.step()\n", "found no gradient"),
+        (REGRESSION, "total / count", "total / len(loader)", "divided by the number of batches"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_said(check: EpochChecks, right: str, wrong: str, named: str) -> None:
+    assert right in LOOP
+    with pytest.raises(Mismatch) as told:
+        steps(check, LOOP.replace(right, wrong))
+    assert named in str(told.value)
+
+
+def test_a_loader_of_the_notebooks_own_is_seen() -> None:
+    """The network and the criterion are used, but what they are trained on is another's."""
+    other = "mine = [(torch.ones(4, 5), torch.ones(4, 1))] * 3\n"
+    with pytest.raises(Mismatch, match="No batch was taken from the loader"):
+        steps(REGRESSION, LOOP.replace("in loader:", "in mine:") + other)
+
+
+def test_what_torch_refuses_comes_with_a_question() -> None:
+    wrong = LOOP.replace("optimizer.zero_grad()\n", "model.requires_grad_(False)\n")
+    with pytest.raises(StudentRaised) as raised:
+        steps(REGRESSION, wrong)
+    assert "cut off from the network" in str(raised.value.__dict__) + str(raised.value)
+
+
+MAKE = """
+import torch
+from torch import nn
+
+def make(net, learning_rate=0.01):
+    return nn.CrossEntropyLoss(), torch.optim.SGD(net.parameters(), lr=learning_rate, momentum=0.9)
+"""
+SGD = OptimizerChecks("SGD", {"momentum": 0.9}, "CrossEntropyLoss", 0.01, function="make")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "named"),
+    [
+        ("", "", None),
+        (", momentum=0.9", "", "SGD"),
+        ("SGD", "RMSprop", "did not move as SGD"),
+        ("lr=learning_rate", "lr=learning_rate / 10", "a tenth of it"),
+        ("lr=learning_rate", "lr=learning_rate, maximize=True", "maximize"),
+        ("momentum=0.9", "momentum=0.9, weight_decay=5e-4", "weight decay 5e-4"),
+        ("CrossEntropyLoss()", "CrossEntropyLoss(label_smoothing=0.1)", "smoothed by 0.1"),
+        ("CrossEntropyLoss()", "NLLLoss()", "NLLLoss"),
+    ],
+)
+def test_another_optimizer_and_loss_are_known(right: str, wrong: str, named: str | None) -> None:
+    student = Student(FakeBox({"notebook": MAKE.replace(right, wrong)}))
+
+    def ask() -> None:
+        challenge = Challenge(b"s", "s", "t")
+        SGD.expect_loss(student, challenge)
+        SGD.expect_optimizer(student, challenge, 0.05)
+        SGD.expect_optimizer(student, challenge, None)
+
+    if named is None:
+        ask()
+    else:
+        with pytest.raises(Mismatch) as told:
+            ask()
+        assert named in str(told.value)
