@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from autograder.course import Course, find_course, load_course
+from autograder.course import Course, find_course, load_course, packages
 from autograder.course.bonus import check_bonus
 from autograder.course.course import CourseSettings
 from autograder.course.judged_by import judged_in_notebook
@@ -137,6 +137,7 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
     yield Finding("course", True, str(course.root))
     for text in unhonoured(course, BoxSettings):
         yield Finding("setting", False, text)
+    yield from _packages(course)
     yield from _gpus(course)
     if course.settings.bonus:
         try:
@@ -175,6 +176,15 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
         yield Finding("images", True, named or "drawn by code")
     except KitError as error:
         yield Finding("images", False, str(error))
+
+
+def _packages(course: Course) -> Iterator[Finding]:
+    folders = [course.root, *(course.source(name) for name in course.assignments())]
+    for file in (folder / packages.NAME for folder in folders):
+        if file.is_file():
+            lacking = list(packages.unmet(file))
+            text = " ".join(lacking) or "all of it is installed"
+            yield Finding(str(file.relative_to(course.root)), not lacking, text)
 
 
 def settings_help() -> str:

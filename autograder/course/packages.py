@@ -1,0 +1,44 @@
+"""The packages that a course needs: a `requirements.txt` in its root, and one in an assignment's source.
+
+They are held against the environment in which the kit runs, which is the one that the box sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+NAME = "requirements.txt"
+
+
+def unmet(file: Path) -> Iterator[str]:
+    """What a file in pip's form asks for and is not there, a sentence each, with its repair.
+
+    Lines for another system, by their marker, ask for nothing here. Options of pip (`-r`, `--index-url`) and
+    bare addresses name no package, and are left to pip.
+    """
+    for line in file.read_text(encoding="utf-8-sig", errors="replace").splitlines():
+        wanted = line.partition(" #")[0].strip()
+        if not wanted or wanted.startswith(("#", "-")) or "://" in wanted.partition("@")[0]:
+            continue
+        try:
+            requirement = Requirement(wanted)
+        except InvalidRequirement:
+            yield f"{file}: {wanted!r} is no requirement in pip's form. Write a name, as in `pandas>=2`."
+            continue
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            yield from _trouble(requirement)
+
+
+def _trouble(requirement: Requirement) -> Iterator[str]:
+    repair = f"Run `pip install '{requirement}'` where the kit is installed."
+    try:
+        version = metadata.version(requirement.name)
+    except metadata.PackageNotFoundError:
+        yield f"{requirement.name} is not installed. {repair}"
+        return
+    if not requirement.specifier.contains(version, prereleases=True):
+        yield f"{requirement.name} {version} is installed, and {requirement.specifier} is asked for. {repair}"
