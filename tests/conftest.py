@@ -32,7 +32,8 @@ LONGEST = (
     "attacks/test_as_an_ordinary_user.py",
     "sandbox/test_limits.py",
     "nbgrader_plugin/test_doors.py",
-    "cases/test_in_the_box.py",
+    "release/test_adopt.py",
+    "attacks/test_adopted.py",
 )
 
 
