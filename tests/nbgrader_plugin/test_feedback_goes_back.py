@@ -62,12 +62,13 @@ def exchange(course: Course, kind: Any, folder: Path, student: str = "*") -> Non
 
 
 @pytest.mark.filterwarnings("ignore:unclosed file")  # by nbgrader's release of feedback
+@pytest.mark.parametrize("name", [RENAMED, "tiny (1)", "Ada's tíny, final.v2"])
 def test_a_renamed_notebooks_page_comes_back_through_nbgraders_exchange(
-    tiny: TinyCourse, tmp_path: Path
+    tiny: TinyCourse, tmp_path: Path, name: str
 ) -> None:
     course = load_course(tiny.root)
     exchange(course, ExchangeReleaseAssignment, tmp_path)
-    own = rename(tiny.submission("ada"), RENAMED)
+    own = rename(tiny.submission("ada"), name)
     (tmp_path / "tiny").mkdir()
     own.rename(tmp_path / "tiny" / own.name)
     own.parent.rmdir()
@@ -81,7 +82,7 @@ def test_a_renamed_notebooks_page_comes_back_through_nbgraders_exchange(
     exchange(course, ExchangeReleaseFeedback, tmp_path)
     exchange(course, ExchangeFetchFeedback, tmp_path, "ada")
     (page,) = (tmp_path / "tiny/feedback").rglob("*.html")
-    assert page.stem == RENAMED
+    assert page.stem == name
     assert page.read_text() == (tiny.root / "feedback/ada/tiny/tiny.html").read_text()
 
 
