@@ -19,7 +19,7 @@ SAFE_ID = re.compile(r"[^A-Za-z0-9_-]+")  # what an id cannot hold of a question
 
 
 def put_tests_at_checks(notebook: NotebookNode, source: SourceNotebook) -> list[str]:
-    """Put the tests of each question where otter's check of it stands; says which."""
+    """Put the tests of each question where otter's last check of it stands; says which."""
     if any(grade_id_of(cell) for cell in notebook.cells):
         return []
     released = source.released_cells()
@@ -27,8 +27,12 @@ def put_tests_at_checks(notebook: NotebookNode, source: SourceNotebook) -> list[
     taken = {cell.get("id", "") for cell in notebook.cells}
     cells: list[NotebookNode] = []
     said, seen = [], set()
-    for cell in notebook.cells:
-        name = _checked(cell)
+    names = [_checked(cell) for cell in notebook.cells]
+    last = {
+        name: number for number, name in enumerate(names)
+    }  # who asks twice means the later answer
+    for number, cell in enumerate(notebook.cells):
+        name = names[number] if last[names[number]] == number else ""
         own = re.compile(rf"{re.escape(SAFE_ID.sub('_', name))}(_\d+)?") if name else None
         found = [item for item in items if own and own.fullmatch(item) and item not in seen]
         for item in found:

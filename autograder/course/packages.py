@@ -5,6 +5,7 @@ They are held against the environment in which the kit runs, which is the one th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -17,12 +18,17 @@ NAME = "requirements.txt"
 def unmet(file: Path) -> Iterator[str]:
     """What a file in pip's form asks for and is not there, a sentence each, with its repair.
 
-    Lines for another system, by their marker, ask for nothing here. Options of pip (`-r`, `--index-url`) and
-    bare addresses name no package, and are left to pip.
+    Lines for another system, by their marker, ask for nothing here. Options of pip (`-r`, `--hash`), paths
+    and bare addresses name no package, and are left to pip.
     """
-    for line in file.read_text(encoding="utf-8-sig", errors="replace").splitlines():
-        wanted = line.partition(" #")[0].strip()
-        if not wanted or wanted.startswith(("#", "-")) or "://" in wanted.partition("@")[0]:
+    try:
+        text = file.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        yield f"{file} cannot be read: {error.strerror}. Make it readable."
+        return
+    for line in text.replace("\\\n", " ").splitlines():
+        wanted = re.split(r"\s(?:#|--)", line)[0].strip()
+        if not wanted or wanted.startswith(("#", "-", ".")) or "/" in wanted.partition("@")[0]:
             continue
         try:
             requirement = Requirement(wanted)

@@ -15,6 +15,7 @@ import builtins
 import functools
 import inspect
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, overload
@@ -40,6 +41,12 @@ class Probe:
             name for name in self.parameters if parameters[name].default is inspect.Parameter.empty
         )
         parts = dict.fromkeys((*uses, *self._given.values(), function))
+        names = Counter(part.__name__ for part in parts)
+        if twice := [name for name, number in names.items() if number > 1]:
+            raise ValueError(
+                f"The probe {self.name} would be shipped with two functions of the name {twice[0]}, and one "
+                "would hide the other. Rename yours."
+            )
         source = "\n\n".join(_shippable_source(part) for part in parts)
         if self._given:
             given_names = ", ".join(f"{name}={part.__name__}" for name, part in self._given.items())

@@ -47,10 +47,8 @@ def release(course: Course, assignment: str, progress: Progress = lambda *_: Non
             refusals += gate.examine_drafts(course, assignment, drafts)
             refusals += gate.examine_runs(course, assignment, drafts[0], progress)
         except KitError:
-            if all(
-                refusal.warns for refusal in refusals
-            ):  # else they say why there is nothing to look at
-                raise
+            if all(refusal.warns for refusal in refusals):
+                raise  # else they say why there is nothing to look at
         said = list(dict.fromkeys(refusals))
         if not all(refusal.warns for refusal in said):
             raise gate.Refused(assignment, said)

@@ -23,6 +23,8 @@ from tests.tiny_course import TinyCourse
         ("-r more.txt", None),
         ("--index-url https://example.org/simple", None),
         ("git+https://example.org/a.git", None),
+        ("./beside/a.whl", None),
+        ("numpy>=1.26 \\\n    --hash=sha256:00", None),
         ("no-such-package-here; sys_platform == 'nowhere'", None),
         ("no-such-package-here; python_version >= '3'", "no-such-package-here is not installed"),
         ("no_such_package_here @ https://example.org/a.whl", "is not installed. Run `pip install"),
@@ -39,6 +41,11 @@ def test_a_line_is_held_against_what_is_installed(
     texts = list(unmet(file))
     assert len(texts) == (said is not None)
     assert said is None or said in texts[0]
+
+
+def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    (said,) = unmet(tmp_path)
+    assert "cannot be read" in said
 
 
 @pytest.mark.parametrize("place", ["requirements.txt", "source/tiny/requirements.txt"])

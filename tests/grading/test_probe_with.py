@@ -24,6 +24,13 @@ def helped(size: int) -> list[int]:
     return [*row(size), 2]
 
 
+def other_row() -> Any:
+    def row(size: int) -> list[int]:
+        return [3] * size
+
+    return row
+
+
 def test_functions_are_shipped_and_the_students_names_looked_up() -> None:
     student = Student(FakeBox({"notebook": "def mine(values):\n    return sum(values)\n"}))
     settled = measured.with_(build=row, function="mine")
@@ -45,3 +52,5 @@ def test_what_cannot_be_settled_is_refused() -> None:
         measured.with_(build=lambda size: size)
     with pytest.raises(ValueError, match="uses row, which it does not bring"):
         measured.with_(build=helped)
+    with pytest.raises(ValueError, match="two functions of the name row"):
+        measured.with_(build=helped, uses=(row, other_row()))

@@ -93,7 +93,8 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
             file.write_text(json.dumps(notebook))
     unchecked = _handed_in(root, ANSWERS["right"], False)
     unchecked["cells"] = [cell for cell in unchecked["cells"] if "check" not in cell.source]
-    unchecked["cells"].insert(3, new_code_cell('grader.check("q1")'))
+    unchecked["cells"].insert(1, new_code_cell('grader.check("q1")'))  # before there is an answer
+    unchecked["cells"].insert(4, new_code_cell('grader.check("q1")'))
     file = root / "submitted/unchecked_by_otter/lab/lab.ipynb"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(unchecked))
@@ -239,6 +240,7 @@ def test_what_has_no_counterpart_is_named() -> None:
         ([1, 0], [None, 5], [1, 0]),
         ({"each": 2}, [None, None], [2, 2]),
         (None, [0, None], [0, 1]),
+        (0.3, [0.1, 0.1, 0.1], [0.1, 0.1, 0.1]),
     ],
 )
 def test_points_are_shared_as_otter_does(
@@ -253,5 +255,5 @@ def test_points_that_contradict_each_other_are_refused() -> None:
             points_of(points, [TestCell("", points=2), TestCell("")])
 
 
-def test_a_question_whose_check_was_deleted_keeps_its_points(course: Path) -> None:
+def test_a_check_that_was_deleted_and_one_that_stands_too_early_cost_nothing(course: Path) -> None:
     assert sum(points or 0 for points in marks(course, "unchecked_by_otter").values()) == 7

@@ -146,8 +146,9 @@ def watched_epoch(
         if id(layer) in layers:
             seen["passes"] += 1
             if not starts:
+                now = {name: part.detach().float() for name, part in parameters.items()}
                 starts.append(
-                    all(torch.equal(parameters[name], state[name]) for name in parameters)
+                    all(torch.equal(part, state[name].float()) for name, part in now.items())
                 )
 
     def derived(gradient: Any) -> None:

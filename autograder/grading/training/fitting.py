@@ -211,9 +211,18 @@ class FitChecks:
         )
 
     def expect_no_luck(
-        self, student: Student, challenge: Challenge, device: Device, lucky: Iterable[Fit]
+        self,
+        student: Student,
+        challenge: Challenge,
+        device: Device,
+        lucky: Iterable[Fit],
+        why: str,
     ) -> None:
-        """Fail a fit that is known to learn in some short runs and not in others: no draw is to decide."""
+        """Fail a fit that is known to learn in some short runs and not in others: no draw is to decide.
+
+        Args:
+            why: what such a fit does wrong, for the student.
+        """
         drawn = self.drawn(challenge, 1)
         reply = fields(
             student.run(self._probe(fitted), **drawn.data, moved=device.has_gpu), "state"
@@ -223,8 +232,7 @@ class FitChecks:
             moved = updates(fit_by(fit, drawn)["state"], drawn.parameters)
             expect(
                 relative_difference(seen, moved) > TOLERANCE,
-                "It learnt in this run, but would not in many others: what goes into the criterion is not "
-                "the log-softmax over the classes.",
+                f"It learnt in this run, but would not in many others: {why}",
             )
 
 

@@ -177,7 +177,7 @@ def _wrong_activations(task: Task) -> dict[str, Activation]:
                 softmax(outputs, dim=1), dim=1
             ),
             "the raw outputs of the network went into the loss, without a log_softmax": as_they_are,
-            "log_softmax ran over the images of the batch (dim=0) and not over the classes": partial(
+            f"log_softmax ran over the {task.noun}s of the batch (dim=0) and not over the classes": partial(
                 log_softmax, dim=0
             ),
             "a ReLU stood before log_softmax, which makes all negative outputs alike": lambda outputs: (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -71,17 +71,16 @@ class Drawn:
 
     Attributes:
         data: what the probe is asked with; `state`, `options` and `device_name` among it.
-        parameters: the network's parameters at the start, without its buffers.
     """
 
     task: Task
     data: dict[str, Any]
-    parameters: Tensors = field(init=False)
 
-    def __post_init__(self) -> None:
-        names = [name for name, _ in self.network().named_parameters()]
+    @cached_property
+    def parameters(self) -> Tensors:
+        """The network's parameters at the start, without its buffers."""
         state = self.data["state"]
-        object.__setattr__(self, "parameters", {name: state[name] for name in names})
+        return {name: state[name] for name, _ in self.network().named_parameters()}
 
     @property
     def buffers(self) -> Tensors:

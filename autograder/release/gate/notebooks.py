@@ -92,9 +92,8 @@ def _check_python(name: str, place: str, text: str) -> Iterator[Refusal]:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # an escape that Python does not know is no fault of form
+            # An escape that Python does not know is no fault of form.
+            warnings.simplefilter("ignore")
             ast.parse(TransformerManager().transform_cell(text))
     except SyntaxError as error:
         what = f"it is no Python: {error.msg}, line {error.lineno}."
