@@ -106,6 +106,16 @@ def test_the_stand_in_sees_whether_a_batch_was_moved(images: str, labels: str, m
     assert all(asked["inputs"]) is moved
 
 
+@pytest.mark.parametrize("moved", [True, False])
+def test_who_goes_past_the_networks_own_hooks_is_seen(moved: bool) -> None:
+    way = "net.forward(images.to(device))" if moved else "net.forward(images)"
+    seen = of_an_epoch(
+        Student(FakeBox({"reference": REFERENCE.replace("net(images.to(device))", way)}))
+    )
+    assert seen["inputs"]
+    assert all(seen["inputs"]) is moved
+
+
 def test_memory_that_is_free_again_does_not_lie_there() -> None:
     with gpu_or_stand_in(False):
         for _ in range(20):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from autograder.grading import Challenge, Device, Mismatch, Student, StudentRaised
 from autograder.grading.training import EpochChecks, OptimizerChecks, Task
@@ -102,6 +103,28 @@ def test_a_loader_of_the_notebooks_own_is_seen() -> None:
     other = "mine = [(torch.ones(4, 5), torch.ones(4, 1))] * 3\n"
     with pytest.raises(Mismatch, match="No batch was taken from the loader"):
         steps(REGRESSION, LOOP.replace("in loader:", "in mine:") + other)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "    if hasattr(model, 'met'): raise ValueError\n    nn.Module.met = True\n",
+        "    model.double()\n    loader = [(x.double(), y.double()) for x, y in loader]\n",
+    ],
+    ids=["raises_when_watched", "in_double_precision"],
+)
+def test_to_be_watched_changes_no_verdict(odd: str) -> None:
+    """What is wrong and has no name fails, and is accused of nothing, whatever the second run does."""
+    wrong = LOOP.replace("    model.train()\n", f"    model.train()\n{odd}").replace(
+        "loss.backward()", "(loss + 0.3 * sum((p**2).sum() for p in model.parameters())).backward()"
+    )
+    try:
+        with pytest.raises(Mismatch) as told:
+            steps(REGRESSION, wrong)
+    finally:
+        if hasattr(nn.Module, "met"):
+            del nn.Module.met
+    assert str(told.value).strip().endswith("as one epoch of training moves them.")
 
 
 def test_what_torch_refuses_comes_with_a_question() -> None:
