@@ -105,11 +105,22 @@ def test_a_loader_of_the_notebooks_own_is_seen() -> None:
         steps(REGRESSION, LOOP.replace("in loader:", "in mine:") + other)
 
 
+DOUBLE = "    model.double()\n    loader = [(x.double(), y.double()) for x, y in loader]\n"
+
+
+def test_what_was_missing_is_said_in_double_precision_as_well() -> None:
+    wrong = LOOP.replace("    model.train()\n", f"    model.train()\n{DOUBLE}").replace(
+        "step()", "step"
+    )
+    with pytest.raises(Mismatch, match=r"step\(\) of the optimizer that you were given"):
+        steps(REGRESSION, wrong)
+
+
 @pytest.mark.parametrize(
     "odd",
     [
         "    if hasattr(model, 'met'): raise ValueError\n    nn.Module.met = True\n",
-        "    model.double()\n    loader = [(x.double(), y.double()) for x, y in loader]\n",
+        DOUBLE,
     ],
     ids=["raises_when_watched", "in_double_precision"],
 )
