@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from autograder.grading import Challenge, Device, Mismatch, Student, StudentRaised
-from autograder.grading.training import EpochChecks, OptimizerChecks, Task
+from autograder.grading.training import EpochChecks, OptimizerChecks, Task, epoch
 from tests.graders.fake_box import FakeBox
 
 LOOP = """
@@ -72,6 +72,48 @@ def steps(check: EpochChecks, notebook: str, number: int = 0) -> None:
 def test_a_right_loop_passes_whatever_was_drawn(check: EpochChecks) -> None:
     for number in range(10):
         steps(check, LOOP, number)
+
+
+def of_words(outputs: int) -> Any:
+    from torch import nn
+
+    return nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(8, outputs))
+
+
+def words(rng: np.random.Generator, count: int, **_options: Any) -> Any:
+    inputs = torch.from_numpy(rng.integers(0, 9, (count, 2)))
+    return inputs, torch.from_numpy(rng.normal(size=(count, 1))).float()
+
+
+def classes(rng: np.random.Generator, count: int, outputs: int) -> Any:
+    inputs, _ = words(rng, count)
+    return inputs, torch.from_numpy(rng.integers(0, outputs, count))
+
+
+def coins_of_words(rng: np.random.Generator, count: int, **_options: Any) -> Any:
+    inputs, labels = words(rng, count)
+    return inputs, (labels > 0).float()
+
+
+@pytest.mark.parametrize(
+    ("loss", "examples", "outputs"),
+    [
+        ("MSELoss", words, 1),
+        ("BCEWithLogitsLoss", coins_of_words, 1),
+        ("CrossEntropyLoss", classes, 4),
+    ],
+)
+def test_the_last_batch_stands_out_by_its_labels_alone(
+    loss: str, examples: Any, outputs: int
+) -> None:
+    """Words cannot be made larger; and a mean of batch means must never be the mean."""
+    check = EpochChecks(Task(of_words, examples, lambda _rng: {"outputs": outputs}, loss))
+    for number in range(20):
+        challenge = Challenge(f"secret {number}".encode(), "s", "t")
+        means, sizes = epoch.batch_losses(check.draw(challenge, learning_rate=0.0))
+        right = np.average(means, weights=sizes)
+        assert abs(np.mean(means) - right) > 4e-3 * right
+        assert means[-1] > right
 
 
 @pytest.mark.parametrize(
