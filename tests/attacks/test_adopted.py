@@ -201,3 +201,5 @@ def test_no_other_mark_than_its_own_is_touched(name: str, tmp_path: Path) -> Non
     assert scores(judgement) == wanted
     assert SECRET not in told(judgement)
     assert {item.verdict for item in items(judgement).values()} <= set(Verdict) - {Verdict.UNGRADED}
+    if name.endswith("in_a_hidden_test"):
+        assert items(judgement)["hidden"].verdict is Verdict.LIMIT
