@@ -150,6 +150,11 @@ class Item:
                 return " ".join(part for part in (check.message, check.hint) if part)
         return self.message
 
+    @property
+    def text(self) -> str:
+        """All that a student reads on it: messages and hints of the checks that did not pass."""
+        return " ".join(f"{check.message} {check.hint}".strip() for check in self.checks).strip()
+
 
 @dataclass(frozen=True)
 class NotebookCard:

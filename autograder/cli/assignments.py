@@ -112,6 +112,52 @@ def _past_the_gate(course: Course, assignment: str) -> Released | None:
 @main.command()
 @click.argument("assignment")
 @click.option(
+    "--case",
+    "patterns",
+    multiple=True,
+    metavar="NAME",
+    help="Only cases of this name, with * and ? as in a shell; can be given several times.",
+)
+@click.option("--brief", is_flag=True, help="Leave out the table of all cases.")
+@click.option("--keep", is_flag=True, help="Write the figures beside the hidden tests.")
+@click.pass_context
+def check(
+    ctx: click.Context, assignment: str, patterns: tuple[str, ...], brief: bool, keep: bool
+) -> None:
+    """Judge all cases of ASSIGNMENT in the box: which mistakes are caught, and which are named.
+
+    Right cases must keep all points, wrong ones get what their scorecard.json says, in the words that
+    stand there. Nothing needs to be released before. What has not changed since it was judged is not
+    judged again. Exit code 1 if any case ends otherwise.
+    """
+    from rich.console import Console
+
+    from autograder.release import catalogue, validity
+    from autograder.report.catalogue import case_table, figures_table
+
+    if keep and patterns:
+        raise click.UsageError("--keep is for the figures of all cases: leave --case out.")
+    course = open_course(ctx)
+    with Bar() as bar:
+        outcomes = catalogue.judge_cases(course, assignment, patterns, bar.show)
+    rows = catalogue.catalogue(outcomes)
+    figures = catalogue.figures(outcomes)
+    console = Console()
+    if not brief:
+        console.print(case_table(rows))
+    console.print(figures_table(figures))
+    for row in rows:
+        for text in row["differences"]:
+            click.secho(f"{row['case']}: {text}", fg="red", err=True)
+    if keep:
+        click.echo(f"The figures are in {short(validity.write(course, assignment, figures))}.")
+    if not all(row["good"] for row in rows):
+        ctx.exit(1)
+
+
+@main.command()
+@click.argument("assignment")
+@click.option(
     "--runs", type=click.IntRange(1), default=3000, show_default=True, help="Of the reference."
 )
 @click.option(

@@ -18,6 +18,7 @@ from autograder.judge.surroundings import modules_of_course
 from autograder.judge.training_data import data_digest
 from autograder.sandbox import BoxSettings
 
+VALIDITY = "validity.json"  # beside the hidden tests: figures about them, which no test asks for
 _FORM = "2"  # of what is kept in the ledger
 # The rooms of the kit that take part in a judgement; the others only show it.
 _ROOMS = (
@@ -87,7 +88,8 @@ def _graders(folder: Path, notebook: str) -> str:
     files = [
         path
         for path in files_in(folder)
-        if path.name == own or not (path.parent == folder and path.name.startswith("test_"))
+        if path.name == own
+        or not (path.parent == folder and path.name.startswith(("test_", VALIDITY)))
     ]
     return content_of(folder, files)
 

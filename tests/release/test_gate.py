@@ -20,7 +20,7 @@ from autograder.course.bonus import ordinary_cells
 from autograder.errors import KitError
 from autograder.grading import Challenge
 from autograder.release import gate
-from autograder.release.gate.runs import _agrees
+from autograder.release.cases import agrees as is_told
 from autograder.release.gate.trials import make_trials, read_cases
 from autograder.release.release import build, draft, release, zipped
 from autograder.sandbox import check_wall
@@ -286,4 +286,4 @@ def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
 def test_an_author_may_cut_a_third_and_nothing_else(
     score: float | None, told: float, agrees: bool
 ) -> None:
-    assert _agrees(score, told) is agrees
+    assert is_told(score, told) is agrees

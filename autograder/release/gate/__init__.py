@@ -40,6 +40,7 @@ __all__ = [
     "examine_drafts",
     "examine_runs",
     "examine_source",
+    "judged_sources",
 ]
 
 
@@ -87,8 +88,17 @@ def examine_runs(
     Raises:
         KitError: when no box can be built here.
     """
+    sources = judged_sources(course, assignment, draft)
+    cases, _ = read_cases(course, assignment, sources)
+    free = _contract(course, assignment).untouched
+    trials = make_trials(course, assignment, sources, cases, draft, free)
+    return list(run_trials(trials, progress))
+
+
+def judged_sources(course: Course, assignment: str, draft: Path) -> dict[str, SourceNotebook]:
+    """The notebooks of an assignment that have tests, by name, with a draft as their release."""
     graders = course.graders(assignment)
-    sources = {
+    return {
         name: dataclasses.replace(
             source,
             release=draft / f"{name}.ipynb",
@@ -97,10 +107,6 @@ def examine_runs(
         for name, source in course.notebooks(assignment).items()
         if (graders / f"test_{name}.py").is_file() or judged_in_notebook(course, assignment, source)
     }
-    cases, _ = read_cases(course, assignment, sources)
-    free = _contract(course, assignment).untouched
-    trials = make_trials(course, assignment, sources, cases, draft, free)
-    return list(run_trials(trials, progress))
 
 
 def _examine_release(course: Course, assignment: str, drafts: tuple[Path, Path]) -> list[Refusal]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
-from decimal import Decimal
 
 from autograder.course import Course, SourceNotebook
 from autograder.course.judged_by import graded_ids
@@ -12,6 +11,7 @@ from autograder.judge.job import course_of
 from autograder.judge.keys import judgement_key
 from autograder.judge.service import judge_service
 from autograder.progress import Progress
+from autograder.release.cases import agrees
 from autograder.release.gate.contract import FILE, bonuses_of, items_in_notebook
 from autograder.release.gate.refusal import Refusal
 from autograder.release.gate.trials import Trial
@@ -107,21 +107,13 @@ def check_card(trial: Trial, card: Scorecard) -> Iterator[Refusal]:
         verdict = wanted.verdict if wanted else (Verdict.PASSED if trial.earns else item.verdict)
         if item.verdict is Verdict.UNGRADED:
             yield _refusal(trial, item, f"is ungraded: {_reason(item, card)}", "Correct it.")
-        elif item.verdict != verdict or not _agrees(item.score, points):
+        elif item.verdict != verdict or not agrees(item.score, points):
             score, most = points_text(item.score or 0.0), points_text(item.max_score)
             seen = f"gets {score} of {most} points ({item.verdict})"
             hint = f" The student would read: {item.hint}" if item.hint else ""
             yield _refusal(
                 trial, item, f"{seen}{_should(trial, item)}.{hint}", _repair(trial, item)
             )
-
-
-def _agrees(score: float | None, told: float) -> bool:
-    """Whether a score is the one in a scorecard.json, where an author may have cut a third to 0.33."""
-    if score is None or score == told:
-        return score is not None
-    decimals = -int(Decimal(repr(told)).as_tuple().exponent)
-    return decimals >= 2 and round(score, decimals) == told
 
 
 def _refusal(trial: Trial, item: Item, what: str, repair: str) -> Refusal:

@@ -135,7 +135,7 @@ def make_trials(
         untouched = _untouched(course, assignment, source, released)
         trials.append(Trial("the untouched release", untouched, source, earns=False, free=free))
         mine = [case for case in cases if case.notebook == name]
-        right = _disjoint((case for case in mine if case.right), source)
+        right = disjoint((case for case in mine if case.right), source)
         if right:
             trials.append(trial("a right case", right))
         trials += [trial("a wrong case", chosen) for chosen in _rounds(mine, source)]
@@ -156,12 +156,12 @@ def _rounds(cases: Sequence[Case], source: SourceNotebook) -> Iterator[list[Case
     )
     open_items = {item for case in wrong for item in _lost(case, source)}
     while open_items:
-        chosen = _disjoint((case for case in wrong if open_items & _lost(case, source)), source)
+        chosen = disjoint((case for case in wrong if open_items & _lost(case, source)), source)
         open_items -= {item for case in chosen for item in _lost(case, source)}
         yield chosen
 
 
-def _disjoint(cases: Iterable[Case], source: SourceNotebook) -> list[Case]:
+def disjoint(cases: Iterable[Case], source: SourceNotebook) -> list[Case]:
     """Cases, first come first served, that touch neither the cells nor the items of another."""
     chosen: list[Case] = []
     touched: set[str] = set()
