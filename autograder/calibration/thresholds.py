@@ -168,6 +168,26 @@ def _power(
     return table
 
 
+def with_new_power(
+    course: Course, assignment: str, calibration: Calibration, results: Results
+) -> dict[str, Any]:
+    """The entry that there is, with what the known mistakes make of its thresholds now.
+
+    Raises:
+        KitError: when there are no thresholds, or they were made from something else.
+    """
+    path = course.graders(assignment) / THRESHOLDS
+    entry = _read(path).get(calibration.test, {}).get(calibration.images, {})
+    found = entry.get("found", {})
+    if found.get("made_from") != calibration.made_from:
+        raise KitError(
+            f"{path} has no thresholds that were made from what is here now. Leave --mistakes-only out."
+        )
+    thresholds = {criterion.name: entry[criterion.name] for criterion in calibration.criteria}
+    power = _power(calibration, results, thresholds)
+    return {**entry, "found": {**found, "mistakes": calibration.wrong_digest, "power": power}}
+
+
 def write(course: Course, assignment: str, calibration: Calibration, entry: dict[str, Any]) -> Path:
     """Put an entry into the file beside the graders, in place of an older one.
 

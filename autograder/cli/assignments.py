@@ -39,7 +39,8 @@ def new(ctx: click.Context, name: str, cell: str | None) -> None:
         return
     for what, folder in new_assignment(open_course(ctx), name).items():
         click.echo(f"{what:<12} {short(folder)}")
-    click.echo(f"Change them, and see whether it holds: autograder release {name}")
+    click.echo(f"Change them, and see whether it holds: autograder check {name}")
+    click.echo(f"Then hand it out: autograder release {name}")
 
 
 @main.command()
@@ -185,6 +186,11 @@ def check(
     show_default=True,
     help="cuda: the runs that decide on a GPU, with this machine's and this course's own images.",
 )
+@click.option(
+    "--mistakes-only",
+    is_flag=True,
+    help="Leave the thresholds as they are, and see which known mistakes pass them now.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the thresholds, and change nothing.")
 @click.pass_context
 def calibrate(
@@ -195,6 +201,7 @@ def calibrate(
     jobs: int | None,
     cifar10: Path | None,
     device: str,
+    mistakes_only: bool,
     dry_run: bool,
 ) -> None:
     """Set the thresholds of ASSIGNMENT's hidden tests that depend on chance.
@@ -215,11 +222,17 @@ def calibrate(
     if device == "cuda":
         images, cores = engine.images_on_a_gpu(course, cifar10), 1
     calibration = engine.load_calibration(course, assignment, images, device)
+    if mistakes_only:
+        thresholds.with_new_power(course, assignment, calibration, {})  # asks whether there are any
+        runs = 0
     with Bar() as bar:
         results = engine.run_all(
             course, assignment, images, runs, wrong_runs, jobs or cores, bar.show, device
         )
-    entry = thresholds.summary(calibration, results)
+    if mistakes_only:
+        entry = thresholds.with_new_power(course, assignment, calibration, results)
+    else:
+        entry = thresholds.summary(calibration, results)
     console = Console()
     console.print(threshold_table(entry))
     console.print(power_table(entry))

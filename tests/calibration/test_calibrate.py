@@ -274,6 +274,36 @@ def test_the_command_writes_thresholds_with_a_row_for_each_mistake(
 
 
 @pytest.mark.usefixtures("in_this_process")
+def test_a_new_mistake_is_tried_against_the_thresholds_that_there_are(
+    tiny: TinyCourse, course: Course
+) -> None:
+    def call(*more: str) -> Any:
+        command = ["--course", str(tiny.root), "calibrate", "tiny", "--mistakes-only", *more]
+        return CliRunner().invoke(main, command, env={"COLUMNS": "200"})
+
+    none = call()
+    assert none.exit_code == 2
+    assert "has no thresholds that were made from what is here now" in none.output
+    calibration = load_calibration(course, "tiny")
+    values = np.random.default_rng(8).normal(1, 0.1, 50)
+    before = thresholds.summary(calibration, right_results(values))
+    path = thresholds.write(course, "tiny", calibration, before)
+    done = call("--wrong-runs", "2")
+    assert done.exit_code == 0, done.output
+    after = json.loads(path.read_text())["tiny_run"]["drawn"]
+    power = after["found"].pop("power")
+    assert {name: row["all"] for name, row in power.items()} == {
+        "it were off": 0.0, "it were broken": 0.0, "it were hardly off": 1.0
+    }  # fmt: skip
+    del before["found"]["power"]
+    assert after == before
+    assert len(ran(course)) == 2  # of the mistake that calls the reference
+    set_epochs(tiny, 6)
+    assert call("--wrong-runs", "2").exit_code == 2
+    assert len(ran(course)) == 2
+
+
+@pytest.mark.usefixtures("in_this_process")
 def test_thresholds_from_more_runs_are_not_replaced(tiny: TinyCourse, course: Course) -> None:
     calibration = load_calibration(course, "tiny")
     rng = np.random.default_rng(8)

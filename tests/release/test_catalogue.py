@@ -115,21 +115,30 @@ def test_cases_that_are_not_there_or_cannot_be_read_are_named(course: Course) ->
         judge_cases(course, "lenses")
 
 
-def test_cases_that_share_a_submission_and_fail_are_judged_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("case", "cell", "text"),
+    [
+        ("mean__in_one_line", "mean", "def mean(x):\n    return sum(x) / len(x)"),
+        ("why__in_short", "why", "It weighs all alike."),  # no case is about the item that fails
+    ],
+)
+def test_cases_that_share_a_submission_and_fail_are_judged_alone(
+    tmp_path: Path, case: str, cell: str, text: str
+) -> None:
     """Then it is clear which of them is to blame."""
     tiny = TinyCourse(tmp_path)
     cells = {
         "double__takes_a_name": ("double", "def double(x):\n    return 2 * x\n\nsum = max"),
-        "mean__in_one_line": ("mean", "def mean(x):\n    return sum(x) / len(x)"),
+        case: (cell, text),
     }
-    for case, (cell, text) in cells.items():
-        tiny.write(f"tests/cases/tiny/{case}/{cell}.py", text)
+    for name, (cell_id, source) in cells.items():
+        tiny.write(f"tests/cases/tiny/{name}/{cell_id}.py", source)
         card = {"notebook": "tiny", "right": True, "about": "another style"}
-        tiny.write(f"tests/cases/tiny/{case}/scorecard.json", json.dumps(card))
+        tiny.write(f"tests/cases/tiny/{name}/scorecard.json", json.dumps(card))
     outcomes = judge_cases(load_course(tiny.root), "tiny")
     assert [(outcome.case.name, outcome.good) for outcome in outcomes] == [
         ("double__takes_a_name", False),
-        ("mean__in_one_line", True),
+        (case, True),
     ]
     (said,) = outcomes[0].differences()
     assert said.startswith("mean_tests: failed, 0.0 of ")
