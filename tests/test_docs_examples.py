@@ -57,6 +57,8 @@ KNOWN |= {"convert.py"}
 KNOWN |= {
     "hidden tests of an LSTM",
     "a mistake of one's own",
+    "a short run, beside the hidden tests",
+    "calibrate.py of a short run",
     "solution cell brightest",
     "grade cell brightest_tests",
 }
@@ -211,6 +213,24 @@ def test_the_training_check_of_the_page_judges_loops(line: str, wrong: str, name
         return
     with pytest.raises(Mismatch, match=named):
         check(student, Challenge(b"s", "s", "t"), Device())
+
+
+def test_the_short_run_of_the_page_is_offered_to_calibrate() -> None:
+    names: dict[str, Any] = {}
+    for title in (
+        "hidden tests of an LSTM",
+        "a mistake of one's own",
+        "a short run, beside the hidden tests",
+        "calibrate.py of a short run",
+    ):
+        (block,) = [example.values[0] for example in those(title)]
+        run_as_a_file(block.text, names)
+    offered = names["calibration"](None)
+    figures = offered.right(1)
+    assert figures is not None
+    assert figures["loss_ratio"] < 1
+    assert set(figures) == {"loss_ratio", "accuracy"}
+    assert "the scores were divided by 10 before the loss" in offered.wrong
 
 
 def run_as_a_file(text: str, names: dict[str, Any]) -> None:

@@ -25,8 +25,8 @@ import torch
 from autograder.course import course_at
 from autograder.errors import KitError
 from autograder.graders.vgg16 import full_run
-from autograder.graders.vgg16.runs import Result
 from autograder.grading import Device, Student
+from autograder.grading.training import Result
 from autograder.judge.device import current, device_for
 from autograder.judge.forked import worker_context
 from autograder.judge.pool import prepare_worker

@@ -21,11 +21,10 @@ import matplotlib
 
 from autograder import plain_data
 from autograder.errors import StudentFault
-from autograder.graders.vgg16 import runs, short_run, tasks
 from autograder.grading import Challenge, Device, Probe
 from autograder.grading.plugin import judge
 from autograder.grading.student import BoxLike
-from autograder.grading.training import Drawn, FitChecks, validation
+from autograder.grading.training import Drawn, FitChecks, Run, ShortRun, validation
 from autograder.release.cases import Case, read_cases
 from autograder.scorecard import Item
 from tests.cases.hidden_numbers import Watched
@@ -130,7 +129,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._answers: dict[Any, Any] = {}
-        self._runs: dict[int, runs.Run] = {}
+        self._runs: dict[Any, Run] = {}
 
     def open_box(self, cells: dict[str, str]) -> BoxLike:
         """A box that runs only what no box of the same cells was asked before."""
@@ -140,7 +139,6 @@ class Memory:
     def of_references(self) -> Iterator[None]:
         """Run a probe with the same function of ours and the same data once only."""
         run = Probe.__call__
-        fit_challenge = self._drawn_once(tasks.fit_challenge)
 
         def call(probe: Probe, *functions: Any, **data: Any) -> Any:
             # A lambda is made anew for each question; the others live as long as their modules.
@@ -153,19 +151,22 @@ class Memory:
 
         with (
             mock.patch.object(Probe, "__call__", call),
-            mock.patch.object(short_run, "drawn_run", self._run),
-            mock.patch.object(FitChecks, "drawn", lambda _checks, *asked: fit_challenge(*asked)),
+            mock.patch.object(ShortRun, "drawn", lambda *asked: self._run(*asked)),
+            mock.patch.object(
+                FitChecks, "drawn", lambda checks, *asked: self._drawn_once(checks.draw)(*asked)
+            ),
             mock.patch.object(
                 validation, "validation_challenge", self._drawn_once(_validation_challenge)
             ),
         ):
             yield
 
-    def _run(self, seed: int) -> runs.Run:
-        if seed not in self._runs:
-            self._runs[seed] = _drawn_run(seed)
-            self._runs[seed].judge = functools.partial(self._judge, self._runs[seed].judge)  # type: ignore[method-assign]
-        return self._runs[seed]
+    def _run(self, short: ShortRun, seed: int) -> Run:
+        key = (short.file, short.test, seed)
+        if key not in self._runs:
+            run = self._runs[key] = _drawn_run(short, seed)
+            run.judge = functools.partial(self._judge, key, run.judge)  # type: ignore[method-assign]
+        return self._runs[key]
 
     def _drawn_once(self, draw: Draw) -> Draw:
         """The same, but that it draws once from where a challenge's generator stands."""
@@ -182,14 +183,14 @@ class Memory:
 
         return drawn
 
-    def _judge(self, judge: Callable[[Any], Any], state: Any) -> Any:
-        key = ("short run", _digest({"": state}))
+    def _judge(self, run: Any, judge: Callable[[Any], Any], state: Any) -> Any:
+        key = (run, _digest({"": state}))
         if key not in self._answers:
             self._answers[key] = judge(state)
         return self._answers[key]
 
 
-_drawn_run = short_run.drawn_run
+_drawn_run = ShortRun.drawn
 _validation_challenge = validation.validation_challenge
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.graders.vgg16 import reference, runs, tasks
+from autograder.graders.vgg16 import reference, tasks
 from autograder.graders.vgg16 import test_3_training as test_3
 from autograder.grading import Challenge, Device, Mismatch, Student
-from autograder.grading.training import tells_apart, validation
+from autograder.grading.training import Result, ShortRun, tells_apart, validation
 from autograder.grading.training.task import Drawn
 from tests.cases.judging import CASES, REFERENCE, judged
 from tests.graders.fake_box import FakeBox
@@ -38,8 +38,8 @@ def drawn_validation(number: int, test: str = "") -> Drawn:
 def after_a_lucky_run(cells: dict[str, str], number: int) -> None:
     """Ask whether a fit learns, after a short run in which it did."""
     student = Student(FakeBox({"reference": REFERENCE, **cells}))
-    learnt = runs.Result(2.3, 0.1, 0.9)
-    with mock.patch.object(test_3, "short_result", return_value=learnt):
+    learnt = Result(2.3, 0.1, 0.1, torch.eye(10), torch.arange(10))
+    with mock.patch.object(ShortRun, "result_of", return_value=learnt):
         test_3.test_a_short_run_learns(student, challenge(number), CPU, None, lambda *_: None)
 
 

@@ -14,8 +14,8 @@ threshold, says so, and nothing changes.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
-from functools import lru_cache
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,33 +23,40 @@ import numpy as np
 import torch
 from torch import nn
 
-from autograder.data import draw_images
-from autograder.graders.vgg16 import reference
-from autograder.graders.vgg16.image_digests import drawn_digest, folder_digest
-from autograder.graders.vgg16.runs import Budget, Run, Source, Thresholds, images_of
+from autograder.graders.image_sources import Source, digest_of, drawn, images_of, unit_pixels
+from autograder.graders.vgg16 import reference, short_run
 from autograder.grading import Device, probe
 from autograder.grading.calibration import misfits, source_digest
-from autograder.grading.training import STEADY, steady
+from autograder.grading.training import STEADY, Budget, Run, steady
 
 TEST = "full_run"  # in thresholds.json
-CLASSES = 10
+CLASSES = short_run.CLASSES
 
 
-FULL = Budget(
-    images=1024,
-    seen_images=64,
-    hidden_images=500,
+@dataclass(frozen=True)
+class FullBudget(Budget):
+    """How large the run is.
+
+    Attributes:
+        side: in pixels; images of 32 are enlarged to it.
+        units: of the classifier's hidden layers.
+    """
+
+    side: int = 224
+    units: int = 256
+
+
+FULL = FullBudget(
+    examples=1024,
+    seen=64,
+    hidden=500,
     epochs=5,
     batch_size=32,
     learning_rate=3e-4,
-    side=224,
-    units=256,
     at_once=20,  # boxes share the GPU with us
 )
 # To see on a CPU that all of it runs.
-SMOKE = replace(
-    FULL, images=16, seen_images=4, hidden_images=20, epochs=1, batch_size=8, side=32, units=16
-)
+SMOKE = replace(FULL, examples=16, seen=4, hidden=20, epochs=1, batch_size=8, side=32, units=16)
 
 
 def real_vgg(classes: int, units: int) -> Any:
@@ -68,8 +75,8 @@ def real_vgg(classes: int, units: int) -> Any:
 
 @probe(uses=(real_vgg, *STEADY))
 def full_run(
-    fit: Any, state: Any, images: Any, labels: Any, test_images: Any, test_labels: Any, side: int,
-    units: int, batch_size: int, epochs: int, learning_rate: float, device_name: str, seed: int,
+    fit: Any, state: Any, inputs: Any, labels: Any, test_inputs: Any, test_labels: Any, side: int,
+    options: Any, batch_size: int, epochs: int, learning_rate: float, device_name: str, seed: int,
 ) -> Any:  # fmt: skip
     """Train the real VGG16 on images (n, 32, 32, 3) of bytes, enlarged; the state after it."""
     import torch
@@ -88,10 +95,10 @@ def full_run(
         return DataLoader(data, batch_size, shuffle=shuffle, generator=order, collate_fn=enlarged)
 
     device = torch.device(device_name)
-    net = real_vgg(10, units)
+    net = real_vgg(**options)
     net.load_state_dict(state)
     net.to(device)
-    loaders = loader(images, labels, True), loader(test_images, test_labels, False)
+    loaders = loader(inputs, labels, True), loader(test_inputs, test_labels, False)
     gpus = [] if device.type == "cpu" else [torch.cuda.current_device()]
     with torch.random.fork_rng(devices=gpus), steady(device_name, "tf32"):
         torch.manual_seed(seed)
@@ -100,13 +107,26 @@ def full_run(
 
 
 def drawn_run(
-    seed: int, source: Source = draw_images, device_name: str = "cuda", budget: Budget = FULL
+    seed: int,
+    source: Source = drawn,
+    device_name: str = "cuda",
+    budget: FullBudget = FULL,
 ) -> Run:
     """A run's images and network, drawn with a seed."""
+    task = replace(short_run.TASK, build=real_vgg)
+    options = {"classes": CLASSES, "units": budget.units}
     state = initial_state(budget.units, seed)
-    run = Run(seed, source, budget, lambda: real_vgg(CLASSES, budget.units), state, device_name)
-    run.data |= {"side": budget.side, "units": budget.units}
+    prepare = partial(enlarged, side=budget.side)
+    examples = source(budget.total, seed)
+    run = Run(task, options, state, examples, budget, seed, prepare, device_name)
+    run.data["side"] = budget.side
     return run
+
+
+def enlarged(pixels: torch.Tensor, side: int) -> torch.Tensor:
+    """Bytes (n, 32, 32, 3) as the network takes them, (n, 3, side, side)."""
+    size = (side, side)
+    return nn.functional.interpolate(unit_pixels(pixels), size=size, mode="bilinear")
 
 
 def initial_state(units: int, seed: int) -> dict[str, torch.Tensor]:
@@ -129,7 +149,7 @@ def kind_of(images: Path | None) -> str:
 
 def source_of(images: Path | None) -> Source:
     """Images by count and seed, from a folder's training images or drawn."""
-    return draw_images if images is None else _images_of(str(images))
+    return drawn if images is None else _images_of(str(images))
 
 
 _images_of = lru_cache(maxsize=2)(images_of)
@@ -142,22 +162,17 @@ def made_from(images: Path | None, device: str) -> dict[str, Any]:
         device: the GPU's name.
     """
     return {
-        "data_set": drawn_digest() if images is None else folder_digest(images),
+        "data_set": digest_of(images),
         "network": source_digest(real_vgg, initial_state),
         "budget": asdict(FULL),
-        "full_run": source_digest(full_run.function, Run, drawn_run, *STEADY),
-        "reference": source_digest(
-            reference.fit,
-            reference.train_epoch,
-            reference.validate,
-            reference.make_criterion_and_optimizer,
-        ),
+        "full_run": source_digest(full_run.function, Run, drawn_run, enlarged, *STEADY),
+        "reference": source_digest(*reference.TRAINING),
         "device": device,
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
     }
 
 
-def thresholds_for(device: Device, images: Path | None) -> tuple[Thresholds | None, str]:
+def thresholds_for(device: Device, images: Path | None) -> tuple[dict[str, float] | None, str]:
     """The thresholds on a GPU, or None and why the short size decides, for staff."""
     if not device.has_gpu:
         return None, device.why
@@ -170,4 +185,4 @@ def thresholds_for(device: Device, images: Path | None) -> tuple[Thresholds | No
     if reasons:
         why = f"The thresholds for the run of the real VGG16 do not fit: {'; '.join(reasons)}. {again}"
         return None, why
-    return Thresholds(entry["loss_ratio"], entry["accuracy"]), ""
+    return {goal.criterion.name: entry[goal.criterion.name] for goal in short_run.GOALS}, ""

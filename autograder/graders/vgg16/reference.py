@@ -132,6 +132,9 @@ def fit(
     return history
 
 
+TRAINING = (fit, train_epoch, validate, make_criterion_and_optimizer)
+
+
 def plot_history(history: dict[str, list[float]]) -> Figure:
     figure, axes = plt.subplots(1, 2)
     epochs = np.arange(1, len(history["train_loss"]) + 1)

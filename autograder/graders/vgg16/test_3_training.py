@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograder.graders.vgg16 import full_run, runs, short_run, trained_weights
+from autograder.graders.vgg16 import full_run, short_run, trained_weights
 from autograder.graders.vgg16.devices import picked_devices
 from autograder.graders.vgg16.figures import drawn_history
 from autograder.graders.vgg16.tasks import (
@@ -40,6 +40,7 @@ from autograder.grading import (
     graded,
     sequence,
 )
+from autograder.grading.training import expect_reached
 
 # pick_device
 
@@ -264,32 +265,16 @@ def test_a_short_run_learns(
     thresholds, why = full_run.thresholds_for(device, images)
     if thresholds is None:
         note("Decided in the short size, on the CPU.", why)
-        thresholds = short_run.THRESHOLDS
-        result = short_result(student, challenge, device)
+        short_run.SHORT.expect_learns(student, challenge, device)
     else:
         note(f"Decided by a run of the real VGG16, on {device.title}.", "", size="full")
         # What cannot run on the CPU at all fails there, and so here.
         FIT.result_of(student, FIT.drawn(challenge, 1), device)
         run = full_run.drawn_run(challenge.seed, full_run.source_of(images), device.name)
         result = run.judge(student.run(full_run.full_run, **run.data))
-    expect(
-        result.loss_ratio <= thresholds.loss_ratio,
-        "The training loss did not fall enough: "
-        f"yours went from {result.first_loss:.2f} to {result.last_loss:.2f}.",
-    )
-    expect(
-        result.accuracy >= thresholds.accuracy,
-        f"After training the network answers only {result.accuracy:.0%} of new images rightly.",
-    )
+        expect_reached(result, short_run.GOALS, thresholds)
     why = "what goes into the criterion is not the log-softmax over the classes."
     FIT.expect_no_luck(student, challenge, device, LUCKY_FITS.values(), why)
-
-
-def short_result(student: Student, challenge: Challenge, device: Device) -> runs.Result:
-    """How the short size's network does after training."""
-    run = short_run.drawn_run(challenge.seed)
-    ask = short_run.short_run_there if device.has_gpu else short_run.short_run
-    return run.judge(student.run(ask, **run.data))
 
 
 # plot_history

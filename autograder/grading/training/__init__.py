@@ -2,32 +2,53 @@
 
 A `Task` says what is trained: a small network, examples, a loss. `EpochChecks`, `ValidationChecks`,
 `FitChecks` and `OptimizerChecks` hold the checks of one function each. All compare with a right loop on
-the same parameters and batches, and name the mistake where they know it.
+the same parameters and batches, and name the mistake where they know it. A `ShortRun` trains for longer,
+and must reach goals whose thresholds are calibrated.
 """
 
 from autograder.grading.training.epoch import EpochChecks
 from autograder.grading.training.fitting import FitChecks, around, tells_apart, wrong_fits
+from autograder.grading.training.goals import (
+    Goal,
+    Result,
+    answers_well,
+    expect_reached,
+    figures_of,
+    loss_falls,
+    loss_is_small,
+)
 from autograder.grading.training.loops import Habits, loop, right_loop, wrong_loops
 from autograder.grading.training.optimizer import OptimizerChecks
+from autograder.grading.training.short_run import Budget, Run, ShortRun
 from autograder.grading.training.steady import STEADY, held, remembered, steady
 from autograder.grading.training.task import Drawn, Task, as_they_are, drawn_state, log_softmax
 from autograder.grading.training.validation import ValidationChecks
 
 __all__ = [
     "STEADY",
+    "Budget",
     "Drawn",
     "EpochChecks",
     "FitChecks",
+    "Goal",
     "Habits",
     "OptimizerChecks",
+    "Result",
+    "Run",
+    "ShortRun",
     "Task",
     "ValidationChecks",
+    "answers_well",
     "around",
     "as_they_are",
     "drawn_state",
+    "expect_reached",
+    "figures_of",
     "held",
     "log_softmax",
     "loop",
+    "loss_falls",
+    "loss_is_small",
     "remembered",
     "right_loop",
     "steady",
