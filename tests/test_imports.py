@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -126,3 +128,12 @@ def test_the_check_sees_an_import_that_goes_uphill() -> None:
     assert imports("from autograder import plain_data") == {"autograder.plain_data"}
     assert room_of("autograder.judge.judge") not in MAY_IMPORT["course"]
     assert "autograde" not in MAY_IMPORT["judge"], "judging knows of no gradebook"
+
+
+def test_every_file_of_the_package_is_linted() -> None:
+    """A pattern for a folder at the top once left out the room of the same name."""
+    shown = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--show-files", str(ROOT)],
+        capture_output=True, text=True, check=True, cwd=ROOT.parent,
+    )  # fmt: skip
+    assert {*map(str, FILES)} <= {*shown.stdout.split()}

@@ -78,8 +78,8 @@ class Adoption:
 def connect(folder: Path) -> list[str]:
     """Make an nbgrader course one of the kit's, where it is none yet; says what was written.
 
-    `course_config.py` comes last: until it is there the kit does not know the course, so a run that was stopped
-    is gone on with by the next one.
+    `course_config.py` comes last: until it is there the kit does not know the course, so a run that was
+    stopped is gone on with by the next one.
 
     Raises:
         KitError: when there is no such course, or its configuration or gradebook cannot be read; then no
@@ -138,8 +138,8 @@ def adopt(course: Course, assignment: str) -> Adoption:
     kit = Path(autograder.__file__).parent
     if graders.is_relative_to(kit) and not kit.is_relative_to(course.root):
         raise KitError(
-            "The contract would come to lie inside the installed kit. Say where your hidden tests are, or will "
-            f'be, in {CONFIG}: c.CourseSettings.graders_directory = "{_GRADERS}".'
+            "The contract would come to lie inside the installed kit. Say where your hidden tests are, or "
+            f'will be, in {CONFIG}: c.CourseSettings.graders_directory = "{_GRADERS}".'
         )
     changes: list[str] = []
     contract = graders / CONTRACT

@@ -42,7 +42,9 @@ class Case:
     about: str
     cells: Mapping[str, str]
     items: Mapping[str, Expected] = field(default_factory=dict)
-    named: bool = False  # whether words of its items name the mistake, and do not only say what was seen
+    named: bool = (
+        False  # whether words of its items name the mistake, and do not only say what was seen
+    )
 
 
 def agrees(score: float | None, told: float) -> bool:

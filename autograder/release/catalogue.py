@@ -238,9 +238,7 @@ def _judged(
         yield entry, service.result(job, key, future).card
 
 
-def _outcome(
-    case: Case, source: SourceNotebook, card: Scorecard, group: Sequence[Case]
-) -> Outcome:
+def _outcome(case: Case, source: SourceNotebook, card: Scorecard, group: Sequence[Case]) -> Outcome:
     """What became of one case of a submission: of the items that no other case of it touches."""
     judges = {cell.solution: cell.grade_id for cell in source.grade_cells}
     own = tuple(judges[cell] for cell in case.cells if cell in judges) or tuple(case.items)[:1]
@@ -250,9 +248,7 @@ def _outcome(
     return Outcome(case, items, own, tuple(card.reasons))
 
 
-def _of_all(
-    group: Sequence[Case], source: SourceNotebook, card: Scorecard
-) -> Iterator[Outcome]:
+def _of_all(group: Sequence[Case], source: SourceNotebook, card: Scorecard) -> Iterator[Outcome]:
     """The outcomes of a group, and that of the items which none of its cases is about."""
     seen: set[str] = set()
     for case in group:

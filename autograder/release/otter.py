@@ -1,8 +1,8 @@
 """Makes a source notebook of ours from one of otter-assign (its format of raw cells).
 
-Each question becomes solution cells and, after them, a grade cell for each of its tests, with the points that otter
-gives; hidden tests go into hidden regions. A question that is all or nothing, one grade cell. What has no
-counterpart is said.
+Each question becomes solution cells and, after them, a grade cell for each of its tests, with the points that
+otter gives; hidden tests go into hidden regions. A question that is all or nothing, one grade cell. What has
+no counterpart is said.
 """
 
 from __future__ import annotations
@@ -338,8 +338,8 @@ class _Conversion:
                 said.append(f"files: {file} does not lie beside the notebook. Put it there")
         for file in self._config.get("autograder_files") or []:
             said.append(
-                f"autograder_files: what lies beside the notebook is handed out. Move {file} away if students "
-                "must not have it"
+                f"autograder_files: what lies beside the notebook is handed out. Move {file} away if "
+                "students must not have it"
             )
         return said
 

@@ -1,8 +1,8 @@
 """A test cell of an otter-assign notebook as the text of a grade cell, and what each test cell is worth.
 
-otter judges by doctest: each line is run, and what the cell shows must be what the source notebook shows in its
-stored output. Or, with `ok_format: false`, it calls the cell's function with the student's names. Here both become
-code that raises where a test does not hold, so that nbgrader's rules give otter's marks.
+otter judges by doctest: each line is run, and what the cell shows must be what the source notebook shows in
+its stored output. Or, with `ok_format: false`, it calls the cell's function with the student's names. Here
+both become code that raises where a test does not hold, so that nbgrader's rules give otter's marks.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def as_grade_cell(
 
     Args:
         in_functions: whether otter calls the cell's function itself (`ok_format: false`).
-        names: names that the notebook uses outside of tests. A test that would overwrite one runs in a function.
+        names: names that the notebook uses outside of tests. A test that would bind one runs in a function.
         helpers: functions that test cells define; a call of one is a test, and shows nothing.
 
     Raises:
@@ -148,10 +148,7 @@ def as_grade_cell(
         raise KitError(f"it is no Python (line {error.lineno}: {error.msg}).") from error
     if not tree.body:
         raise KitError("there is no test in it.")
-    if in_functions:
-        text = _called(test.text, tree)
-    else:
-        text = _expecting(test, tree, helpers)
+    text = _called(test.text, tree) if in_functions else _expecting(test, tree, helpers)
     if not in_functions and _assigned(tree) & set(names):
         inner = ast.unparse(ast.parse(text)).split("\n")
         text = "def _test():\n" + "\n".join(f"    {line}" for line in inner) + "\n\n_test();"
@@ -211,8 +208,8 @@ def _expecting(test: TestCell, tree: ast.Module, helpers: Collection[str]) -> st
 
 
 _STRIPPED = (
-    "otter takes what a test expects from its stored output, and there is none: the test would expect nothing. "
-    "Run the source notebook with its solutions, save it with its outputs, and adopt it again."
+    "otter takes what a test expects from its stored output, and there is none: the test would expect "
+    "nothing. Run the source notebook with its solutions, save it with its outputs, and adopt it again."
 )
 
 
@@ -239,7 +236,7 @@ def _capturing(tree: ast.Module, expected: str) -> str:
 
 
 def _assigned(tree: ast.Module) -> set[str]:
-    """The names that a cell binds where the notebook's names are; those within its functions are their own."""
+    """The names that a cell binds where the notebook's names are; those in its functions are their own."""
     names: set[str] = set()
     todo: list[ast.AST] = list(tree.body)
     while todo:

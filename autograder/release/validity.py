@@ -6,11 +6,11 @@
      "made_from": "3f0c…",  # the digest of hidden tests and cases
      "cases": {"swap_head_tests": {"right": 6, "kept": 6, "wrong": 14, "caught": 14, "named": 13,
                                    "misnamed": 0, "as_expected": 20}, …, "all": {…}},
-     "thresholds": {"short_run, drawn": {"loss_ratio": {"closest": "every step was taken twice", "passes": 1.0},
+     "thresholds": {"short_run, drawn": {"loss_ratio": {"closest": "a step were taken twice", "passes": 1.0},
                                          "accuracy": …, "all": …}}}
 
-`closest` is the known mistake that passes a calibrated threshold most often, and `passes` how often; `all` that
-of the mistake which passes all thresholds of the run most often.
+`closest` is the known mistake that passes a calibrated threshold most often, and `passes` how often; `all`
+that of the mistake which passes all thresholds of the run most often.
 """
 
 from __future__ import annotations
@@ -80,14 +80,20 @@ def closest_mistakes(thresholds: Path) -> dict[str, dict[str, dict[str, Any]]]:
     if not thresholds.is_file():
         return {}
     try:
-        runs = {key: value for key, value in json.loads(thresholds.read_text()).items() if key != "version"}
+        runs = {
+            key: value
+            for key, value in json.loads(thresholds.read_text()).items()
+            if key != "version"
+        }
         return {
             f"{run}, {images}": _closest(entry["found"]["power"])
             for run, entries in runs.items()
             for images, entry in entries.items()
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise KitError(f"{thresholds} is damaged ({error!r}). Restore it, or calibrate again.") from error
+        raise KitError(
+            f"{thresholds} is damaged ({error!r}). Restore it, or calibrate again."
+        ) from error
 
 
 def _closest(power: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, Any]]:

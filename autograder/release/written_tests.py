@@ -1,7 +1,7 @@
 """Keeps the tests that nbgrader writes when it makes a release (AUTOTEST) and that students do not get.
 
-They stand in hidden regions: the source has only their templates, the release nothing. nbgrader keeps them in its
-gradebook, which judging knows nothing of.
+They stand in hidden regions: the source has only their templates, the release nothing. nbgrader keeps them in
+its gradebook, which judging knows nothing of.
 """
 
 from __future__ import annotations

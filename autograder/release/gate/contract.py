@@ -43,8 +43,8 @@ from autograder.course.judged_by import (
     judged_in_notebook,
 )
 from autograder.errors import KitError
-from autograder.scorecard import add_points, points_text
 from autograder.release.gate.refusal import Refusal
+from autograder.scorecard import add_points, points_text
 
 FILE = CONTRACT
 _KINDS = {"autograded": False, "written": True}

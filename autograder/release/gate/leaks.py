@@ -59,12 +59,12 @@ def check_leaks(
     markers: Markers,
     shown: Mapping[tuple[str, str], bool] = MappingProxyType({}),
 ) -> Iterator[Refusal]:
-    """Refuse each part of a cell or file that holds secrets; the first of each kind is quoted, prose as a whole.
+    """Refuse each part of a cell or file that holds secrets; the first of each kind is quoted.
 
     Args:
         shown: where the tests in the notebook judge, places and code cells; whether nbgrader writes them
-            (AUTOTEST). A line of a hidden region that its author wrote into a visible cell as well is only warned
-            of, and so is all that nbgrader writes: it writes the answers down.
+            (AUTOTEST). A line of a hidden region that its author wrote into a visible cell as well is only
+            warned of, and so is all that nbgrader writes: it writes the answers down.
     """
     kinds = (markers.solution, markers.hidden_tests, markers.mark_scheme)
     delimiters = [text for kind in kinds for text in (kind.begin, kind.end)]
@@ -91,10 +91,10 @@ def check_leaks(
 
 
 def quoted(leaked: Iterable[Secret]) -> Iterator[Secret]:
-    """Of the secrets that a text holds, those that are told: one of each kind and origin, passages as a whole.
+    """Of the secrets that a text holds, those that are told: one of each kind and origin, passages whole.
 
-    Prose is looked for in windows of some words, code by lines and in rows of lines. What belongs together is one
-    passage, so that to allow it takes one entry in the contract.
+    Prose is looked for in windows of some words, code by lines and in rows of lines. What belongs together is
+    one passage, so that to allow it takes one entry in the contract.
     """
     code: dict[tuple[str, str], Secret] = {}
     told: set[tuple[str, str]] = set()

@@ -87,7 +87,7 @@ def check_released(name: str, notebook: NotebookNode, kernel: str) -> Iterator[R
 
 
 def _check_python(name: str, place: str, text: str) -> Iterator[Refusal]:
-    """Refuse a solution or a test that is no Python, with IPython's magics; else only its results are missed."""
+    """Refuse a solution or a test that is no Python (with IPython's magics); else only results are missed."""
     from IPython.core.inputtransformer2 import TransformerManager
 
     try:
