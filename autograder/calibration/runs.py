@@ -29,6 +29,7 @@ from autograder import locks
 from autograder.course import Course
 from autograder.errors import KitError
 from autograder.grading.calibration import Calibration
+from autograder.grading.importing import imported_anew
 from autograder.judge.forked import importing_nothing_from_here
 from autograder.judge.pool import prepare_worker
 from autograder.judge.training_data import judge_images
@@ -115,9 +116,10 @@ def _load(graders: Path, images: Path | None, device: str) -> Calibration:
     module: ModuleType = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
     try:
-        spec.loader.exec_module(module)
         more = () if device == "cpu" else (device,)
-        found = module.calibration(images, *more)
+        with imported_anew(path):  # as hidden tests are
+            spec.loader.exec_module(module)
+            found = module.calibration(images, *more)
         if not isinstance(found, Calibration):
             raise TypeError("calibration() should return a Calibration")
     except Exception as error:

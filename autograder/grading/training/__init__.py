@@ -21,7 +21,14 @@ from autograder.grading.training.loops import Habits, loop, right_loop, wrong_lo
 from autograder.grading.training.optimizer import OptimizerChecks
 from autograder.grading.training.short_run import Budget, Run, ShortRun
 from autograder.grading.training.steady import STEADY, held, remembered, steady
-from autograder.grading.training.task import Drawn, Task, as_they_are, drawn_state, log_softmax
+from autograder.grading.training.task import (
+    Drawn,
+    Examples,
+    Task,
+    as_they_are,
+    drawn_state,
+    log_softmax,
+)
 from autograder.grading.training.validation import ValidationChecks
 
 __all__ = [
@@ -29,6 +36,7 @@ __all__ = [
     "Budget",
     "Drawn",
     "EpochChecks",
+    "Examples",
     "FitChecks",
     "Goal",
     "Habits",
