@@ -114,6 +114,48 @@ def export(ctx: click.Context, assignment: str, form: str, output: Path | None) 
 
 
 @main.command()
+@click.argument("assignment")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The page, instead of report-ASSIGNMENT.html in the current folder.",
+)
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Every number in it.",
+)
+@click.option("--names", is_flag=True, help="Call students by their ids, not by their place.")
+@click.pass_context
+def report(
+    ctx: click.Context, assignment: str, output: Path | None, json_file: Path | None, names: bool
+) -> None:
+    """What the class did with ASSIGNMENT: points, how hard each item was, mistakes, what to do. For staff.
+
+    A table here, and a page with all of it that needs nothing else. From scorecards, and from the marks
+    that people gave.
+    """
+    from rich.console import Console
+
+    from autograder.autograde.class_figures import report_of
+    from autograder.report.class_page import class_page
+    from autograder.report.class_report import to_json
+    from autograder.report.class_text import head, item_figures_table, top_mistakes
+
+    data = report_of(open_course(ctx), assignment, names)
+    page = output or Path(f"report-{assignment}.html")
+    page.write_text(class_page(data), encoding="utf-8")
+    if json_file is not None:
+        json_file.write_text(to_json(data), encoding="utf-8")
+    click.echo(head(data))
+    Console().print(item_figures_table(data))
+    for line in (*top_mistakes(data), *data["advice"]):
+        click.echo(f"- {line}")
+    click.echo(f"The page: {short(page.resolve())}")
+
+
+@main.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--assignment", help="Which assignment it is; needed only if the course has several.")
 @click.option(

@@ -151,9 +151,9 @@ def class_table(
     table.add_column("verdicts")
     for card in _sorted(cards):
         rows = list(item_rows([card], marks))
-        cells = [Text(_visible(card.student))]
+        cells = [Text(visible(card.student))]
         if several:
-            cells.append(Text(_visible(card.assignment)))
+            cells.append(Text(visible(card.assignment)))
         for name in names:
             cells.append(_total([row for row in rows if row.notebook == name]))
         penalty = late.get(card.student, _IN_TIME).penalty
@@ -164,7 +164,7 @@ def class_table(
         verdicts = _verdicts(card)
         if card.reasons:
             reasons = textwrap.shorten("; ".join(card.reasons), 90, placeholder=" …")
-            verdicts.append(_visible(f"; staff must act: {reasons}"), style="red")
+            verdicts.append(visible(f"; staff must act: {reasons}"), style="red")
         table.add_row(*cells, _total(rows, penalty), _waits(rows), verdicts)
     by_cells = {(i.notebook, i.item.grade_id) for i in item_rows(cards) if i.item.in_notebook}
     if by_cells:
@@ -325,7 +325,7 @@ def _number(points: float) -> str:
     return f"{points:.12g}"
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Text without what would act on a terminal, or what it cannot show."""
     return "".join(sign if sign.isprintable() or sign == "\n" else "�" for sign in text)
 

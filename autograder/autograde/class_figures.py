@@ -1,0 +1,33 @@
+"""The report of a class from what the course keeps: scorecards, and the gradebook's marks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograder.autograde.gradebook import marks
+from autograder.autograde.records import load_card
+from autograder.course import Course
+from autograder.errors import KitError
+from autograder.report.class_report import class_report
+from autograder.report.statistics import ItemOf
+
+
+def report_of(course: Course, assignment: str, names: bool = False) -> dict[str, Any]:
+    """What a class did with an assignment, as `report/class_report.py` tells.
+
+    Raises:
+        KitError: when there is no such assignment, or nothing of it is graded.
+    """
+    items = [
+        ItemOf(name, cell.grade_id, cell.max_score, cell.manual)
+        for name, source in course.notebooks(assignment).items()
+        for cell in source.grade_cells
+        if cell.max_score > 0
+    ]
+    cards = [load_card(course, assignment, student) for student in course.students(assignment)]
+    graded = [card for card in cards if card is not None]
+    if not graded:
+        raise KitError(
+            f"Nothing of `{assignment}` has been graded. Run `autograder grade {assignment}`."
+        )
+    return class_report(assignment, items, graded, marks(course, assignment), names)

@@ -1,0 +1,77 @@
+"""The report of a class as one page that needs nothing else: no script, no request, prints well.
+
+Everything in it may come from submissions (ids, the words of messages), so the template escapes all of it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+
+from autograder.scorecard import points_text
+
+_MARKS = {  # a sign for each verdict, so that colour is never alone
+    "passed": "✓",
+    "failed": "✗",
+    "raised": "!",
+    "limit": "◷",
+    "ungraded": "?",
+    "waiting": "…",
+    "marked": "✎",
+    "absent": "–",
+}
+_WORDS = {
+    "passed": "passed",
+    "failed": "not passed",
+    "raised": "raised an error",
+    "limit": "hit a limit",
+    "ungraded": "not graded, staff must look",
+    "waiting": "waits for a person",
+    "marked": "marked by a person",
+    "absent": "not handed in",
+}
+_SHOWN_MISTAKES = 40
+
+
+def class_page(report: dict[str, Any]) -> str:
+    """The page of a report, as `class_report` makes it."""
+    return _environment().get_template("class.html.j2").render(
+        report=report,
+        histogram=_histogram(report),
+        signs=_MARKS,
+        words=_WORDS,
+        mistakes=report["mistakes"][:_SHOWN_MISTAKES],
+        left_out=len(report["mistakes"][_SHOWN_MISTAKES:]),
+    )  # fmt: skip
+
+
+def _histogram(report: dict[str, Any]) -> dict[str, Any]:
+    """The bars of the distribution, and the sentence that they say."""
+    counts = report["distribution"]
+    width = max(report["max_score"], report["totals"]["most"]) / len(counts)
+    bars = [
+        {
+            "count": count,
+            "height": round(100 * count / max(counts), 1) if max(counts) else 0,
+            "label": f"{points_text(round(n * width, 1))}–{points_text(round((n + 1) * width, 1))}",
+        }
+        for n, count in enumerate(counts)
+    ]
+    said = ", ".join(f"{bar['label']} points: {bar['count']}" for bar in bars if bar["count"])
+    return {"bars": bars, "said": f"Submissions by points. {said}."}
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("autograder.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["points"] = lambda value: "–" if value is None else points_text(value)
+    environment.filters["percent"] = lambda value: "–" if value is None else f"{value:.0%}"
+    environment.filters["two"] = lambda value: "–" if value is None else f"{value:.2f}"
+    return environment
