@@ -114,8 +114,8 @@ def _threshold(criterion: Criterion, values: Any) -> dict[str, Any]:
     else:
         raise KitError(
             f"There is no threshold for {criterion.name}: to fail at most {RATE:.1%} of right runs it "
-            f"would be {moved:.3g}, and {criterion.limit:g} asks for nothing. Make more runs, or "
-            "train longer in each."
+            f"would be {moved:.3g}, and {criterion.limit:g} asks for nothing. Make more runs, "
+            f"train longer in each, or find it on another scale than the {criterion.scale}."
         )
     threshold = criterion.rounded(moved)
     unit = deviation or math.inf

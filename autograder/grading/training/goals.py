@@ -63,7 +63,7 @@ class Goal:
     message: Callable[[Result], str]
 
 
-def loss_falls(limit: float = 0.95) -> Goal:
+def loss_falls(limit: float = 0.95, far: bool = False) -> Goal:
     """The training loss after the run over that before it is small enough.
 
     Losses of right runs differ by factors, with a heavy tail on the failing side; how many times smaller
@@ -71,14 +71,16 @@ def loss_falls(limit: float = 0.95) -> Goal:
 
     Args:
         limit: a ratio as large as this would ask for nothing.
+        far: right runs bring the loss to less than about a tenth. How many times smaller it becomes then
+            varies by factors, and the ratio's logarithm is nearer to normal.
     """
     criterion = Criterion(
         name="loss_ratio",
         smaller_is_better=True,
         limit=limit,
-        scale="first loss / last loss",
-        badness=lambda ratios: -1 / ratios,
-        figure=lambda badness: -1 / badness if badness < 0 else math.inf,
+        scale="log of last loss / first loss" if far else "first loss / last loss",
+        badness=np.log if far else lambda ratios: -1 / ratios,
+        figure=math.exp if far else lambda badness: -1 / badness if badness < 0 else math.inf,
     )
     return Goal(
         criterion,

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from autograder.errors import KitError
 from autograder.grading.calibration import Calibration, short_digest, source_digest
 from autograder.grading.compare import Mismatch
 from autograder.grading.device import Device
@@ -232,10 +233,17 @@ class ShortRun:
         """By the names of the goals' criteria.
 
         Raises:
-            KeyError: when none were found for this kind of examples; calibrate first.
+            KitError: when none were found for this kind of examples; calibrate first.
         """
-        entry = json.loads(self.file.read_text())[self.test][self.kind]
-        return {goal.criterion.name: entry[goal.criterion.name] for goal in self.goals}
+        names = [goal.criterion.name for goal in self.goals]
+        try:
+            entry = json.loads(self.file.read_text())[self.test][self.kind]
+            return {name: entry[name] for name in names}
+        except (OSError, ValueError, LookupError) as error:
+            raise KitError(
+                f"{self.file.name} has no thresholds of {self.test} for {self.kind} examples "
+                f"({', '.join(names)}). Run `autograder calibrate` for this assignment."
+            ) from error
 
     def result_of(self, student: Student, challenge: Challenge, device: Device) -> Result:
         """How the network does that the student's fit has trained, on the CPU."""

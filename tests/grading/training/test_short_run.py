@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.errors import StudentRaised
+from autograder.errors import KitError, StudentRaised
 from autograder.grading import Challenge, Device, Mismatch, Student
 from autograder.grading.training import (
     Budget,
@@ -121,7 +121,7 @@ def test_what_came_back_is_judged_whatever_it_is(short: ShortRun) -> None:
 
 def test_a_goal_has_the_threshold_of_its_kind_of_examples(short: ShortRun) -> None:
     assert short.thresholds == {"loss_ratio": 0.2, "hidden_loss": 0.5}
-    with pytest.raises(KeyError, match="photographs"):
+    with pytest.raises(KitError, match=r"no thresholds of \w+ for photographs examples .*calibrate"):
         _ = replace(short, kind="photographs").thresholds
 
 
@@ -166,6 +166,7 @@ RESULT = Result(2.0, 0.5, 0.25, torch.eye(4), torch.tensor([0, 1, 2, 0]))
     ("goal", "figure", "says"),
     [
         (loss_falls(), 0.25, "from 2.00 to 0.50"),
+        (loss_falls(far=True), 0.25, "from 2.00 to 0.50"),
         (answers_well("word", 4, 0.25), 0.75, "only 75% of new words"),
         (loss_is_small("word", 1.0), 0.25, "yours is 0.25"),
     ],
