@@ -23,6 +23,7 @@ from autograder.judge.submission import as_read, make_job
 from autograder.progress import Progress
 from autograder.release.cases import Case, agrees, submission_of
 from autograder.release.gate import judged_sources
+from autograder.release.gate.runs import why_ungraded
 from autograder.release.gate.trials import disjoint, read_cases
 from autograder.release.release import draft, scratch
 from autograder.sandbox import check_wall
@@ -74,7 +75,8 @@ class Outcome:
     @property
     def named(self) -> bool:
         """Some of these words name the mistake, as its scorecard says, and do not only say what was seen."""
-        return not self.case.right and self.case.named and self.told and not self.misnamed
+        says = self.case.named and not self.reasons
+        return not self.case.right and says and self.told and not self.misnamed
 
     @property
     def misnamed(self) -> list[str]:
@@ -104,8 +106,12 @@ class Outcome:
                     f"{grade_id}: {item.verdict}, {item.score} of {item.max_score}; "
                     f"its scorecard says {verdict}, {points}. The student reads: {item.hint or '-'}"
                 )
-            elif wanted and not (
-                wanted.hint in item.hint and all(words in item.text for words in wanted.also)
+            elif (
+                wanted
+                and not self.reasons
+                and not (
+                    wanted.hint in item.hint and all(words in item.text for words in wanted.also)
+                )
             ):
                 yield f"{grade_id}: other words than its scorecard says. The student reads: {item.text}"
         for name in self.misnamed:
@@ -245,7 +251,9 @@ def _outcome(case: Case, source: SourceNotebook, card: Scorecard, group: Sequenc
     items = {item.grade_id: item for item in card.items if not item.manual}
     if len(group) > 1:
         items = {key: item for key, item in items.items() if key in {*own, *case.items}}
-    return Outcome(case, items, own, tuple(card.reasons))
+    ungraded = [item for item in items.values() if item.verdict is Verdict.UNGRADED]
+    said = [f"{item.grade_id} is ungraded: {why_ungraded(item, card)}" for item in ungraded]
+    return Outcome(case, items, own, tuple(said))
 
 
 def _of_all(group: Sequence[Case], source: SourceNotebook, card: Scorecard) -> Iterator[Outcome]:

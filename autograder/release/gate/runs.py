@@ -106,7 +106,7 @@ def check_card(trial: Trial, card: Scorecard) -> Iterator[Refusal]:
         points = wanted.score if wanted else (item.max_score if trial.earns else 0.0)
         verdict = wanted.verdict if wanted else (Verdict.PASSED if trial.earns else item.verdict)
         if item.verdict is Verdict.UNGRADED:
-            yield _refusal(trial, item, f"is ungraded: {_reason(item, card)}", "Correct it.")
+            yield _refusal(trial, item, f"is ungraded: {why_ungraded(item, card)}", "Correct it.")
         elif item.verdict != verdict or not agrees(item.score, points):
             score, most = points_text(item.score or 0.0), points_text(item.max_score)
             seen = f"gets {score} of {most} points ({item.verdict})"
@@ -152,7 +152,9 @@ def _repair(trial: Trial, item: Item) -> str:
     return f"Let {tests} accept it; if it is meant to lose points, say so in its scorecard.json."
 
 
-def _reason(item: Item, card: Scorecard) -> str:
+def why_ungraded(item: Item, card: Scorecard) -> str:
+    """A sentence for the author of the hidden tests."""
     details = [c.staff_detail for c in item.checks if c.verdict is Verdict.UNGRADED]
     lines = [line for detail in details for line in detail.strip().splitlines()[-1:]]
-    return (lines[0] if lines else "; ".join(card.reasons) or "no hidden test ran") + "."
+    said = lines[0] if lines else "; ".join(card.reasons) or "no hidden test ran"
+    return said.rstrip(".") + "."
