@@ -13,12 +13,13 @@ from pathlib import Path
 from autograder.course import Course, find_course, load_course, packages
 from autograder.course.bonus import check_bonus
 from autograder.course.course import CourseSettings
-from autograder.course.judged_by import judged_in_notebook
+from autograder.course.judged_by import judged_in_notebook, words_for
 from autograder.course.unhonoured import unhonoured
 from autograder.errors import KitError
 from autograder.judge.slots import settings_for
 from autograder.sandbox import BoxSettings, check_wall, warm
 from autograder.sandbox.gpu import find_gpu
+from autograder.scorecard import counted
 
 _PACKAGES = ("torch", "torchvision", "nbgrader", "ipykernel", "pytest", "safetensors")
 
@@ -159,12 +160,9 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
             points = sum(
                 cell.max_score for source in sources.values() for cell in source.grade_cells
             )
-            text = f"{len(sources)} notebooks, {points:g} points, released"
+            text = f"{counted(len(sources), 'notebook')}, {counted(points, 'point')}, released"
             if in_notebooks:
-                text += (
-                    f"; {in_notebooks} items are judged by tests in the notebook, beside the student's code: "
-                    "each mark is as safe as its cell"
-                )
+                text += f"; {words_for(in_notebooks)}"
             yield Finding(assignment, True, text)
         except KitError as error:
             yield Finding(assignment, False, str(error))

@@ -18,6 +18,7 @@ from pathlib import Path
 from nbgrader.converters import GenerateSolution
 from nbgrader.converters.base import BaseConverter
 
+from autograder.scorecard import counted
 from autograder.course import Course
 from autograder.course.beside import course_files
 from autograder.course.converters import run_converter
@@ -142,7 +143,7 @@ def _note(assignment: str, gpu: str, unsafe_no_box: bool, minutes: float) -> str
     if gpu:
         text = (
             f"Executed at **full size** by `{at_full_size}`, on {gpu}, with the real CIFAR-10, in "
-            f"{minutes:.0f} minutes for all notebooks. Curves, accuracies, kernels, seconds and "
+            f"{counted(round(minutes), 'minute')} for all notebooks. Curves, accuracies, kernels, seconds and "
             "gigabytes in the outputs are that machine's."
         )
     elif unsafe_no_box:
