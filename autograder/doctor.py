@@ -19,9 +19,11 @@ from autograder.errors import KitError
 from autograder.judge.slots import settings_for
 from autograder.sandbox import BoxSettings, check_wall, warm
 from autograder.sandbox.gpu import find_gpu
+from autograder.sandbox.wall import packages_inside
 from autograder.scorecard import counted
 
-_PACKAGES = ("torch", "torchvision", "nbgrader", "ipykernel", "pytest", "safetensors")
+_IN_NOTEBOOKS = ("torch", "torchvision", "ipykernel", "safetensors")
+_PACKAGES = (*_IN_NOTEBOOKS, "nbgrader", "pytest")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,16 @@ def examine(folder: Path) -> Iterator[Finding]:
 
 
 def _kernels() -> Finding:
+    try:
+        inside = packages_inside()
+    except KitError as error:
+        return Finding("kernels", False, str(error))
+    if absent := [name for name in _IN_NOTEBOOKS if name not in inside]:
+        text = (
+            f"no notebook can import {', '.join(absent)}: a box has the packages of {sys.prefix} alone, and "
+            "none of PYTHONPATH or of a user's own folder. Install what is missing there."
+        )
+        return Finding("kernels", False, text)
     trouble = warm.warm_trouble()
     if trouble is None:
         return Finding("kernels", True, "forked from one warm process, in a fifth of a second")
@@ -178,9 +190,14 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
 
 def _packages(course: Course) -> Iterator[Finding]:
     folders = [course.root, *(course.source(name) for name in course.assignments())]
-    for file in (folder / packages.NAME for folder in folders):
-        if file.is_file():
-            lacking = list(packages.unmet(file))
+    files = [file for folder in folders if (file := folder / packages.NAME).is_file()]
+    if files:
+        try:
+            inside = packages_inside()
+        except KitError:
+            return  # said of the box
+        for file in files:
+            lacking = list(packages.unmet(file, inside))
             text = " ".join(lacking) or "all of it is installed"
             yield Finding(str(file.relative_to(course.root)), not lacking, text)
 
