@@ -13,14 +13,17 @@ from pathlib import Path
 from autograder.course import Course, find_course, load_course, packages
 from autograder.course.bonus import check_bonus
 from autograder.course.course import CourseSettings
-from autograder.course.judged_by import judged_in_notebook
+from autograder.course.judged_by import judged_in_notebook, words_for
 from autograder.course.unhonoured import unhonoured
 from autograder.errors import KitError
 from autograder.judge.slots import settings_for
 from autograder.sandbox import BoxSettings, check_wall, warm
 from autograder.sandbox.gpu import find_gpu
+from autograder.sandbox.wall import packages_inside
+from autograder.scorecard import counted
 
-_PACKAGES = ("torch", "torchvision", "nbgrader", "ipykernel", "pytest", "safetensors")
+_IN_NOTEBOOKS = ("torch", "torchvision", "ipykernel", "safetensors")
+_PACKAGES = (*_IN_NOTEBOOKS, "nbgrader", "pytest")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,16 @@ def examine(folder: Path) -> Iterator[Finding]:
 
 
 def _kernels() -> Finding:
+    try:
+        inside = packages_inside()
+    except KitError as error:
+        return Finding("kernels", False, str(error))
+    if absent := [name for name in _IN_NOTEBOOKS if name not in inside]:
+        text = (
+            f"no notebook can import {', '.join(absent)}: a box has the packages of {sys.prefix} alone, and "
+            "none of PYTHONPATH or of a user's own folder. Install what is missing there."
+        )
+        return Finding("kernels", False, text)
     trouble = warm.warm_trouble()
     if trouble is None:
         return Finding("kernels", True, "forked from one warm process, in a fifth of a second")
@@ -159,12 +172,9 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
             points = sum(
                 cell.max_score for source in sources.values() for cell in source.grade_cells
             )
-            text = f"{len(sources)} notebooks, {points:g} points, released"
+            text = f"{counted(len(sources), 'notebook')}, {counted(points, 'point')}, released"
             if in_notebooks:
-                text += (
-                    f"; {in_notebooks} items are judged by tests in the notebook, beside the student's code: "
-                    "each mark is as safe as its cell"
-                )
+                text += f"; {words_for(in_notebooks)}"
             yield Finding(assignment, True, text)
         except KitError as error:
             yield Finding(assignment, False, str(error))
@@ -180,9 +190,14 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
 
 def _packages(course: Course) -> Iterator[Finding]:
     folders = [course.root, *(course.source(name) for name in course.assignments())]
-    for file in (folder / packages.NAME for folder in folders):
-        if file.is_file():
-            lacking = list(packages.unmet(file))
+    files = [file for folder in folders if (file := folder / packages.NAME).is_file()]
+    if files:
+        try:
+            inside = packages_inside()
+        except KitError:
+            return  # said of the box
+        for file in files:
+            lacking = list(packages.unmet(file, inside))
             text = " ".join(lacking) or "all of it is installed"
             yield Finding(str(file.relative_to(course.root)), not lacking, text)
 

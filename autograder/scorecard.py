@@ -63,6 +63,12 @@ def points_text(points: float) -> str:
     return f"{round(points, decimals) + 0.0:.{decimals}f}".rstrip("0").rstrip(".")  # no minus zero
 
 
+def counted(number: float, noun: str, many: str = "") -> str:
+    """A number with its noun: 1 point, 0.5 points, 3 boxes (`many`, where it is not the noun and an s)."""
+    text = points_text(number)
+    return f"{text} {noun if text == '1' else many or f'{noun}s'}"
+
+
 class Verdict(StrEnum):
     """How a check or an item ended."""
 

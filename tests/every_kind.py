@@ -32,7 +32,8 @@ c.BoxSettings.cell_wall_s = 20.0
 # As small as nbgrader's own example of one, with words of ours.
 _AUTOTESTS = """
 python3:
-  setup: "from math import isclose"
+  setup: "from hashlib import sha1"
+  hash: 'sha1({{snippet}}.encode("utf-8")+b"{{salt}}").hexdigest()'
   dispatch: "type({{snippet}})"
   normalize: "str({{snippet}})"
   check: 'assert {{snippet}} == "{{value}}", "{{message}}"'
@@ -42,6 +43,9 @@ python3:
       - test: "{{snippet}}"
         fail: "{{snippet}} has another value"
 """
+
+# Several lines, several values in a line, and one that nbgrader hides by a hash.
+AUTOMATIC = "assert double(2) == 4\n### AUTOTEST double(7)\n### AUTOTEST double(8); double(-9)\n### HASHED AUTOTEST double(450)"
 
 _GRADERS = '''
 """Hidden tests of the notebook with code."""
@@ -97,7 +101,7 @@ def sources() -> dict[str, dict[str, Any]]:
         cell("code", code, "double", solution=True),
         cell(
             "code",
-            "assert double(2) == 4\n### AUTOTEST double(7)",
+            AUTOMATIC,
             "double_tests",
             grade=True,
             locked=True,

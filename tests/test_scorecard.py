@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from autograder.errors import KitError
-from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict, merge, points_text
+from autograder.scorecard import (
+    Check,
+    Item,
+    NotebookCard,
+    Scorecard,
+    Verdict,
+    counted,
+    merge,
+    points_text,
+)
 
 
 def card(notebook: str = "tiny") -> Scorecard:
@@ -111,3 +120,19 @@ def test_a_score_in_json_is_short() -> None:
     card = Scorecard("hw", "ada", (NotebookCard("a", (part(0.3, 1, 1), part(0.7, 1, 3))),))
     scores = [item["score"] for item in card.to_json()["notebooks"][0]["items"]]
     assert scores == [0.3, 0.233333333333]
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (0, "0 boxes"),
+        (1, "1 box"),
+        (1.0, "1 box"),
+        (2, "2 boxes"),
+        (0.5, "0.5 boxes"),
+        (1e-9 + 1, "1 box"),
+    ],
+)
+def test_what_is_counted_has_its_noun(number: float, said: str) -> None:
+    assert counted(number, "box", "boxes") == said
+    assert counted(number, "point") == said.replace("boxes", "points").replace("box", "point")

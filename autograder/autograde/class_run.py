@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from autograder.scorecard import Scorecard
+from autograder.scorecard import Scorecard, counted
 
 log = logging.getLogger("autograder")
 
@@ -51,20 +51,20 @@ class ClassRun:
             origins: of its notebooks.
             wall_s: from its turn to the end of its judgement.
         """
-        counted = Counter(origins)
-        self.notebooks.update(counted)
-        before = counted and set(counted) == {Origin.LEDGER}
+        where = Counter(origins)
+        self.notebooks.update(where)
+        before = where and set(where) == {Origin.LEDGER}
         (self.from_ledger if before else self.graded).append(card.student)
-        said = ", ".join(f"{count} {origin}" for origin, count in counted.items()) or "no notebook"
-        points = f"{card.score:g} of {card.auto_max_score:g} points by the judge"
+        said = ", ".join(f"{count} {origin}" for origin, count in where.items()) or "no notebook"
+        points = f"{card.score:g} of {counted(card.auto_max_score, 'point')} by the judge"
         log.info("%s: %s; notebooks: %s; %.1f s", card.student, points, said, wall_s)
 
     def counts(self) -> dict[str, tuple[int, str]]:
         """How many submissions ended in which way, and what that means."""
         judged, equal = self.notebooks[Origin.JUDGED], self.notebooks[Origin.EQUAL]
-        sharing = f"{judged} notebooks judged"
+        sharing = f"{counted(judged, 'notebook')} judged"
         if equal:
-            sharing += f", and {equal} more that equal one of them"
+            sharing += f", and {equal} more that {'equals' if equal == 1 else 'equal'} one of them"
         return {
             "graded now": (len(self.graded), sharing),
             "from the ledger": (len(self.from_ledger), "judged before; marks written now"),

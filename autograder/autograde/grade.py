@@ -40,7 +40,7 @@ from autograder.judge.slots import gpus_of
 from autograder.judge.submission import read_submission
 from autograder.judge.training_data import box_data
 from autograder.progress import Progress
-from autograder.scorecard import Scorecard, Verdict
+from autograder.scorecard import Scorecard, Verdict, counted
 
 log = logging.getLogger("autograder")
 
@@ -53,7 +53,7 @@ class Stopped(Exception):
     """Somebody stopped the run, after so many of so many submissions."""
 
     def __init__(self, done: int, students: int) -> None:
-        super().__init__(f"stopped after {done} of {students} submissions")
+        super().__init__(f"stopped after {done} of {counted(students, 'submission')}")
         self.done, self.students = done, students
 
 
@@ -223,7 +223,8 @@ def _grade_all(
     def look_up() -> None:
         """Show where the run is, and end it if somebody wants that."""
         done = len(order.students) - len(waiting) - len(under_way)
-        staff = f"; {len(run.reasons)} need staff" if run.reasons else ""
+        count = len(run.reasons)
+        staff = f"; {count} need{'s' if count == 1 else ''} staff" if count else ""
         progress(f"grading {', '.join(list(under_way)[:3])}{staff}", done, len(order.students))
         if stopping():
             raise Stopped(done, len(order.students))

@@ -9,7 +9,7 @@ from autograder.autograde import gradebook
 from autograder.autograde.records import changed_answers, stage_answers, stage_card
 from autograder.course import Course
 from autograder.errors import KitError
-from autograder.scorecard import Item, Scorecard, Verdict
+from autograder.scorecard import Item, Scorecard, Verdict, counted
 
 
 def write_marks(
@@ -111,16 +111,16 @@ def _take_back(grade: Any, stale: Collection[str]) -> list[str]:
         return []
     mark, grade.manual_score = grade.manual_score, None
     return [
-        f"`{grade.name}` had {mark:g} points by hand, for an older submission; they were taken back"
+        f"`{grade.name}` had {counted(mark, 'point')} by hand, for an older submission; taken back"
     ]
 
 
 def _checked(grade: Any, item: Item, where: tuple[str, str, str]) -> Any:
     """A row of the gradebook, if it is for as many points as the source says."""
     if grade is None or grade.max_score != item.worth:
-        known = "is not there" if grade is None else f"has {grade.max_score:g} points"
+        known = "is not there" if grade is None else f"has {counted(grade.max_score, 'point')}"
         raise KitError(
-            f"`{item.grade_id}` has {item.worth:g} points in the source of {where[1]}, {where[0]}.ipynb, "
-            f"but in the gradebook it {known}. Run `autograder release {where[1]}`."
+            f"`{item.grade_id}` has {counted(item.worth, 'point')} in the source of {where[1]}, "
+            f"{where[0]}.ipynb, but in the gradebook it {known}. Run `autograder release {where[1]}`."
         )
     return grade

@@ -40,6 +40,7 @@ from autograder.course import Course
 from autograder.errors import KitError
 from autograder.files import StagedFile
 from autograder.grading.calibration import Calibration, Criterion, misfits
+from autograder.scorecard import counted
 
 THRESHOLDS = "thresholds.json"
 VERSION = 1
@@ -59,7 +60,7 @@ def summary(calibration: Calibration, results: Results) -> dict[str, Any]:
     right = {seed: result for (name, seed), result in results.items() if name == RIGHT and result}
     if len(right) < FEWEST:
         raise KitError(
-            f"{len(right)} right runs are too few for a threshold: make {FEWEST} at least."
+            f"{counted(len(right), 'right run')} cannot give a threshold: make {FEWEST} at least."
         )
     criteria = {
         criterion.name: _threshold(
@@ -201,9 +202,9 @@ def write(course: Course, assignment: str, calibration: Calibration, entry: dict
     same = there.get("made_from") == calibration.made_from
     if same and there.get("right_runs", 0) > entry["found"]["right_runs"]:
         raise KitError(
-            f"{path} has thresholds from {there['right_runs']} right runs of the same thing, more than "
-            f"these {entry['found']['right_runs']}. It stays as it is; make more runs, or delete the "
-            f"entry `{calibration.images}` to replace it."
+            f"{path} has thresholds from {counted(there['right_runs'], 'right run')} of the same thing, "
+            f"more than these {entry['found']['right_runs']}. It stays as it is; make more runs, or delete "
+            f"the entry `{calibration.images}` to replace it."
         )
     entries[calibration.images] = entry
     data = {"version": VERSION, **data}

@@ -238,7 +238,7 @@ def calibrate(
     console.print(power_table(entry))
     if not dry_run:
         path = thresholds.write(course, assignment, calibration, entry)
-        click.echo(f"The thresholds for {calibration.images} images are in {short(path)}.")
+        click.echo(f"The thresholds for the {calibration.images} images are in {short(path)}.")
 
 
 @main.command()
@@ -271,7 +271,7 @@ def release(
     ids against the contract, and has the reference, the release, and right and wrong cases
     judged in the box. Exit code 1 if it refuses; then nothing is written.
     """
-    from autograder.course.judged_by import judged_in_notebook
+    from autograder.course.judged_by import judged_in_notebook, words_for
     from autograder.release.answer_key import make_answer_key
 
     if unsafe_no_box and not solutions:
@@ -298,10 +298,7 @@ def release(
     sources = course.notebooks(assignment).values()
     by_cells = sum(len(judged_in_notebook(course, assignment, source)) for source in sources)
     if by_cells:
-        click.echo(
-            f"{by_cells} items are judged by tests in the notebook, beside the student's code: each mark is "
-            "as safe as its cell"
-        )
+        click.echo(words_for(by_cells))
     if solutions:
         written = make_answer_key(course, assignment)
         click.echo(f"The answer key, executed: {short(written)}")

@@ -11,6 +11,7 @@ import click
 
 from autograder.cli.group import main, open_course, short
 from autograder.errors import KitError
+from autograder.scorecard import counted
 from autograder.terminal import Bar, Interrupt, print_items, print_summary, print_table
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def grade(
             run = grade_class(course, assignment, student, regrade, bar.show, interrupt)
     except Stopped as stopped:
         click.echo(
-            f"Stopped: {stopped.done} of {stopped.students} submissions have their marks, and what else was "
+            f"Stopped: {stopped.done} of {counted(stopped.students, 'submission')} marked, and what else was "
             "judged is kept. Give the same command again to go on.",
             err=True,
         )

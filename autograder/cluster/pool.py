@@ -32,6 +32,7 @@ from autograder.judge.job import Job, Judgement, course_of
 from autograder.judge.pool import LocalPool, PoolLost
 from autograder.judge.service import judge_service
 from autograder.judge.slots import gpus_of, has_gpu
+from autograder.scorecard import counted
 
 try:
     import dask
@@ -211,7 +212,8 @@ class ClusterPool:
         except worker.OtherInputs as error:
             self._pack_again(task, error)
         except KilledWorker as error:
-            said = f"{error.allowed_failures + 1} workers died over {task.job.notebook} of {task.job.student}"
+            dead = counted(error.allowed_failures + 1, "worker")
+            said = f"{dead} died over {task.job.notebook} of {task.job.student}"
             task.found.set_exception(
                 KitError(f"{said}. Is there enough memory? Grade again, or look into their logs.")
             )

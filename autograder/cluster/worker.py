@@ -63,7 +63,10 @@ def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
             packages.append(f"its {name} is {other or 'missing'}, here it is {mine}. {repair}")
     more = len(packages) - _SAID
     if more > 0:
-        packages = [*sorted(packages)[:_SAID], f"{more} more packages differ"]
+        packages = [
+            *sorted(packages)[:_SAID],
+            f"{more} more {'package differs' if more == 1 else 'packages differ'}",
+        ]
     return [*sorted(found), *sorted(packages)]
 
 

@@ -44,4 +44,14 @@ class _Told(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.ERROR and not self.first:
-            self.first = record.getMessage().strip().rstrip(".")
+            self.first = _in_a_line(record.getMessage().strip()).rstrip(".")
+
+
+def _in_a_line(message: str) -> str:
+    """A message as it is; of a traceback what it ends with."""
+    _, traceback, after = message.rpartition("Traceback (most recent call last):\n")
+    if not traceback:
+        return message
+    line = next((line for line in after.splitlines() if line[:1].strip()), message)
+    kind, colon, said = line.partition(":")
+    return f"{kind.rpartition('.')[2]}{colon}{said}"

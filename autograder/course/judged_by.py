@@ -19,6 +19,7 @@ from autograder.course.cells import SourceNotebook
 from autograder.course.contract import CONTRACT, contract_data
 from autograder.course.course import Course
 from autograder.errors import KitError
+from autograder.scorecard import counted
 
 KEY, IN_THE_NOTEBOOK = "tests", "in the notebook"
 
@@ -106,3 +107,11 @@ def graded_ids(text: str, mark: str) -> tuple[dict[str, int], bool]:
             case _:  # computed when it runs, where the box will show it
                 all_told = False
     return ids, all_told
+
+
+def words_for(count: int) -> str:
+    """What staff read of so many items that are judged by tests in the notebook."""
+    return (
+        f"{counted(count, 'item')} {'is' if count == 1 else 'are'} judged by tests in the notebook, beside "
+        "the student's code: each mark is as safe as its cell"
+    )

@@ -1,22 +1,25 @@
 """The packages that a course needs: a `requirements.txt` in its root, and one in an assignment's source.
 
-They are held against the environment in which the kit runs, which is the one that the box sees.
+They are held against what notebooks can import.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from importlib import metadata
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 NAME = "requirements.txt"
 
 
-def unmet(file: Path) -> Iterator[str]:
+def unmet(file: Path, versions: Mapping[str, str]) -> Iterator[str]:
     """What a file in pip's form asks for and is not there, a sentence each, with its repair.
+
+    Args:
+        versions: of what is there, by name.
 
     Lines for another system, by their marker, ask for nothing here. Options of pip (`-r`, `--hash`), paths
     and bare addresses name no package, and are left to pip.
@@ -36,15 +39,14 @@ def unmet(file: Path) -> Iterator[str]:
             yield f"{file}: {wanted!r} is no requirement in pip's form. Write a name, as in `pandas>=2`."
             continue
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            yield from _trouble(requirement)
+            yield from _trouble(requirement, versions)
 
 
-def _trouble(requirement: Requirement) -> Iterator[str]:
+def _trouble(requirement: Requirement, versions: Mapping[str, str]) -> Iterator[str]:
     repair = f"Run `pip install '{requirement}'` where the kit is installed."
-    try:
-        version = metadata.version(requirement.name)
-    except metadata.PackageNotFoundError:
+    here = {canonicalize_name(name): version for name, version in versions.items()}
+    version = here.get(canonicalize_name(requirement.name))
+    if version is None:
         yield f"{requirement.name} is not installed. {repair}"
-        return
-    if not requirement.specifier.contains(version, prereleases=True):
+    elif not requirement.specifier.contains(version, prereleases=True):
         yield f"{requirement.name} {version} is installed, and {requirement.specifier} is asked for. {repair}"

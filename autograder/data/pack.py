@@ -32,6 +32,7 @@ from PIL import Image, ImageOps
 
 from autograder.data.course_data import SIDE
 from autograder.data.folder import refuse_if_there, write_images
+from autograder.scorecard import counted
 
 __all__ = ["CIFAR10_CLASSES", "IMAGE_ENDINGS", "Packed", "pack_images"]
 
@@ -139,7 +140,7 @@ def pack_images(
     for part, (images, _labels) in packed.items():
         if len(images) < 5:
             raise ValueError(
-                f"{source}: only {len(images)} images for the {part} part; 5 are the least. "
+                f"{source}: only {counted(len(images), 'image')} for the {part} part; 5 are the least. "
                 "Add images, or choose another test_fraction."
             )
     train, test = (
@@ -226,7 +227,7 @@ def _archive_entries(path: Path) -> list[_Entry]:
     edges = offsets.astype(np.int64) if offsets.dtype.kind in "iu" else np.zeros(0, np.int64)
     if edges.shape != (len(labels) + 1,):
         raise ValueError(
-            f"{path}: {len(labels)} labels need {len(labels) + 1} offsets, whole numbers; "
+            f"{path}: {counted(len(labels), 'label')} should have {len(labels) + 1} offsets, whole numbers; "
             f"there are {offsets.dtype} {offsets.shape}."
         )
     if (np.diff(edges) < 0).any() or edges[0] < 0 or edges[-1] > len(jpeg):
@@ -253,7 +254,9 @@ def _choose_classes(
             return names
         if count == 10:
             return list(CIFAR10_CLASSES)
-        raise ValueError(f"{source}: {count} classes without names. Name them (classes).")
+        raise ValueError(
+            f"{source}: {counted(count, 'class', 'classes')} without names. Name them (classes)."
+        )
     if len(set(wished)) != len(wished):
         raise ValueError(f"The classes' names should all differ: {', '.join(wished)}.")
     if names is not None and not unnamed and set(names) != set(wished):
@@ -262,7 +265,9 @@ def _choose_classes(
             f"{', '.join(wished)}. Name the same, or let the folders name them."
         )
     if len(wished) < count:
-        raise ValueError(f"{source}: {count} classes, but {len(wished)} names for them.")
+        raise ValueError(
+            f"{source}: {counted(count, 'class', 'classes')}, but {counted(len(wished), 'name')} for them."
+        )
     return list(wished)
 
 

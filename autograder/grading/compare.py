@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from autograder.plain_data import Opaque
+from autograder.scorecard import counted
 
 
 class Mismatch(AssertionError):
@@ -107,7 +108,9 @@ def expect_close(
         if array.ndim == 0:
             seen = f"{_capital(what)} is not the right value; yours is {array.item():.6g}."
         else:
-            seen = f"{int(wrong.sum())} of {wrong.size} values of {what} are not right."
+            count = int(wrong.sum())
+            are = "is" if count == 1 else "are"
+            seen = f"{count} of {counted(wrong.size, 'value')} of {what} {are} not right."
         raise Mismatch(_join(seen, hint))
 
 

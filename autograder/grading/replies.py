@@ -20,6 +20,7 @@ from autograder.grading.compare import (
     expect_type,
     relative_difference,
 )
+from autograder.scorecard import counted
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,7 +41,7 @@ def sequence(value: Any, what: str, length: int | None = None) -> list[Any]:
     if length is not None:
         expect(
             len(entries) == length,
-            f"{what} should have {length} entries; yours has {len(entries)}.",
+            f"{what} should have {counted(length, 'entry', 'entries')}; yours has {len(entries)}.",
         )
     return entries
 

@@ -20,7 +20,7 @@ from typing import Any
 from autograder.course import GradeCell
 from autograder.judge.job import Job
 from autograder.sandbox import CellRun
-from autograder.scorecard import Check, Verdict, points_text
+from autograder.scorecard import Check, Verdict, counted, points_text
 
 _TITLE = "The tests in this cell"
 _HIDDEN = "A test that is not in your notebook did not pass."
@@ -139,5 +139,5 @@ def _of_result(output: dict[str, Any], max_score: float) -> tuple[Verdict, float
         return Verdict.UNGRADED, None, text
     if points == max_score:
         return Verdict.PASSED, None, ""
-    text = f"The tests in this cell gave {points_text(points)} of {points_text(max_score)} points."
+    text = f"The tests in this cell gave {points_text(points)} of {counted(max_score, 'point')}."
     return Verdict.FAILED, points / max_score, text

@@ -29,7 +29,7 @@ from autograder.judge.left_behind import is_as_before
 from autograder.sandbox import Box, CellRun
 from autograder.sandbox.names import bound_names, free_names, given_names
 from autograder.sandbox.pace import Pace
-from autograder.scorecard import Check, Item, Verdict
+from autograder.scorecard import Check, Item, Verdict, counted
 
 Checks = dict[str, tuple[Check, ...]]  # by grade_id
 
@@ -183,7 +183,7 @@ def better(
         return second if verdicts[0] is after.verdict else first
     note = (
         "Judged where its check stands: after the notebook's last cell it had "
-        f"{before.score:g} points ({before.verdict}: {before.hint})."
+        f"{counted(before.score, 'point')} ({before.verdict}: {before.hint})."
     )
     return tuple(
         replace(check, staff_detail="\n".join(filter(None, (note, check.staff_detail))))

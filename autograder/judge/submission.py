@@ -31,6 +31,7 @@ from autograder.errors import KitError
 from autograder.judge.digest_cache import known_digest
 from autograder.judge.job import Job, course_of
 from autograder.judge.keys import judgement_key
+from autograder.scorecard import counted
 
 
 @dataclass(frozen=True)
@@ -226,8 +227,8 @@ def make_job(
 
 def _no_room(left_out: list[str], more: bool) -> str:
     """What a student and staff read of files for which there was no room."""
-    count = f"more than {len(left_out)}" if more else str(len(left_out))
+    count = counted(len(left_out), "file")
     return (
-        f"{count} files did not lie beside the notebook when it ran: {some(left_out)} "
-        f"(at most {MAX_FILES} files and {MAX_MIB} MiB do)"
+        f"{'more than ' if more else ''}{count} did not lie beside the notebook when it ran: "
+        f"{some(left_out)} (at most {MAX_FILES} files and {MAX_MIB} MiB do)"
     )

@@ -22,6 +22,7 @@ from autograder.course import Course, SourceNotebook
 from autograder.course.claims import defined_names
 from autograder.course.newer_python import explains_error, spelt
 from autograder.sandbox import CellRun
+from autograder.sandbox.wall import is_inside
 from autograder.scorecard import Check, Item, Verdict
 
 # Modules that notebooks for deep learning import, besides those of the course's own notebooks.
@@ -219,13 +220,19 @@ def _missing_name(message: str) -> str:
 
 
 def _is_here(module: str) -> bool:
-    """Whether a module of this name is installed, so that something else is wrong with the import."""
+    """Whether notebooks can import a module of this name, so that something else is wrong."""
     if module == _ON_COLAB_ALONE:  # a name that packages share
         return False
     try:
-        return module in sys.modules or importlib.util.find_spec(module) is not None
+        spec = None if module in sys.modules else importlib.util.find_spec(module)
     except (ImportError, ValueError, AttributeError):
         return False
+    if spec is None:
+        return module in sys.modules
+    file = (
+        [spec.origin] if spec.has_location and spec.origin else []
+    )  # one that is built in has none
+    return all(is_inside(Path(place)) for place in spec.submodule_search_locations or file)
 
 
 def _what_to_install(module: str, is_imported: bool) -> str:

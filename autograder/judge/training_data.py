@@ -12,6 +12,7 @@ from typing import Any
 from autograder.course import Course
 from autograder.digest import folder_digest
 from autograder.errors import KitError
+from autograder.scorecard import counted
 
 TRAIN_IMAGES = 2000
 FEWEST_TRAIN_IMAGES = 5
@@ -75,7 +76,7 @@ def _for_the_box(root: Path) -> dict[str, Any]:
     count = len(images) - TEST_IMAGES
     if count < FEWEST_TRAIN_IMAGES:
         raise ValueError(
-            f"{len(images)} training images are too few; "
+            f"{counted(len(images), 'training image')} will not do; "
             f"{FEWEST_TRAIN_IMAGES + TEST_IMAGES} are the least."
         )
     train, test = (

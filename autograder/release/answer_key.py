@@ -23,6 +23,7 @@ from autograder.course.beside import course_files
 from autograder.course.converters import run_converter
 from autograder.errors import KitError
 from autograder.release.release import move, scratch
+from autograder.scorecard import counted
 
 NOTE = "EXECUTED.md"
 _CIFAR10 = (50_000, 10_000)  # images
@@ -142,7 +143,7 @@ def _note(assignment: str, gpu: str, unsafe_no_box: bool, minutes: float) -> str
     if gpu:
         text = (
             f"Executed at **full size** by `{at_full_size}`, on {gpu}, with the real CIFAR-10, in "
-            f"{minutes:.0f} minutes for all notebooks. Curves, accuracies, kernels, seconds and "
+            f"{counted(round(minutes), 'minute')} for all notebooks. Curves, accuracies, kernels, seconds and "
             "gigabytes in the outputs are that machine's."
         )
     elif unsafe_no_box:

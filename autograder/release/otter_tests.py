@@ -17,6 +17,7 @@ import yaml
 from nbformat import NotebookNode
 
 from autograder.errors import KitError
+from autograder.scorecard import counted
 
 _CONFIG = re.compile(r'(?:\w+\s*=\s*)?"""\s*#\s*BEGIN\s+TEST\s+CONFIG', re.IGNORECASE)
 _CONFIG_END = re.compile(r'"""\s*#\s*END\s+TEST\s+CONFIG', re.IGNORECASE)
@@ -106,7 +107,9 @@ def points_of(points: object, tests: Sequence[TestCell]) -> list[float]:
         points = points.get("each", 1) * len(tests)
     if isinstance(points, list):
         if len(points) != len(tests):
-            raise KitError(f"it has points for {len(points)} tests, and {len(tests)} tests.")
+            raise KitError(
+                f"it has points for {counted(len(points), 'test')}, and {counted(len(tests), 'test')}."
+            )
         own, points = points, None
     given = [value for value in own if value is not None]
     if points is not None and not isinstance(points, int | float):
@@ -114,7 +117,9 @@ def points_of(points: object, tests: Sequence[TestCell]) -> list[float]:
     if points is None:
         points = sum(given) if any(given) else 1
     if sum(given) > points + 1e-9:  # three times 0.1 is a little more than 0.3
-        raise KitError(f"its tests have {sum(given):g} points, and the question {points:g}.")
+        raise KitError(
+            f"its tests have {counted(sum(given), 'point')}, and the question {points:g}."
+        )
     silent = len(own) - len(given)
     share = max(points - sum(given), 0) / silent if silent else 0.0
     return [share if value is None else float(value) for value in own]

@@ -22,7 +22,15 @@ from nbformat import NotebookNode
 from autograder.clean import clean_text
 from autograder.report.markdown import OutputsMarkdown, render_markdown
 from autograder.report.pieces import coloured, highlight, inline_code, render_outputs
-from autograder.scorecard import Check, Item, NotebookCard, Verdict, add_points, points_text
+from autograder.scorecard import (
+    Check,
+    Item,
+    NotebookCard,
+    Verdict,
+    add_points,
+    counted,
+    points_text,
+)
 
 NOT_GRADED = "This item could not be graded; the staff have been told. It is not a zero."
 
@@ -175,6 +183,7 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     environment.filters["points"] = points_text
+    environment.filters["counted"] = counted
     return environment.get_template("feedback.html.j2")
 
 

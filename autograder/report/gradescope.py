@@ -16,7 +16,7 @@ from typing import Any
 
 from autograder.clean import clean_text
 from autograder.errors import KitError
-from autograder.scorecard import Check, Item, Scorecard, Verdict, add_points, points_text
+from autograder.scorecard import Check, Item, Scorecard, Verdict, add_points, counted
 
 
 def to_gradescope(card: Scorecard, execution_s: float) -> str:
@@ -80,7 +80,7 @@ def _about(card: Scorecard) -> str:
         names = ", ".join(item.grade_id for item in written)
         points = add_points(item.max_score for item in written)
         lines.append(
-            f"A person marks {names} ({points_text(points)} points), which these points leave out."
+            f"A person marks {names} ({counted(points, 'point')}), which is left out here."
         )
     lines += [
         f"{notebook.name}: {line}" for notebook in card.notebooks for line in notebook.repairs

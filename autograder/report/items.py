@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.report.table import BY_CELLS
-from autograder.scorecard import Item, Scorecard, Verdict, add_points, points_text
+from autograder.scorecard import Item, Scorecard, Verdict, add_points, counted, points_text
 
 _COLOURS = {"passed": "green", "failed": "red", "raised": "red", "limit": "yellow"}
 
@@ -22,7 +22,7 @@ def item_table(card: Scorecard) -> Table:
         notes.append(f"{BY_CELLS}: {', '.join(by_cells)}")
     table = Table(
         title=f"{card.student}, {card.assignment}: {points_text(card.score)} of "
-        f"{points_text(card.auto_max_score)} points{waiting}",
+        f"{counted(card.auto_max_score, 'point')}{waiting}",
         caption="\n".join(notes),
     )
     table.add_column("item")

@@ -27,6 +27,7 @@ from autograder.scorecard import (
     Scorecard,
     Verdict,
     add_points,
+    counted,
     points_text,
 )
 
@@ -168,7 +169,7 @@ def class_table(
         table.add_row(*cells, _total(rows, penalty), _waits(rows), verdicts)
     by_cells = {(i.notebook, i.item.grade_id) for i in item_rows(cards) if i.item.in_notebook}
     if by_cells:
-        number = f"{len(by_cells)} item{'s' if len(by_cells) > 1 else ''}"
+        number = counted(len(by_cells), "item")
         table.caption = f"{BY_CELLS}: {number}"
     return table
 

@@ -26,6 +26,7 @@ from autograder.sandbox.kernel import KernelPlan
 from autograder.sandbox.pace import Pace
 from autograder.sandbox.settings import BoxSettings
 from autograder.sandbox.warm import start_kernel
+from autograder.scorecard import counted
 
 
 @dataclass
@@ -241,7 +242,8 @@ class Box:
         if self._deaths[whose] > self._settings.restarts:
             raise LimitHit(
                 "restarts",
-                f"Your notebook killed or hung its kernel more than {self._settings.restarts} times; "
+                f"Your notebook killed or hung its kernel more than "
+                f"{counted(self._settings.restarts, 'time')}; "
                 "what comes after that was not run.",
             )
 
@@ -269,7 +271,7 @@ class Box:
         if left <= 0:
             raise LimitHit(
                 "notebook_wall_s",
-                f"Your notebook used up its {self._settings.notebook_wall_s:g} seconds; "
+                f"Your notebook used up its {counted(self._settings.notebook_wall_s, 'second')}; "
                 "what comes after that was not run.",
             )
         return min(wall_s, left)
@@ -284,7 +286,7 @@ class Box:
 
     def _too_slow(self, wall: str, wall_s: float, limit_s: float, when: str) -> LimitHit:
         limit = wall if wall_s >= limit_s else "notebook_wall_s"
-        text = f"Stopped after {wall_s:.0f} seconds {when} (limit {limit})."
+        text = f"Stopped after {counted(round(wall_s), 'second')} {when} (limit {limit})."
         if limit_s < getattr(self._settings, wall):
             text += " It calls a function that ran out of time before, so it got no more."
         return LimitHit(limit, f"{text} Is there a loop that does not end?")

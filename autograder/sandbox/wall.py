@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import runpy
 import shutil
@@ -161,24 +162,53 @@ def check_wall(gpu: int | None = None) -> str:
     Raises:
         BoxUnavailable: when it cannot be built here; the message names the repair.
     """
-    layout = WallLayout(BoxSettings(gpu=gpu), data=None)
-    with contextlib.ExitStack() as stack:
-        inherited = layout.open_files(stack)
-        probe = "import os; print(os.getuid(), os.path.exists('/box/box_boot.py'))"
-        done = subprocess.run(
-            [*layout.command(), python_in_box(), "-I", "-c", probe],
-            pass_fds=inherited,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+    probe = "import os; print(os.getuid(), os.path.exists('/box/box_boot.py'))"
+    done = _run_inside(probe, gpu)
     words = done.stdout.split()
     if done.returncode != 0 or len(words) != 2 or words[0] == "0" or words[1] != "True":
         raise BoxUnavailable(_why_not(done.stderr.strip()))
     if as_root():
         return f"bubblewrap, built by root; students' code runs as user {words[0]}"
     return "bubblewrap in a user namespace; students' code runs as your user, without your files"
+
+
+def packages_inside() -> dict[str, str]:
+    """The packages that notebooks can import, with their versions.
+
+    They are those of the Python environment itself: a box has nothing of PYTHONPATH, and no user's own.
+
+    Raises:
+        BoxUnavailable: when the wall cannot be built here.
+    """
+    probe = (
+        "import json; from importlib import metadata\n"
+        "print(json.dumps({found.name: found.version for found in metadata.distributions()}))"
+    )
+    done = _run_inside(probe)
+    if done.returncode != 0:
+        raise BoxUnavailable(_why_not(done.stderr.strip()))
+    packages: dict[str, str] = json.loads(done.stdout)
+    return packages
+
+
+def is_inside(file: Path) -> bool:
+    """Whether a file of a Python package is there in a box."""
+    return any(file.is_relative_to(root) for root in (sys.prefix, sys.base_prefix, *_SYSTEM))
+
+
+def _run_inside(code: str, gpu: int | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a few lines of ours behind the wall."""
+    layout = WallLayout(BoxSettings(gpu=gpu), data=None)
+    with contextlib.ExitStack() as stack:
+        inherited = layout.open_files(stack)
+        return subprocess.run(
+            [*layout.command(), python_in_box(), "-I", "-c", code],
+            pass_fds=inherited,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
 
 
 class memory_file:

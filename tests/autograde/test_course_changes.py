@@ -137,7 +137,7 @@ def test_too_few_images_are_named(tiny: TinyCourse) -> None:
     pixels, labels = draw_images(504, 1)
     write_images(tiny.root / "images", "0123456789", (pixels, labels), (pixels, labels))
     tiny.write("course_config.py", f'{tiny.config}c.CourseSettings.data_directory = "images"\n')
-    with pytest.raises(KitError, match=r"504 training images are too few; 505 .*data_directory"):
+    with pytest.raises(KitError, match=r"504 training images will not do; 505 .*data_directory"):
         box_data(load_course(tiny.root))
 
 

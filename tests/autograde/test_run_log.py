@@ -35,7 +35,7 @@ def test_a_run_ends_with_counts_and_names_its_log(tiny: TinyCourse) -> None:
     done, log = graded(tiny)
     assert done.exit_code == cli.NEEDS_STAFF
     for row in (
-        r"graded now +2 +1 notebooks judged, and 1 more that equal one of them",
+        r"graded now +2 +1 notebook judged, and 1 more that equals one of them",
         r"from the ledger +0",
         r"unchanged +0",
         r"need staff +1 +cem",
@@ -79,7 +79,7 @@ def test_a_person_watching_sees_how_many_need_staff(tiny: TinyCourse) -> None:
     seen: list[str] = []
     grade_class(load_course(tiny.root), "tiny", progress=lambda what, *_: seen.append(what))
     assert "need staff" not in seen[0]
-    assert seen[-1].endswith("; 1 need staff")
+    assert seen[-1].endswith("; 1 needs staff")
 
 
 def test_the_logs_of_runs_are_kept_up_to_a_number(

@@ -227,7 +227,7 @@ def test_the_margin_is_left_out_where_it_would_leave_nothing_to_ask_for(course: 
 
 
 def test_too_few_runs_are_refused(course: Course) -> None:
-    with pytest.raises(KitError, match="29 right runs are too few"):
+    with pytest.raises(KitError, match="29 right runs cannot give"):
         found_for(course, np.linspace(0, 1, 29))
 
 

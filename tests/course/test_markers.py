@@ -43,8 +43,8 @@ def checks(text: str) -> dict[str, Any]:
     return cell("code", text, "t", grade=True, locked=True, points=1)
 
 
-def task(text: str) -> dict[str, Any]:
-    return cell("markdown", text, "k", task=True, locked=True, points=2)
+def task(text: str, grade_id: str = "k") -> dict[str, Any]:
+    return cell("markdown", text, grade_id, task=True, locked=True, points=2)
 
 
 CASES: dict[str, tuple[str, list[dict[str, Any]], str]] = {
@@ -119,6 +119,27 @@ CASES: dict[str, tuple[str, list[dict[str, Any]], str]] = {
     "a mark scheme": (
         "",
         [task("Draw.\n\n=== BEGIN MARK SCHEME ===\n2: axes\n=== END MARK SCHEME ===")],
+        "",
+    ),
+    "two tasks, one with two mark schemes": (
+        "",
+        [
+            task(
+                "Draw.\n### BEGIN MARK SCHEME\n1: axes\n### END MARK SCHEME\nLarge.\n"
+                "<!-- BEGIN MARK SCHEME -->\n2: words\n<!-- END MARK SCHEME -->"
+            ),
+            task("  BEGIN MARK SCHEME\nall\n\nEND MARK SCHEME", "l"),
+        ],
+        "",
+    ),
+    "a mark scheme beside a picture and a formula": (
+        OTHER_WORDS,
+        [task("![it](it.png)\n$$x <scheme> y$$\n1: </scheme>\n2: axes\n</scheme>\n$z$")],
+        "",
+    ),
+    "mark schemes that stay": (
+        "c.ClearMarkScheme.enabled = False\n",
+        [task("Draw.\n=== BEGIN MARK SCHEME\n2: axes\n=== END MARK SCHEME")],
         "",
     ),
     "a stub of the course's": (

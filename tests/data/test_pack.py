@@ -155,13 +155,13 @@ def test_a_single_archive_is_split(tmp_path: Path) -> None:
         ({"jpeg": np.zeros((2, 2), np.uint8)}, r"jpeg should be uint8 \(bytes,\)"),
         ({"labels": np.zeros(10, np.float32)}, "labels should be whole numbers"),
         ({"labels": np.full(10, -1)}, "labels should be whole numbers"),
-        ({"labels": np.zeros(9, np.uint8)}, "9 labels need 10 offsets"),
-        ({"offsets": np.zeros(11)}, "10 labels need 11 offsets"),
+        ({"labels": np.zeros(9, np.uint8)}, "9 labels should have 10 offsets"),
+        ({"offsets": np.zeros(11)}, "10 labels should have 11 offsets"),
         ({"offsets": np.arange(11)[::-1].copy()}, "offsets should rise"),
         ({"offsets": np.arange(11) * 10**9}, "offsets should rise"),
         ({"jpeg": np.zeros(10**5, np.uint8)}, r"bad\.npz, image 0: not a readable image"),
         ({"jpeg": np.array([open])}, "not an .npz archive"),
-        ({"labels": np.zeros(10, np.uint8)}, r"1 classes without names\. Name them"),
+        ({"labels": np.zeros(10, np.uint8)}, r"1 class without names\. Name them"),
     ],
 )
 def test_a_bad_archive_is_named(

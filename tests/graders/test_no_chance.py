@@ -13,10 +13,11 @@ import torch
 
 from autograder.graders.vgg16 import reference, tasks
 from autograder.graders.vgg16 import test_3_training as test_3
+from autograder.graders.vgg16.tasks import FIT
 from autograder.grading import Challenge, Device, Mismatch, Student
 from autograder.grading.training import Result, ShortRun, tells_apart, validation
 from autograder.grading.training.task import Drawn
-from tests.cases.judging import CASES, REFERENCE, judged
+from tests.cases.judging import CASES, REFERENCE, Memory, judged
 from tests.graders.fake_box import FakeBox
 
 CPU = Device()
@@ -79,11 +80,16 @@ def test_what_a_validation_that_trains_gets_is_no_matter_of_chance() -> None:
         assert "It is as if" not in item.hint
 
 
-def test_a_fit_that_validates_once_is_seen_whatever_was_drawn() -> None:
-    student = Student(FakeBox({"reference": REFERENCE, **CASES["fit__validates_once"].cells}))
+def test_accuracies_of_other_moments_are_seen_whatever_was_drawn() -> None:
+    names = ("validates_once", "validates_every_second_epoch", "best_so_far", "mean_so_far")
+    students = [
+        Student(FakeBox({"reference": REFERENCE, **CASES[f"fit__{name}"].cells})) for name in names
+    ]
     for number in range(4):
-        with pytest.raises(Mismatch, match="not those after each epoch"):
-            test_3.test_fit_trains_and_validates_with_one_optimizer(student, challenge(number), CPU)
+        with Memory().of_references():
+            for student in students:
+                with pytest.raises(Mismatch, match="not those after each epoch"):
+                    FIT.expect_epochs(student, challenge(number), CPU)
 
 
 def test_a_validation_challenge_tells_other_answers_apart() -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -213,3 +216,21 @@ def test_a_full_disk_is_told_and_stops_nothing(
     assert sqlite3.connect(tmp_path / "ledger.db").execute("PRAGMA integrity_check").fetchone() == (
         "ok",
     )
+
+
+def test_graders_that_start_at_once_make_one_ledger(tmp_path: Path) -> None:
+    """Each keeps what it judged, in a file that was not there before any of them."""
+    count = 8
+    ready = Barrier(count)
+
+    def grader(number: int) -> str:
+        ledger = Ledger(tmp_path / "ledger.db")
+        ready.wait()
+        ledger.keep(str(number), Judgement(Scorecard("tiny", "ada", ()), ()))
+        ledger.close()
+        return ledger.trouble
+
+    with ThreadPoolExecutor(count) as graders:
+        assert set(graders.map(grader, range(count))) == {""}
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
+        assert database.execute("SELECT count(*) FROM judgements").fetchone() == (count,)

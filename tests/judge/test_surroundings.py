@@ -49,6 +49,21 @@ def test_what_failed_for_want_of_a_known_package_is_ungraded_by_name(source: str
     assert seen.items[0].checks[1] == PASSED
 
 
+def test_what_only_the_graders_own_path_has_is_not_there_for_notebooks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PYTHONPATH, a user's own packages, a package that is being worked on: no box has them."""
+    (tmp_path / "wandb.py").touch()
+    (tmp_path / "wandb_parts").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert explained("import wandb as f", no_module("wandb")).items[0].score is None
+    parts = explained("f = 1", no_module("wandb_parts.a"), of_course=["wandb_parts"])
+    assert parts.items[0].score is None
+    for module in ("sys", "torch", "colorsys", "ipykernel"):
+        seen = explained("f = 1", no_module(f"{module}.nothing"), of_course=[module])
+        assert seen.items[0].score == 1.5, module
+
+
 def test_staff_read_where_nothing_imports_what_is_said_to_be_missing() -> None:
     """The message comes from the box, and so may be a student's own words."""
     by_module = explained(

@@ -119,11 +119,12 @@ def test_what_came_with_the_release_is_nobodys_damage(graded: tuple[Course, Clas
     together = [("the answer `why` was put together from several cells",)]
     together.append(("the answer `essay` was put together from several cells",))
     assert repairs.pop("ben") == [(), *together]
-    above = (
-        "the untouched stub of `double` stood below a cell that defines it, and was put above that"
+    # The only hand-in whose answer stands beside its cell: both steps that keep it are said, and no other.
+    moved = (
+        "the cell `double` is as it was released; another one that defines `double` was taken for it",
+        "the untouched stub of `double` stood below a cell that defines it, and was put above that",
     )
-    moved = repairs.pop("cyd")
-    assert above in moved[1] or any("was taken for it" in line for line in moved[1])
+    assert repairs.pop("cyd") == [(), moved, ()]
     assert {*repairs} == {"ada", "eve"}
     assert [said for of_student in repairs.values() for said in of_student if said] == []
 
@@ -137,7 +138,10 @@ def autograded(course: Course, student: str, name: str) -> dict[str, Any]:
 def test_the_tests_that_run_are_those_of_the_release(graded: tuple[Course, ClassRun]) -> None:
     tests = autograded(graded[0], "ada", "1_work")["double_tests"]
     assert "AUTOTEST" not in tests.source
-    assert 'assert str(double(7)) == "14"' in tests.source
+    for number in (7, 8, -9):
+        assert f'assert str(double({number})) == "{2 * number}"' in tests.source
+    assert "900" not in tests.source, "it is hidden by its hash"
+    assert 'assert sha1(str(double(450)).encode("utf-8")+b"' in tests.source
     assert [output.text for output in tests.outputs] == ["Success!\n"]
 
 

@@ -179,6 +179,21 @@ SEEN = {
         "cell `double`",
         "it is no Python: invalid syntax, line 3. Correct it.",
     ),
+    "task_in_a_code_cell": Plant(
+        both(
+            in_cell("rule", cell_type="code", outputs=[], execution_count=None, source="1"),
+            about("rule", task=True, points=2),
+        ),
+        "tiny",
+        "cell `rule`",
+        "it is a task in a code cell; nbgrader takes tasks in Markdown alone",
+    ),
+    "words_with_points_and_no_answer": Plant(
+        about("rule", grade=True, points=2),
+        "tiny",
+        "cell `rule`",
+        "Choose `Manually graded answer`",
+    ),
     "a_passage_of_the_model_answer": Plant(
         in_cell("title", source=f"Think: {MODEL_ANSWER[7:]}"),
         "tiny",

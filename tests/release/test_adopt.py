@@ -145,7 +145,10 @@ def test_nbgrader_writes_tests_into_a_hidden_region_of_the_same_cell(tmp_path: P
 
     nbgrader_course(tmp_path)
     shutil.copy(EXAMPLE / "autotests.yml", tmp_path)
-    tests = "### AUTOTEST double(3)\n### BEGIN HIDDEN TESTS\n### AUTOTEST double(86413)\n### END HIDDEN TESTS"
+    tests = (
+        "### AUTOTEST double(3)\n### HASHED AUTOTEST double(4); double(5)\n### BEGIN HIDDEN TESTS\n"
+        "### AUTOTEST double(86413)\n### HASHED AUTOTEST double(86414)\n### END HIDDEN TESTS"
+    )
     locked = {"grade": True, "locked": True, "points": 2}
     solution = "def double(x):\n    ### BEGIN SOLUTION\n    return x + x\n    ### END SOLUTION"
     source = notebook(
@@ -157,14 +160,15 @@ def test_nbgrader_writes_tests_into_a_hidden_region_of_the_same_cell(tmp_path: P
     assert done.returncode == 0, done.stderr + done.stdout
     released = tmp_path / "release/tiny/tiny.ipynb"
     assert "double(3)" in released.read_text()
-    assert "86413" not in released.read_text()
+    assert "double(5)" in released.read_text()
+    assert "8641" not in released.read_text()
 
     course = load_course(tmp_path)
     text = course.notebooks("tiny")["tiny"].tests(["double_tests"])["double_tests"]
     with Gradebook(course.config.CourseDirectory.db_url) as book:
         assert text == book.find_source_cell("double_tests", "tiny", "tiny").source
 
-    for student, body in {"ada": "x + x", "bob": "6 if x == 3 else print(x) or 0"}.items():
+    for student, body in {"ada": "x + x", "bob": "2 * x if x < 9 else print(x) or 0"}.items():
         handed_in = json.loads(released.read_text())
         handed_in["cells"][0]["source"] = f"def double(x):\n    return {body}"
         folder = tmp_path / f"submitted/{student}/tiny"
@@ -179,7 +183,9 @@ def test_nbgrader_writes_tests_into_a_hidden_region_of_the_same_cell(tmp_path: P
     }
     pages = [*tmp_path.glob("feedback/**/*.html")]
     assert len(pages) == 2
-    assert not any(secret in page.read_text() for page in pages for secret in ("86413", "172826"))
+    assert not any(
+        secret in page.read_text() for page in pages for secret in ("86413", "86414", "172826")
+    )
 
     released.write_text(released.read_text().replace("double(3)", "double(4)"))
     with pytest.raises(KitError, match="Release it with `autograder release`"):

@@ -131,6 +131,16 @@ def test_without_a_card_the_points_are_shown() -> None:
     assert re.search(r">6<span[^>]*> / 10<", shown)
 
 
+def test_one_point_is_one() -> None:
+    card = notebook_card(item(Verdict.UNGRADED))
+    for_one = [check_cell(score=0.0, points=1.0)]
+    html = page(for_one, card, score=0.0, max_score=1.0, late_penalty=1.0)
+    assert "</strong> of 1 point <" in html
+    assert "1 point is still open." in html
+    assert "1 point was taken off" in html
+    assert "1 points" not in html
+
+
 def test_total_bar_and_late_penalty_are_shown() -> None:
     html = page([check_cell(), essay("text")], None, score=5.5, max_score=22.0, late_penalty=1.5)
     assert "<strong>5.5</strong> of 22 points" in html

@@ -149,6 +149,26 @@ def test_a_new_folder_that_another_grader_sweeps_away_is_made_again(
     assert folders.sweep() == [], "it is held"
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["before it is opened", "after it is held"])
+def test_what_two_graders_sweep_away_at_once_is_no_trouble_to_either(
+    late: bool, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_behind = short / "autograder-run-left"
+    left_behind.mkdir()
+    take = folders._take
+
+    def by_another(folder: Path) -> int | None:
+        held = take(folder) if late else None
+        left_behind.rmdir()
+        return held if late else take(folder)
+
+    with monkeypatch.context() as other:
+        other.setattr(folders, "_take", by_another)
+        assert folders.sweep() == ([left_behind] if late else [])
+    assert list(short.iterdir()) == []
+    assert folders.new_folder("box").is_dir()
+
+
 def test_a_temporary_folder_too_deep_for_sockets_is_named(
     short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

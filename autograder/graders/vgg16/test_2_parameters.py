@@ -209,7 +209,7 @@ def tables(
         ]
         expect(
             len(rows) == len(right),
-            f"There should be one row for each parameter tensor; yours has {len(rows)} rows for "
+            f"There should be one row for each parameter tensor; yours has {len(rows)} for "
             f"{'a network with frozen and shared layers' if tied else 'a plain network'}.",
         )
         pairs.append((rows, right))
@@ -269,7 +269,8 @@ def test_each_row_has_its_count(student: Student, challenge: Challenge) -> None:
         wrong = sum(seen != row[2] for seen, row in zip(counts, right, strict=True))
         expect(
             wrong == 0,
-            f"{wrong} of {len(counts)} counts are not the number of the tensor's elements.",
+            f"{wrong} of {len(counts)} counts {'is' if wrong == 1 else 'are'} not the number of the "
+            "tensor's elements.",
         )
 
 

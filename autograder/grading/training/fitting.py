@@ -11,17 +11,18 @@ from functools import partial
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from autograder.grading.compare import describe, expect, expect_close, relative_difference
 from autograder.grading.device import Device
-from autograder.grading.probe import Probe, probe
+from autograder.grading.probe import Probe
 from autograder.grading.replies import fields, likely_mistake, real, sequence, updates
 from autograder.grading.student import Challenge, Student
 from autograder.grading.training.epoch import TOLERANCE
-from autograder.grading.training.placement import expect_moved, gpu_or_stand_in, placed
-from autograder.grading.training.steady import STEADY, held, remembered, steady
+from autograder.grading.training.fit_probes import fit_placement, fitted, lectures_call
+from autograder.grading.training.placement import expect_moved
 from autograder.grading.training.task import Drawn, Task
 
 Fit = Callable[..., Any]  # of net, train_loader, test_loader, epochs, learning_rate, device
@@ -29,85 +30,6 @@ Optimizer = Callable[..., torch.optim.Optimizer]  # of parameters and lr
 
 LOSS_TOLERANCE = 0.01  # relative; over 60 challenges right loops of three styles were off by 6e-7
 MAY_DIFFER = 2  # test examples on the border between two classes, which rounding may turn
-
-
-def lectures_call(
-    fit: Any, net: Any, train: Any, test: Any, epochs: Any, learning_rate: Any, device: Any
-) -> Any:
-    """How `fit` is called where nothing else is said."""
-    return fit(net, train, test, epochs, learning_rate, device)
-
-
-@probe(uses=(*STEADY, remembered))
-def fitted(
-    fit: Any,
-    build: Any,
-    call: Any,
-    state: Any,
-    inputs: Any,
-    labels: Any,
-    test_inputs: Any,
-    test_labels: Any,
-    batch_size: int,
-    options: Any,
-    epochs: int,
-    learning_rate: float,
-    device_name: str,
-    moved: bool,
-) -> Any:
-    """Call fit on a network in evaluation mode; its history and the state after it.
-
-    Where there is a GPU (`moved`) everything lies on the device beforehand, and computes exactly.
-    """
-    import contextlib
-
-    import torch
-    from torch.utils.data import DataLoader, TensorDataset
-
-    device = torch.device(device_name)
-    net = build(**options)
-    net.load_state_dict(state)
-    net.eval()
-    sets = [(inputs, labels), (test_inputs, test_labels)]
-    with contextlib.ExitStack() as stack:
-        if moved:
-            stack.enter_context(steady(device_name))
-            stack.enter_context(remembered(fit, device_name != "cpu"))
-            sets = [(x.to(device), y.to(device)) for x, y in sets]
-            held(net, device_name)
-            net.to(device)
-        loaders = [DataLoader(TensorDataset(*part), batch_size=batch_size) for part in sets]
-        history = call(fit, net, *loaders, epochs, learning_rate, device)
-    return {
-        "history": {**history} if isinstance(history, dict) else history,
-        "state": {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()},
-    }
-
-
-@probe(uses=(gpu_or_stand_in, remembered, placed))
-def fit_placement(
-    fit: Any,
-    build: Any,
-    call: Any,
-    state: Any,
-    inputs: Any,
-    labels: Any,
-    batch_size: int,
-    options: Any,
-    real: bool,
-) -> Any:
-    """Where the parameters of a network that lies on the CPU are while it is trained on "cuda"."""
-    import torch
-    from torch.utils.data import DataLoader, TensorDataset
-
-    with gpu_or_stand_in(real), remembered(fit, True):
-        net = build(**options)
-        net.load_state_dict(state)
-        data = TensorDataset(inputs.to("cuda"), labels.to("cuda"))
-        loader = DataLoader(data, batch_size=batch_size)
-        seen: Any = {"inputs": [], "parameters": []}
-        device = torch.device("cuda")
-        return placed(lambda: call(fit, net, loader, loader, 1, 1e-3, device), net, seen)
 
 
 @dataclass(frozen=True)
@@ -200,10 +122,25 @@ class FitChecks:
             expect(
                 False, f"The parameters did not move as three epochs of training move them. {hint}"
             )
-        losses, accuracies = self.histories(reply, 3)
-        right_losses, right_accuracies = (right["history"][key] for key in self.keys)
+        losses, _ = self.histories(reply, 3)
+        right_losses = right["history"][self.keys[0]]
         expect_close(losses, right_losses, rtol=LOSS_TOLERANCE, what="the training losses")
-        off = np.abs(np.subtract(accuracies, right_accuracies))
+        self._expect_accuracies(reply, right, drawn)
+        falling = self._falling(drawn)
+        reply = self.result_of(student, falling, device)
+        self._expect_accuracies(reply, fit_by(self.reference, falling), falling)
+
+    def _falling(self, drawn: Drawn) -> Drawn:
+        one_epoch = Drawn(drawn.task, {**drawn.data, "epochs": 1})
+        state = fit_by(self.reference, one_epoch)["state"]
+        net = drawn.task.network(drawn.data["options"], state)
+        return that_falls(drawn, net)
+
+    def _expect_accuracies(
+        self, reply: dict[str, Any], right: dict[str, Any], drawn: Drawn
+    ) -> None:
+        _, accuracies = self.histories(reply, 3)
+        off = np.abs(np.subtract(accuracies, right["history"][self.keys[1]]))
         expect(
             bool(off.max() * len(drawn.data["test_labels"]) < MAY_DIFFER + 0.5),
             "The test accuracies are not those after each epoch. Is `validate` called with the test "
@@ -243,6 +180,35 @@ def fit_by(fit: Fit, drawn: Drawn) -> dict[str, Any]:
     return reply
 
 
+def that_falls(drawn: Drawn, after_one_epoch: nn.Module) -> Drawn:
+    """The same training, whose accuracy falls after the first epoch, where it is 1.
+
+    Accuracies that rise do not tell those of each epoch from the best so far.
+    """
+    labels = _answers(after_one_epoch, drawn.data["test_inputs"])
+    return Drawn(drawn.task, {**drawn.data, "test_labels": labels})
+
+
+def _answers(net: nn.Module, inputs: torch.Tensor, training: bool = False) -> torch.Tensor:
+    with torch.no_grad():
+        answers: torch.Tensor = copy.deepcopy(net).train(training)(inputs).argmax(1)
+    return answers
+
+
+def _other_histories(hits: npt.NDArray[np.int64]) -> list[npt.NDArray[Any]]:
+    """What a history holds that is not of each epoch, from the numbers before the first and after each."""
+    right = hits[1:]
+    epochs = np.arange(len(right))
+    return [
+        hits[:-1],  # validated before each epoch,
+        *(np.full_like(right, once) for once in right),  # or once for all, after any of them,
+        right[epochs - epochs % 2],  # or after every second one;
+        right[::-1],  # the newest first;
+        np.maximum.accumulate(right),  # the best so far,
+        np.cumsum(right) / (epochs + 1),  # or the mean so far
+    ]
+
+
 def tells_apart(
     drawn: Drawn, train_epoch: Callable[..., float], validate: Callable[..., float], make: Optimizer
 ) -> bool:
@@ -254,6 +220,7 @@ def tells_apart(
         make: the right optimizer of parameters and `lr`.
     """
     hits: list[int] = []  # of the test examples, before the first epoch and after each
+    answers: list[torch.Tensor] = []  # at the same moments
     inputs_off: list[float] = []  # by validating in training mode, in each epoch
     losses_off: list[float] = []  # by averaging batch means, as a fraction of the right loss
 
@@ -261,7 +228,9 @@ def tells_apart(
         net, train_loader, test_loader, epochs, learning_rate, device = args
         optimizer = make(net.parameters(), lr=learning_rate)
         count = len(drawn.data["test_labels"])
+        test_inputs = drawn.data["test_inputs"]
         hits.append(round(validate(net, test_loader, device) * count))
+        answers.append(_answers(net, test_inputs))
         for _ in range(epochs):
             means: list[float] = []
             given = drawn.task.criterion()
@@ -279,22 +248,21 @@ def tells_apart(
             right = train_epoch(net, train_loader, cast(Any, criterion), optimizer, device)
             losses_off.append(abs(float(np.mean(means)) / right - 1))
             hits.append(round(validate(net, test_loader, device) * count))
-            training = copy.deepcopy(net).train()
-            with torch.no_grad():
-                in_training = [
-                    (training(inputs).argmax(1) == labels).sum() for inputs, labels in test_loader
-                ]
+            answers.append(_answers(net, test_inputs))
+            in_training = [
+                (_answers(net, inputs, training=True) == labels).sum()
+                for inputs, labels in test_loader
+            ]
             inputs_off.append(abs(sum(map(int, in_training)) - hits[-1]))
         return {}
 
     fit_by(fit, drawn)
-    right = np.array(hits[1:])
-    # Validated before each epoch, or once for all of them, after any of them.
-    others = [np.array(hits[:-1]), *(np.full_like(right, once) for once in right)]
-    off_at_other_times = [np.abs(other - right).max() for other in others]
+    falling = [int((answer == answers[1]).sum()) for answer in answers]  # with those labels
+    both = [np.array(part) for part in (hits, falling)]
+    off = [[np.abs(other - part[1:]).max() for other in _other_histories(part)] for part in both]
     return (
         max(inputs_off) > MAY_DIFFER + 3
-        and (min(off_at_other_times) > MAY_DIFFER + 2 or len(right) == 1)
+        and (bool(np.max(off, axis=0).min() > MAY_DIFFER + 2) or len(hits) == 2)
         and max(losses_off) > 2 * LOSS_TOLERANCE
     )
 

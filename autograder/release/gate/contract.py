@@ -44,7 +44,7 @@ from autograder.course.judged_by import (
 )
 from autograder.errors import KitError
 from autograder.release.gate.refusal import Refusal
-from autograder.scorecard import add_points, points_text
+from autograder.scorecard import add_points, counted, points_text
 
 FILE = CONTRACT
 _KINDS = {"autograded": False, "written": True}
@@ -176,7 +176,7 @@ def check_contract(
                 continue
             points, manual = wanted.pop(cell.grade_id)
             if points != cell.max_score:
-                what = f"it has {points_text(cell.max_score)} points, but {file} says {points_text(points)}."
+                what = f"it has {counted(cell.max_score, 'point')}, but {file} says {points_text(points)}."
                 yield Refusal(name, place, what, _AGREE)
             if manual != cell.manual:
                 kinds = ("autograded", "written")

@@ -7,6 +7,7 @@ import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -57,6 +58,7 @@ def check_source(
         seen |= {grade_id} if grade_id else set()
         if cell.cell_type == "code" and (about.get("solution") or about.get("grade")):
             yield from _check_python(name, place, cell.source)
+        yield from _check_kind(name, place, cell, about)
         for delimiters, kind, where in belongs:
             regions, wrong = delimiters.regions(cell.source)
             if wrong:
@@ -84,6 +86,21 @@ def check_released(name: str, notebook: NotebookNode, kernel: str) -> Iterator[R
             if cell.metadata.get(key):
                 what = f"its metadata keep results of a run (`{key}`)."
                 yield Refusal(name, place, what, again)
+
+
+def _check_kind(
+    name: str, place: str, cell: NotebookNode, about: dict[str, Any]
+) -> Iterator[Refusal]:
+    """Refuse what nbgrader's own check of a cell's metadata would, which names no notebook."""
+    if about.get("task"):
+        if cell.cell_type != "markdown":
+            what = (
+                f"it is a task in a {cell.cell_type} cell; nbgrader takes tasks in Markdown alone."
+            )
+            yield Refusal(name, place, what, "Make it a Markdown cell; the work stands below it.")
+    elif cell.cell_type == "markdown" and bool(about.get("grade")) != bool(about.get("solution")):
+        what = "it is a Markdown cell that is graded and no answer, or an answer without points."
+        yield Refusal(name, place, what, "Choose `Manually graded answer` or `Read-only` for it.")
 
 
 def _check_python(name: str, place: str, text: str) -> Iterator[Refusal]:

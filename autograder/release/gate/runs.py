@@ -16,7 +16,7 @@ from autograder.release.gate.contract import FILE, bonuses_of, items_in_notebook
 from autograder.release.gate.refusal import Refusal
 from autograder.release.gate.trials import Trial
 from autograder.sandbox import check_wall
-from autograder.scorecard import Item, Scorecard, Verdict, points_text
+from autograder.scorecard import Item, Scorecard, Verdict, counted, points_text
 
 
 def check_graders(
@@ -108,8 +108,8 @@ def check_card(trial: Trial, card: Scorecard) -> Iterator[Refusal]:
         if item.verdict is Verdict.UNGRADED:
             yield _refusal(trial, item, f"is ungraded: {why_ungraded(item, card)}", "Correct it.")
         elif item.verdict != verdict or not agrees(item.score, points):
-            score, most = points_text(item.score or 0.0), points_text(item.max_score)
-            seen = f"gets {score} of {most} points ({item.verdict})"
+            most = counted(item.max_score, "point")
+            seen = f"gets {points_text(item.score or 0.0)} of {most} ({item.verdict})"
             hint = f" The student would read: {item.hint}" if item.hint else ""
             yield _refusal(
                 trial, item, f"{seen}{_should(trial, item)}.{hint}", _repair(trial, item)

@@ -121,7 +121,9 @@ def test_what_came_back_is_judged_whatever_it_is(short: ShortRun) -> None:
 
 def test_a_goal_has_the_threshold_of_its_kind_of_examples(short: ShortRun) -> None:
     assert short.thresholds == {"loss_ratio": 0.2, "hidden_loss": 0.5}
-    with pytest.raises(KitError, match=r"no thresholds of \w+ for photographs examples .*calibrate"):
+    with pytest.raises(
+        KitError, match=r"no thresholds of \w+ for photographs examples .*calibrate"
+    ):
         _ = replace(short, kind="photographs").thresholds
 
 
