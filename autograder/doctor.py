@@ -145,6 +145,12 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
             yield Finding("bonus", True, ", ".join(course.settings.bonus))
         except KitError as error:
             yield Finding("bonus", False, str(error))
+    gradebook_is_there = True
+    try:
+        yield Finding("gradebook", True, gradebook.describe(course))
+    except KitError as error:
+        yield Finding("gradebook", False, str(error))
+        gradebook_is_there = False
     for assignment in course.assignments():
         try:
             sources = course.notebooks(assignment)
@@ -155,11 +161,15 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
                 grader = course.graders(assignment) / f"test_{name}.py"
                 if not grader.is_file() and not by_cells:
                     raise KitError(f"{name} has no hidden tests: write {grader}.")
-            gradebook.check_released(course, assignment, sources)
+            if gradebook_is_there:
+                gradebook.check_released(course, assignment, sources)
             points = sum(
                 cell.max_score for source in sources.values() for cell in source.grade_cells
             )
-            text = f"{len(sources)} notebooks, {points:g} points, released"
+            released = (
+                "released" if gradebook_is_there else "and nobody can say whether it is released"
+            )
+            text = f"{len(sources)} notebooks, {points:g} points, {released}"
             if in_notebooks:
                 text += (
                     f"; {in_notebooks} items are judged by tests in the notebook, beside the student's code: "

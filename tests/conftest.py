@@ -144,7 +144,7 @@ def released_database(server: Server, tmp_path_factory: pytest.TempPathFactory) 
 def tiny_on_server(
     tmp_path: Path, released: Path, server: Server, released_database: str
 ) -> TinyCourse:
-    """A released tiny course, whose gradebook is a database of a test's own."""
+    """A released tiny course as `tiny`, whose gradebook is a database of a test's own."""
     from tests.tiny_course import TinyCourse
 
     made = TinyCourse(tmp_path / "on-server", released=released)
@@ -152,6 +152,7 @@ def tiny_on_server(
     name = server.make_database(f"course-{next(_numbers)}", like=released_database)
     made.config += postgresql_url(server.url(name))
     made.write("course_config.py", made.config)
+    made.submission("ada")
     return made
 
 

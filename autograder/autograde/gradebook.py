@@ -164,6 +164,26 @@ def _without_noise() -> Iterator[None]:
         printer.disabled = was
 
 
+def describe(course: Course) -> str:
+    """Which gradebook a course has, for its staff, once it has answered.
+
+    Raises:
+        KitError: when it does not, or was made by an older nbgrader.
+    """
+    database = database_of(course)
+    with open_gradebook(course) as book:
+        if not database.on_server:
+            return database.shown
+        version = ".".join(map(str, book.db.connection().dialect.server_version_info))
+    text = f"{database.shown}, version {version}"
+    if database.has_password:
+        text += (
+            ". Its password stands in c.CourseDirectory.db_url, which nbgrader's own commands print: better "
+            "put it into the file ~/.pgpass"
+        )
+    return text
+
+
 def check_released(course: Course, assignment: str, sources: Mapping[str, SourceNotebook]) -> None:
     """Refuse to grade when the gradebook does not know the assignment as its source is now.
 

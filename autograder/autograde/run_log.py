@@ -46,6 +46,7 @@ def open_log(course: Course, run: str = "") -> logging.FileHandler:
     Raises:
         KitError: when it cannot be written, or the gradebook's URL cannot be read.
     """
+    hide = database_of(course).hide
     with files.naming_full_disk(course.records):
         path = course.make_records() / "autograder.log"
         if run:
@@ -58,7 +59,7 @@ def open_log(course: Course, run: str = "") -> logging.FileHandler:
             for old in logs[: -_RUNS + 1]:
                 old.unlink(missing_ok=True)
         handler = _LogFile(path, maxBytes=0 if run else _MAX_BYTES, backupCount=2, encoding="utf-8")
-    handler.setFormatter(_Form(database_of(course).hide))
+    handler.setFormatter(_Form(hide))
     return handler
 
 

@@ -30,6 +30,11 @@ class Database:
     name: str = ""  # of the database on its server
     _secrets: tuple[str, ...] = field(default=(), repr=False)
 
+    @property
+    def has_password(self) -> bool:
+        """Whether a password stands in the URL."""
+        return bool(self._secrets)
+
     def hide(self, text: str) -> str:
         """A text without the password, in whatever form it may be in it."""
         for secret in self._secrets:
@@ -77,7 +82,9 @@ def database_of(course: Course) -> Database:
         kind = read.get_backend_name()
     except Exception:
         read = None
-    if read is None:  # outside of `except`: what SQLAlchemy quotes may be the password
+    # A second @ is of a password that was not encoded: SQLAlchemy takes its rest for a host. What it quotes
+    # may be the password as well, so this stands outside of `except`.
+    if read is None or "@" in f"{read.host}{read.database}":
         raise KitError(
             "c.CourseDirectory.db_url is no URL of a database. Write it as in "
             "postgresql+psycopg://USER@HOST/DATABASE; in a password @, :, / and % are %40, %3A, %2F and %25."

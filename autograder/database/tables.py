@@ -58,11 +58,17 @@ def make_ready(course: Course) -> None:
 
 
 def _from_an_older_one(database: Database, lacking: list[str]) -> GradebookUnavailable:
-    # nbgrader copies a file itself; what is on a server it does not.
-    copy = f"Make a copy of it (pg_dump {database.name}), then run" if database.on_server else "Run"
+    how = "Run `nbgrader db upgrade` in the course's folder"
+    if database.on_server:  # nbgrader makes a copy of a file itself
+        how = (
+            f"Make a copy of it (pg_dump {database.name}), then run `nbgrader db upgrade` in the course's "
+            "folder (where it fails, see the page `Coming from nbgrader`)"
+        )
+    if database.has_password:
+        how += ", with the password in ~/.pgpass and not in the URL, which nbgrader prints"
     return GradebookUnavailable(
-        f"In {database.shown} {', '.join(lacking)} is missing: an older nbgrader made its tables. {copy} "
-        "`nbgrader db upgrade` in the course's folder, and give the same command again."
+        f"In {database.shown} {', '.join(lacking)} is missing: an older nbgrader made its tables. {how}. "
+        "Then give the same command again."
     )
 
 

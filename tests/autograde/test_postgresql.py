@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from nbgrader.api import Gradebook
+from traitlets.utils.importstring import import_item
 
 from autograder.autograde import gradebook
 from autograder.autograde.grade import grade_class
@@ -17,8 +15,7 @@ from autograder.cli import main
 from autograder.course import load_course
 from tests import kept
 from tests.doors import API, run
-from tests.postgresql import Server
-from tests.tiny_course import CONFIG, TinyCourse
+from tests.tiny_course import TinyCourse
 
 STUDENTS = ("ada", "bob", "cem", "dan")
 MARKS = {
@@ -37,7 +34,7 @@ def submit_a_class(tiny: TinyCourse) -> TinyCourse:
     tiny.submission("ada")
     half = "def double(x):\n    return 2 * abs(x)"
     tiny.submission("bob", {"double": half, "why": "YOUR ANSWER HERE"})
-    tiny.write("submitted/bob/tiny/timestamp.txt", "2026-03-02 12:00:00 CET")
+    tiny.write("submitted/bob/tiny/timestamp.txt", "2026-03-02 11:45:00 CET")
     tiny.write("submitted/cem/tiny/tiny.ipynb", "[]")
     raises = "def double(x):\n    raise ValueError('a\\0b \\ud800 é 😀')"
     tiny.submission("dan", {"double": raises})
@@ -67,11 +64,57 @@ def in_file(tmp_path_factory: pytest.TempPathFactory, released: Path) -> Path:
     return tiny.root
 
 
-def test_every_door_gives_the_marks_that_it_gives_with_sqlite(
-    in_file: Path, tiny_on_server: TinyCourse, server: Server
+def marked_by_a_person(root: Path) -> None:
+    """As the formgrader does it: nbgrader's own gradebook, and nothing of ours."""
+    with Gradebook(load_course(root).config.CourseDirectory.db_url) as book:
+        grade = book.find_grade("why", "tiny", "tiny", "ada")
+        grade.manual_score, grade.needs_manual_grade = 4.5, False
+        book.find_comment("why", "tiny", "tiny", "ada").manual_comment = "Schön."
+        book.db.commit()
+
+
+def all_that_comes_out(root: Path) -> dict[str, object]:
+    """Exports of both kinds and a page of feedback, of a class that was graded."""
+    command(root, "feedback", "tiny", "--student", "ada")
+    course = load_course(root)
+    plugin = import_item(course.config.ExportApp.plugin_class)(config=course.config)
+    plugin.to = str(root / "grades.csv")
+    with Gradebook(course.config.CourseDirectory.db_url, "tiny-course") as book:
+        plugin.export(book)
+    return {
+        "export": command(root, "export", "tiny").stdout,
+        "json": command(root, "export", "tiny", "--format", "json").stdout,
+        "nbgrader export": sorted((root / "grades.csv").read_text().splitlines()),
+        "page": (root / "feedback/ada/tiny/tiny.html").read_text(),
+    }
+
+
+def test_grading_by_hand_and_again_and_what_goes_out_is_as_with_sqlite(
+    in_file: Path, tiny_on_server: TinyCourse
 ) -> None:
     root = submit_a_class(tiny_on_server).root
     done = command(root, "grade", "tiny", code=3)
     assert "cem needs staff" in done.stderr
     assert marks_in(root) == marks_in(in_file) == MARKS
     assert kept.differences(kept.everything(root), kept.everything(in_file)) == []
+    assert kept.rows(root)["bob", "tiny"] == (5.0, False), "the time of a submission is in UTC"
+    for course in (root, in_file):
+        marked_by_a_person(course)
+        command(course, "grade", "tiny", "--regrade", "--quiet", code=3)
+    assert marks_in(root)["ada"]["why"] == 4.5
+    assert kept.differences(kept.everything(root), kept.everything(in_file)) == []
+    ours, theirs = all_that_comes_out(root), all_that_comes_out(in_file)
+    assert {name for name in ours if ours[name] != theirs[name]} == set()
+
+
+@pytest.mark.parametrize("door", ["nbgrader autograde", "the formgrader's button"])
+def test_nbgraders_doors_give_the_same_marks(
+    door: str, tiny_on_server: TinyCourse, tmp_path: Path
+) -> None:
+    root = submit_a_class(tiny_on_server).root
+    if door == "nbgrader autograde":
+        done = run(["-m", "nbgrader", "autograde", "tiny"], root)
+    else:
+        done = run(["-c", API, str(root), "tiny", *STUDENTS], tmp_path)
+    assert marks_in(root) == MARKS, done.stderr
+    assert kept.rows(root)["bob", "tiny"] == (5.0, False)
