@@ -35,6 +35,8 @@ def missing_server() -> str:
     """Why no server can be started here; empty where one can."""
     if programs() is None:
         return "there is no PostgreSQL server (Debian: apt-get install postgresql)"
+    if os.geteuid() not in {entry.pw_uid for entry in pwd.getpwall()}:
+        return "this user has no name, and a PostgreSQL server starts for none without"
     return ""
 
 

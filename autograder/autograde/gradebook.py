@@ -178,8 +178,8 @@ def describe(course: Course) -> str:
     text = f"{database.shown}, version {version}"
     if database.has_password:
         text += (
-            ". Its password stands in c.CourseDirectory.db_url, which nbgrader's own commands print: better "
-            "put it into the file ~/.pgpass"
+            ". Its password stands in c.CourseDirectory.db_url, which some of nbgrader's commands print: "
+            "better put it into the file ~/.pgpass"
         )
     return text
 

@@ -19,7 +19,8 @@ from autograder.digest import digest
 from autograder.judge.keys import points_json
 from autograder.judge.submission import Submission
 
-_OWN = ("BoxSettings", "CourseSettings")  # sections of the kit that are in judgement keys
+# In judgement keys, or about no mark.
+_OWN = ("BoxSettings", "CourseSettings", "FormgradeExtension")
 
 
 def writing_key(course: Course, submission: Submission) -> str:

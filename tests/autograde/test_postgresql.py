@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from autograder.cli import main
 from autograder.course import load_course
 from tests import kept
 from tests.doors import API, run
+from tests.formgrader import TOKEN, open_formgrader
+from tests.postgresql import IN_A_URL, PASSWORD
 from tests.tiny_course import TinyCourse
 
 STUDENTS = ("ada", "bob", "cem", "dan")
@@ -118,3 +122,29 @@ def test_nbgraders_doors_give_the_same_marks(
         done = run(["-c", API, str(root), "tiny", *STUDENTS], tmp_path)
     assert marks_in(root) == MARKS, done.stderr
     assert kept.rows(root)["bob", "tiny"] == (5.0, False)
+
+
+def test_the_formgrader_shows_the_class_and_nowhere_the_password(
+    tiny_on_server: TinyCourse, tmp_path: Path
+) -> None:
+    root = tiny_on_server.root
+    command(root, "grade", "tiny")
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with open_formgrader(root, scratch) as address:
+
+        def page(path: str) -> str:
+            with browser.open(f"{address}/{path}?token={TOKEN}", timeout=60) as answer:
+                return str(answer.read().decode())
+
+        (submission,) = json.loads(page("api/submitted_notebooks/tiny/tiny"))
+        assert (submission["student"], submission["score"]) == ("ada", 7.0)
+        (assignment,) = json.loads(page("api/assignments"))
+        assert (assignment["num_submissions"], assignment["max_score"]) == (1, 12.0)
+        pages = ("manage_assignments", "gradebook/tiny", f"submissions/{submission['id']}")
+        shown = "".join(page(path) for path in pages)
+    assert "return x + x" in shown
+    for text in (shown, (scratch / "server.log").read_text()):
+        assert PASSWORD not in text
+        assert IN_A_URL not in text

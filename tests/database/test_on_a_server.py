@@ -21,6 +21,7 @@ from autograder.errors import KitError
 from autograder.release.adopt import connect
 from autograder.release.release import build
 from tests.conftest import postgresql_url
+from tests.doors import run
 from tests.postgresql import IN_A_URL, PASSWORD, Server
 from tests.tiny_course import CONFIG, TinyCourse
 
@@ -137,6 +138,20 @@ def test_every_command_says_it_and_score_needs_no_gradebook(
     assert "nobody can say whether it is released" in done.stdout
     assert kept(tiny) == before
     assert command(tiny, "score", str(tiny.root / "submitted/ada/tiny")).exit_code == 0
+
+
+def test_nbgrader_autograde_takes_nothing_away_before_it_says_so(
+    tiny_on_server: TinyCourse, server: Server
+) -> None:
+    tiny = tiny_on_server
+    page = tiny.write("autograded/ada/tiny/tiny.ipynb", "graded before")
+    at(tiny, server.url("gone").replace(f":{server.port}/", ":1/"))
+    done = run(["-m", "nbgrader", "autograde", "tiny", "--force"], tiny.root)
+    assert done.returncode != 0
+    assert "The gradebook `gone` on 127.0.0.1:1 (PostgreSQL) cannot be reached: " in done.stderr
+    assert PASSWORD not in done.stderr
+    assert IN_A_URL not in done.stderr
+    assert page.read_text() == "graded before"
 
 
 def test_doctor_says_which_gradebook_it_is(tiny_on_server: TinyCourse, server: Server) -> None:
