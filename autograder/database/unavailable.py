@@ -129,8 +129,10 @@ def _on_server(database: Database, error: Exception) -> KitError | None:
         if state in _BY_STATE:
             what, repair = _BY_STATE[state]
             return GradebookUnavailable(f"{_begin(database)} {what}. {repair}, {_AGAIN}")
-        if state[:2] in ("08", "57", "28", "3D") or (
-            not state and kind.__name__ in ("OperationalError", "InterfaceError")
+        if (
+            state[:2] in ("08", "57", "28", "3D")
+            or state == "25P03"
+            or (not state and kind.__name__ in ("OperationalError", "InterfaceError"))
         ):
             return _away(database, str(one))
     return None
