@@ -158,6 +158,12 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
             yield Finding("bonus", True, ", ".join(course.settings.bonus))
         except KitError as error:
             yield Finding("bonus", False, str(error))
+    gradebook_is_there = True
+    try:
+        yield Finding("gradebook", True, gradebook.describe(course))
+    except KitError as error:
+        yield Finding("gradebook", False, str(error))
+        gradebook_is_there = False
     for assignment in course.assignments():
         try:
             sources = course.notebooks(assignment)
@@ -168,11 +174,15 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
                 grader = course.graders(assignment) / f"test_{name}.py"
                 if not grader.is_file() and not by_cells:
                     raise KitError(f"{name} has no hidden tests: write {grader}.")
-            gradebook.check_released(course, assignment, sources)
+            if gradebook_is_there:
+                gradebook.check_released(course, assignment, sources)
             points = sum(
                 cell.max_score for source in sources.values() for cell in source.grade_cells
             )
-            text = f"{counted(len(sources), 'notebook')}, {counted(points, 'point')}, released"
+            released = (
+                "released" if gradebook_is_there else "and nobody can say whether it is released"
+            )
+            text = f"{counted(len(sources), 'notebook')}, {counted(points, 'point')}, {released}"
             if in_notebooks:
                 text += f"; {words_for(in_notebooks)}"
             yield Finding(assignment, True, text)

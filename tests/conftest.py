@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from autograder.judge.job import Job
+    from tests.postgresql import Server
     from tests.tiny_course import TinyCourse
 
 # A shell's own options for pytest are not for the graders that the tests run.
@@ -112,3 +114,50 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(JudgeService, "_start", start)
     return asked
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server of the tests' own."""
+    from tests import postgresql
+
+    if postgresql.missing_server():
+        pytest.skip(postgresql.missing_server())
+    with postgresql.running_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def released_database(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with the tiny course as it is once released, to be copied."""
+    from autograder.course import load_course
+    from autograder.release.release import build
+    from tests.tiny_course import TinyCourse
+
+    name = server.make_database("released")
+    tiny = TinyCourse(tmp_path_factory.mktemp("on-server"), postgresql_url(server.url(name)))
+    build(load_course(tiny.root), "tiny")
+    return name
+
+
+@pytest.fixture
+def tiny_on_server(
+    tmp_path: Path, released: Path, server: Server, released_database: str
+) -> TinyCourse:
+    """A released tiny course as `tiny`, whose gradebook is a database of a test's own."""
+    from tests.tiny_course import TinyCourse
+
+    made = TinyCourse(tmp_path / "on-server", released=released)
+    (made.root / "records/gradebook.db").unlink()
+    name = server.make_database(f"course-{next(_numbers)}", like=released_database)
+    made.config += postgresql_url(server.url(name))
+    made.write("course_config.py", made.config)
+    made.submission("ada")
+    return made
+
+
+_numbers = itertools.count()
+
+
+def postgresql_url(url: str) -> str:
+    return f"c.CourseDirectory.db_url = {url!r}\n"

@@ -92,7 +92,8 @@ def _settings_page() -> str:
         _NOTE,
         "# Settings",
         "They stand in `course_config.py`. `autograder doctor --settings` prints the same. nbgrader's own "
-        "settings, `c.CourseDirectory.…` and the others, count beside them.",
+        "settings, `c.CourseDirectory.…` and the others, count beside them; `c.CourseDirectory.db_url` may name [a "
+        "gradebook on a server](grade.md#a-gradebook-on-a-server).",
     ]
     about = {
         "CourseSettings": "The course.",

@@ -133,6 +133,8 @@ def check_command(words: list[str]) -> None:
     else:
         assert program in {
             "cp",
+            "createdb",
+            "createuser",
             "cd",
             "dask",
             "for",

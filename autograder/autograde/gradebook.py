@@ -8,25 +8,21 @@ all its entries; nbgrader's own tools make an entry with a gradebook of its own 
 from __future__ import annotations
 
 import logging
-import sqlite3
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from autograder.autograde.lock import claim
 from autograder.course import Course, SourceNotebook
+from autograder.database import (
+    GradebookUnavailable,
+    database_of,
+    make_ready,
+    naming_trouble,
+)
 from autograder.errors import KitError
 from autograder.files import StagedFile
-
-WAIT_S = 60  # for another program that holds the gradebook
-
-
-_HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-_DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
-
-
-class GradebookInUse(KitError):
-    """Another program holds the gradebook, and did not let it go while we waited."""
 
 
 @contextmanager
@@ -34,59 +30,18 @@ def open_gradebook(course: Course) -> Iterator[Any]:
     """nbgrader's gradebook of the course, as a context manager.
 
     Raises:
-        GradebookInUse: when another program holds it for longer than we wait.
+        GradebookUnavailable: when another program holds it for longer than we wait, or its server is away.
     """
-    with naming_its_holder(course), _open(course) as book:
+    with naming_trouble(course), _open(course) as book:
         yield book
 
 
 def _open(course: Course) -> Any:
     from nbgrader.api import Gradebook
 
-    directory = course.config.CourseDirectory
-    url = directory.db_url
-    if url.startswith("sqlite:///") and "?" not in url:
-        url = f"{url}?timeout={WAIT_S}"  # SQLite itself waits for 5 seconds, a formgrader's page for longer
-    return Gradebook(url, directory.get("course_id", ""))  # "" is nbgrader's default
-
-
-@contextmanager
-def naming_its_holder(course: Course) -> Iterator[None]:
-    """Say in one sentence that another program holds the gradebook, or that it is damaged.
-
-    Raises:
-        GradebookInUse: in the place of what SQLite, SQLAlchemy or nbgrader raised, however deep.
-        KitError: where the file is damaged.
-    """
-    try:
-        yield
-    except GradebookInUse:
-        raise
-    except Exception as error:
-        code = _sqlite_code(error)
-        if code not in (*_HELD, *_DAMAGED):
-            raise
-        path = course.config.CourseDirectory.db_url.removeprefix("sqlite:///").partition("?")[0]
-        path = path.removeprefix(f"{course.root}/")
-        if code in _DAMAGED:
-            raise KitError(
-                f"{path} is damaged, or no gradebook: put a copy of it back, or move it away, "
-                "release and grade again. Marks that people gave are nowhere else."
-            ) from error
-        raise GradebookInUse(
-            f"{path} is in use by another program: close the formgrader, then give the same command "
-            "again. What was judged is kept."
-        ) from error
-
-
-def _sqlite_code(error: BaseException | None) -> int:
-    """What SQLite's own error says that is among the causes; nbgrader keeps it as text only."""
-    while error is not None:
-        code: int = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in (*_HELD, *_DAMAGED):
-            return code
-        error = error.__cause__ or error.__context__
-    return 0
+    make_ready(course)
+    course_id = course.config.CourseDirectory.get("course_id", "")  # "" is nbgrader's default
+    return Gradebook(database_of(course).url_with_waits, course_id)
 
 
 class Entry:
@@ -120,6 +75,7 @@ class _Session:
         self._book = _open(course)
         self._book.db.remove()
         self._connection = self._book.engine.connect()
+        database_of(course).limit_waits(self._connection)
         # nbgrader commits after every step. Joined to a transaction of ours, its commits only flush.
         mode: Any = "rollback_only"
         self._book.db = scoped_session(
@@ -134,7 +90,7 @@ class _Session:
             return
         entry = self._entry = Entry(self._book)
         try:
-            with naming_its_holder(self._course), self._connection.begin(), _without_noise():
+            with naming_trouble(self._course), self._connection.begin(), _without_noise():
                 yield entry
                 self._book.db.commit()
             entry.put_files()
@@ -142,6 +98,12 @@ class _Session:
             self._entry = None
             entry.drop_files()
             self._book.db.remove()  # what it knows of the rows: others write, too
+
+    def claim(self) -> None:
+        """Be the only run on this gradebook, also where another machine's folder has it, until `close`."""
+        if database_of(self._course).on_server:
+            with self._connection.begin():
+                claim(self._connection)
 
     def close(self) -> None:
         self._book.db.remove()
@@ -154,14 +116,21 @@ _sessions: dict[str, _Session] = {}  # of this process, by the gradebook's URL
 
 @contextmanager
 def held_open(course: Course) -> Iterator[None]:
-    """Until this ends, the entries in a course's gradebook share one session."""
+    """Until this ends, the entries in a course's gradebook share one session, and no other run has one.
+
+    Raises:
+        KitError: when another run holds it on its server.
+    """
     url = course.config.CourseDirectory.db_url
-    with naming_its_holder(course):
-        session = _sessions[url] = _Session(course)
+    with naming_trouble(course):
+        session = _Session(course)
     try:
+        with naming_trouble(course):
+            session.claim()
+        _sessions[url] = session
         yield
     finally:
-        del _sessions[url]
+        _sessions.pop(url, None)
         session.close()
 
 
@@ -169,7 +138,7 @@ def held_open(course: Course) -> Iterator[None]:
 def entry(course: Course) -> Iterator[Entry]:
     """One transaction in a course's gradebook; within another entry, a part of that one."""
     held = _sessions.get(course.config.CourseDirectory.db_url)
-    with naming_its_holder(course):
+    with naming_trouble(course):
         session = held or _Session(course)
     try:
         with session.entry() as made:
@@ -193,6 +162,26 @@ def _without_noise() -> Iterator[None]:
             yield
     finally:
         printer.disabled = was
+
+
+def describe(course: Course) -> str:
+    """Which gradebook a course has, for its staff, once it has answered.
+
+    Raises:
+        KitError: when it does not, or was made by an older nbgrader.
+    """
+    database = database_of(course)
+    with open_gradebook(course) as book:
+        if not database.on_server:
+            return database.shown
+        version = ".".join(map(str, book.db.connection().dialect.server_version_info))
+    text = f"{database.shown}, version {version}"
+    if database.has_password:
+        text += (
+            ". Its password stands in c.CourseDirectory.db_url, which some of nbgrader's commands print: "
+            "better put it into the file ~/.pgpass"
+        )
+    return text
 
 
 def check_released(course: Course, assignment: str, sources: Mapping[str, SourceNotebook]) -> None:
@@ -231,11 +220,17 @@ def check_released(course: Course, assignment: str, sources: Mapping[str, Source
 
 
 def is_released(course: Course, assignment: str) -> bool:
-    """Whether the assignment has been released as its source is now."""
+    """Whether the assignment has been released as its source is now.
+
+    Raises:
+        GradebookUnavailable: when nobody can say.
+    """
     if not course.release(assignment).is_dir():
         return False
     try:
         check_released(course, assignment, course.notebooks(assignment))
+    except GradebookUnavailable:
+        raise
     except KitError:
         return False
     return True

@@ -14,11 +14,13 @@ from autograder.course import Course, Unreadable
 from autograder.course.attachments import words_and_pictures
 from autograder.course.cells import grade_id_of
 from autograder.course.reading import read_regular
+from autograder.database import database_of
 from autograder.digest import digest
 from autograder.judge.keys import points_json
 from autograder.judge.submission import Submission
 
-_OWN = ("BoxSettings", "CourseSettings")  # sections of the kit that are in judgement keys
+# In judgement keys, or about no mark.
+_OWN = ("BoxSettings", "CourseSettings", "FormgradeExtension")
 
 
 def writing_key(course: Course, submission: Submission) -> str:
@@ -53,6 +55,9 @@ def policy_key(course: Course) -> str:
         for name, section in sorted(course.config.items())
         if name not in _OWN and section  # looking into a section makes an empty one
     }
+    database = database_of(course)
+    if database.on_server:  # a new password changes no mark
+        sections["CourseDirectory"] = {**sections["CourseDirectory"], "db_url": database.shown}
     plugin = course.config.get("AssignLatePenalties", {}).get("plugin_class", "")
     source = b""
     with contextlib.suppress(Exception):  # one that cannot be imported is named when it is used

@@ -80,7 +80,8 @@ def comment_text(item: Item) -> str | None:
     """What the student reads under an item's solution; None where there is nothing to say."""
     if item.verdict in (None, Verdict.PASSED, Verdict.UNGRADED):
         return None
-    return item.hint or None
+    # No text in PostgreSQL holds a NUL, and a student's own message can have one.
+    return item.hint.replace("\0", "\N{REPLACEMENT CHARACTER}") or None
 
 
 def _rows(

@@ -5,16 +5,29 @@ from __future__ import annotations
 import datetime
 import logging
 import re
+from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 
 from autograder import files
 from autograder.course import Course
+from autograder.database import database_of
 from autograder.digest import digest
 
 FOLDER = "logs"
 _RUNS = 100  # logs of grading runs that are kept
 _MAX_BYTES = 4 * 2**20
-_FORM = logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s")
+_FORM = "%(asctime)s %(name)s %(levelname)s %(message)s"
+
+
+class _Form(logging.Formatter):
+    """Without the gradebook's password, whoever has written it into an error's text."""
+
+    def __init__(self, hide: Callable[[str], str]) -> None:
+        super().__init__(_FORM)
+        self._hide = hide
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._hide(super().format(record))
 
 
 class _LogFile(RotatingFileHandler):
@@ -31,8 +44,9 @@ def open_log(course: Course, run: str = "") -> logging.FileHandler:
         run: what is run, for a log of its own; by default the log that commands share.
 
     Raises:
-        KitError: when it cannot be written.
+        KitError: when it cannot be written, or the gradebook's URL cannot be read.
     """
+    hide = database_of(course).hide
     with files.naming_full_disk(course.records):
         path = course.make_records() / "autograder.log"
         if run:
@@ -45,7 +59,7 @@ def open_log(course: Course, run: str = "") -> logging.FileHandler:
             for old in logs[: -_RUNS + 1]:
                 old.unlink(missing_ok=True)
         handler = _LogFile(path, maxBytes=0 if run else _MAX_BYTES, backupCount=2, encoding="utf-8")
-    handler.setFormatter(_FORM)
+    handler.setFormatter(_Form(hide))
     return handler
 
 

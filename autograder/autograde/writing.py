@@ -12,6 +12,7 @@ from autograder.autograde.marks import write_marks
 from autograder.autograde.records import begin, mark_done
 from autograder.course import Course
 from autograder.course.bonus import ordinary_cells
+from autograder.database import GradebookUnavailable
 from autograder.errors import KitError
 from autograder.judge.judge import not_submitted, ungraded_items
 from autograder.scorecard import NotebookCard, Scorecard, merge
@@ -33,8 +34,8 @@ def write(judged: JudgedSubmission, inputs: str, regrade: str = "") -> Scorecard
         the card of the submission, on which it may be said why staff must act.
 
     Raises:
-        Exception: where the disk is full or another program holds the gradebook, for then that would be so
-            for the next one, too.
+        Exception: where the disk is full or the gradebook cannot be used, for then that would be so for the
+            next one, too.
     """
     submission = judged.submission
     course, assignment, student = submission.course, submission.assignment, submission.student
@@ -59,7 +60,7 @@ def write(judged: JudgedSubmission, inputs: str, regrade: str = "") -> Scorecard
         if not card.reasons:  # else the next run tries again
             mark_done(course, assignment, student, inputs, regrade)
         return card
-    except gradebook.GradebookInUse:
+    except GradebookUnavailable:
         raise
     except Exception as error:
         full = files.no_room(error)
@@ -84,7 +85,7 @@ def withdraw(course: Course, assignment: str, student: str, reason: str) -> Scor
             for card in cards:
                 write_marks(course, card, answers=None)
     except Exception as error:
-        if files.no_room(error) is not None or isinstance(error, gradebook.GradebookInUse):
+        if files.no_room(error) is not None or isinstance(error, GradebookUnavailable):
             raise
         # What is in the gradebook stays; the next run tries again.
         log.exception("%s: not even that could be written", student)

@@ -58,6 +58,7 @@ def adopt(ctx: click.Context, assignments: tuple[str, ...]) -> None:
 
     from autograder.autograde import gradebook
     from autograder.course import find_course
+    from autograder.database import make_ready
     from autograder.release import adopt as engine
     from autograder.report.adoption import adoption_table
 
@@ -68,6 +69,7 @@ def adopt(ctx: click.Context, assignments: tuple[str, ...]) -> None:
         for text in engine.connect(folder):
             click.echo(text)
     course = open_course(ctx)
+    make_ready(course)  # before anything is written
     console = Console()
     kept_back = False
     for assignment in assignments or course.assignments():

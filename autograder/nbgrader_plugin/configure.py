@@ -30,7 +30,11 @@ def configure(c: Any, config_file: str) -> None:
     c.CourseDirectory.root = str(root)
     # Not nbgrader's default place: a tool that has not read this file finds an empty gradebook with
     # no assignment in it, and stops before it runs any code of a student's.
+    # A course may name a server instead, below this call, so that such a tool does not know of it either.
     c.CourseDirectory.db_url = f"sqlite:///{records / 'gradebook.db'}"
+    c.FormgradeExtension.debug = (
+        False  # else a page has the whole configuration, with a server's password
+    )
 
     c.Autograde.exporter_class = f"{_HERE}.exporter.SubmissionExporter"
     # ClearOutput, OverwriteKernelspec and CheckCellMetadata have nothing left to do: the exporter takes

@@ -18,6 +18,7 @@ from autograder.autograde.timestamps import submitted_at
 from autograder.course import Course, course_at, find_course
 from autograder.course.bonus import announced
 from autograder.course.walk import odd_files
+from autograder.database import make_ready
 from autograder.judge.submission import Submission, names_of_notebooks, read_submission
 from autograder.sandbox.wall import check_wall
 
@@ -39,6 +40,8 @@ class SubmissionExporter(NotebookExporter):  # type: ignore[misc]
             self.judged = converter.judged
         if isinstance(converter, Autograde):
             course = course_at(Path(converter.coursedir.root))
+            if self.judged is None:  # nbgrader takes away what was autograded before it fails
+                make_ready(course)
             directory = converter.coursedir
             directory.get_existing_timestamp = functools.partial(self._submitted_at, course)
             # Files for bonus items are the judge's alone, and may have half a gigabyte.

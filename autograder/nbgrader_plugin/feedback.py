@@ -8,13 +8,13 @@ from typing import Any
 
 from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
 from nbgrader.converters import GenerateFeedback
 
+from autograder.autograde import gradebook
 from autograder.autograde.feedback import other_names
 from autograder.autograde.records import load_card
 from autograder.autograde.timestamps import submitted_at
-from autograder.course import course_at, find_course
+from autograder.course import Course, course_at, find_course
 from autograder.report.feedback import render_feedback
 
 
@@ -48,7 +48,7 @@ class FeedbackExporter(Exporter):  # type: ignore[misc]
             max_score=about["max_score"],
             for_students=course.markers.for_students,
             late_penalty=about["late_penalty"],
-            waiting=_waiting(about),
+            waiting=_waiting(course, about),
         )
         # Written beside the page by nbconvert: nbgrader's fetch_feedback asks for the submitted name.
         where = (about["assignment"], about["student"], about["notebook"])
@@ -62,15 +62,14 @@ def _submitted_at(folder: str) -> datetime | None:
     return submitted_at(course_at(find_course(Path.cwd())), Path(folder)).utc
 
 
-def _waiting(about: dict[str, Any]) -> set[str]:
+def _waiting(course: Course, about: dict[str, Any]) -> set[str]:
     """The items that still wait for a person; GetGrades gives 0 for them.
 
     One that a person has marked is open for a second look after a regrade, but its mark counts as it stands.
     """
-    with Gradebook(about["db_url"]) as gradebook:
-        found = gradebook.find_submission_notebook(
-            about["notebook"], about["assignment"], about["student"]
-        )
+    where = (about["notebook"], about["assignment"], about["student"])
+    with gradebook.open_gradebook(course) as book:
+        found = book.find_submission_notebook(*where)
         return {
             grade.name
             for grade in found.grades

@@ -26,6 +26,7 @@ from autograder.course import Course, GradeCell, load_course
 from autograder.course.contract import CONTRACT
 from autograder.course.course import CONFIG, CourseSettings
 from autograder.course.judged_by import IN_THE_NOTEBOOK, KEY, judged_in_notebook
+from autograder.database import database_of, make_ready
 from autograder.errors import KitError
 from autograder.files import write_whole
 from autograder.release.gate.contract import contract_of
@@ -95,7 +96,7 @@ def connect(folder: Path) -> list[str]:
             f"{folder} is no nbgrader course: no notebook lies below {course.source('ASSIGNMENT').parent}. "
             "Go into the course's folder, or name it with --course DIR."
         )
-    changes = _take_gradebook(course)
+    changes = _take_gradebook(course) or _look_at_server(course)
     what = "a head that connects it to the kit" if own else "the configuration, which was not there"
     try:
         if not own.startswith(_HEAD):
@@ -194,6 +195,18 @@ def _take_gradebook(course: Course) -> list[str]:
     return [
         f"{course.shown(new)}: a copy of gradebook.db, which goes on there; the old file is left alone"
     ]
+
+
+def _look_at_server(course: Course) -> list[str]:
+    """Where the gradebook is on a server, see that it can be used; it stays there.
+
+    Raises:
+        KitError: when it cannot.
+    """
+    if course.config.CourseDirectory.get("db_url", "sqlite:").startswith("sqlite:"):
+        return []
+    make_ready(course)
+    return [f"{database_of(course).shown}: goes on there, as it is"]
 
 
 def _bring_up_to_date(course: Course, assignment: str) -> tuple[str, list[str]]:

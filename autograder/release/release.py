@@ -15,6 +15,8 @@ from pathlib import Path
 
 from autograder.course import Course
 from autograder.course.converters import run_converter
+from autograder.database import check_names, make_ready
+from autograder.database import naming_trouble
 from autograder.errors import KitError
 from autograder.progress import Progress
 from autograder.release import gate
@@ -35,9 +37,11 @@ def release(course: Course, assignment: str, progress: Progress = lambda *_: Non
 
     Raises:
         Refused: when the gate keeps it back; nothing was written, not even to the gradebook.
-        KitError: when there is no such assignment, or no box can be built here.
+        KitError: when there is no such assignment, no box can be built here, or the gradebook cannot be used.
     """
     progress("looking at the notebooks", 0, 1)
+    make_ready(course)
+    check_names(course, assignment)
     refusals = gate.examine_source(course, assignment)
     with scratch(course) as aside:
         drafts = (aside / "first", aside / "second")
@@ -69,9 +73,12 @@ def build(course: Course, assignment: str, seen: Path | None = None) -> Path:
             an older release stays.
     """
     course.notebooks(assignment)  # refuses what is damaged, by name
+    make_ready(course)
+    check_names(course, assignment)
     folder = course.release(assignment)
     with scratch(course) as aside:
-        draft(course, assignment, aside / "new", known_to_gradebook=True)
+        with naming_trouble(course):
+            draft(course, assignment, aside / "new", known_to_gradebook=True)
         if seen is not None and zipped(aside / "new", "") != zipped(seen, ""):
             source = course.shown(course.source(assignment))
             raise KitError(

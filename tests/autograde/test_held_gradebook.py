@@ -14,6 +14,7 @@ from autograder.autograde import gradebook
 from autograder.autograde.grade import grade_class
 from autograder.cli import main
 from autograder.course import load_course
+from autograder.database import place
 from tests.tiny_course import TinyCourse
 
 IN_USE = (
@@ -24,7 +25,7 @@ IN_USE = (
 
 @pytest.fixture
 def tiny(tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch) -> TinyCourse:
-    monkeypatch.setattr(gradebook, "WAIT_S", 0.2)
+    monkeypatch.setattr(place, "WAIT_S", 0.2)
     return tiny
 
 
