@@ -94,6 +94,7 @@ def fit_placement(
     labels: Any,
     batch_size: int,
     options: Any,
+    learning_rate: Any,
     real: bool,
 ) -> Any:
     """Where the parameters of a network that lies on the CPU are while it is trained on "cuda"."""
@@ -107,7 +108,7 @@ def fit_placement(
         loader = DataLoader(data, batch_size=batch_size)
         seen: Any = {"inputs": [], "parameters": []}
         device = torch.device("cuda")
-        return placed(lambda: call(fit, net, loader, loader, 1, 1e-3, device), net, seen)
+        return placed(lambda: call(fit, net, loader, loader, 1, learning_rate, device), net, seen)
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,8 @@ class FitChecks:
         wrong: what is known to be wrong, by the words that name it behind "as if".
         function: its name in the student's notebook.
         call: how it is called, `(function, net, train_loader, test_loader, epochs, learning_rate,
-            device)`; shipped into the box. It returns the history, a dict.
+            device)`; shipped into the box. It returns the history, a dict. What `draw` has for the learning
+            rate is passed on as it is, a dict of several among it.
         keys: of the history: the training losses, and the test accuracies.
     """
 
@@ -238,7 +240,8 @@ class FitChecks:
 
 def fit_by(fit: Fit, drawn: Drawn) -> dict[str, Any]:
     """What a fit of ours comes to on the device that the challenge names."""
-    ask = fitted.with_(build=drawn.task.build, call=lectures_call)
+    task = drawn.task
+    ask = fitted.with_(build=task.build, call=lectures_call, uses=task.uses)
     reply: dict[str, Any] = ask(fit, **drawn.data, moved=drawn.data["device_name"] != "cpu")
     return reply
 

@@ -237,6 +237,15 @@ class ShortRun:
         entry = json.loads(self.file.read_text())[self.test][self.kind]
         return {goal.criterion.name: entry[goal.criterion.name] for goal in self.goals}
 
+    @property
+    def lucky(self) -> set[str]:
+        """The mistakes with which some runs reach the goals and some do not, as calibration has seen.
+
+        For `FitChecks.expect_no_luck`: no draw is to decide.
+        """
+        found = json.loads(self.file.read_text())[self.test][self.kind]["found"]
+        return {name for name, seen in found["power"].items() if 0 < seen.get("all", 0) < 1}
+
     def result_of(self, student: Student, challenge: Challenge, device: Device) -> Result:
         """How the network does that the student's fit has trained, on the CPU."""
         run = self.drawn(challenge.seed)
