@@ -36,6 +36,25 @@ def small_net(num_classes: int = 6, widths: Any = (16, 32, 48, 64)) -> Any:
     return nn.Sequential(OrderedDict(body=body, head=nn.Linear(channels, num_classes)))
 
 
+def trained(num_classes: int | None = None, path: str = "trained.safetensors") -> Any:
+    """The trained network; with a number of classes, its body under a head that knows nothing."""
+    from safetensors.torch import load_file
+
+    net = small_net(num_classes or len(OLD))
+    numbers = net.state_dict()  # shares its memory
+    for name, part in load_file(path).items():
+        own = name.split(".", 1)[1]
+        if num_classes is None or own.startswith("body."):
+            numbers[own].copy_(part)
+    return net
+
+
+def frozen(net: Any) -> Any:
+    """The same network, its body frozen."""
+    net.body.apply(lambda layer: [part.requires_grad_(False) for part in layer.parameters()])
+    return net
+
+
 def images_of(
     classes: tuple[str, ...], names: Iterable[str], pixels: Any, labels: Any
 ) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""The catalogue of misconceptions as a table in markdown: python -m tests.cases.table [item …]
+"""The catalogue of misconceptions as a table in markdown: python -m tests.cases.table [assignment] [item …]
 
 Judges every case on the stand-in for the box (some minutes) and says whether each right solution kept
 all points, and each wrong one was caught, named rightly and lost the points that its scorecard says.
@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the workers that grade
 
 from autograder.release.cases import Case
 from autograder.scorecard import Item
-from tests.cases.judging import CASES, POINTS, Memory, item_of, judged, text_of
+from tests.cases.judging import CORPORA, VGG16, Corpus, Memory, item_of, judged, text_of
 
 _NAME = re.compile(r"as if (.+?)\.(?: |$)")
 # Words that say what was seen, and not which mistake it was.
@@ -69,13 +69,13 @@ class Row:
         return True
 
 
-def table(items: list[str]) -> str:
+def table(items: list[str], corpus: Corpus = VGG16) -> str:
     """The markdown text, for these items (functions)."""
     memory = Memory()
     rows = {
         name: [
-            Row(case, judged(case, memory=memory).items)
-            for case in CASES.values()
+            Row(case, judged(case, memory=memory, corpus=corpus).items)
+            for case in corpus.cases.values()
             if item_of(case) == name
         ]
         for name in items
@@ -125,9 +125,11 @@ def table(items: list[str]) -> str:
 
 
 def main() -> None:
-    """Print the table for the items that are named, or for all."""
-    functions = [name for names in POINTS.values() for name in names]
-    print(table([name for name in functions if name in sys.argv[1:]] or functions))
+    """Print the table for the items that are named, or for all; of an assignment that is named first."""
+    named = sys.argv[1:]
+    corpus = CORPORA[named.pop(0)] if named[:1] and named[0] in CORPORA else VGG16
+    functions = [name for names in corpus.points.values() for name in names]
+    print(table([name for name in functions if name in named] or functions, corpus))
 
 
 if __name__ == "__main__":

@@ -112,8 +112,8 @@ def adapt_statistics(net: nn.Module, loader: Loader, device: torch.device) -> nn
         part.momentum = None
         part.train()
     with torch.no_grad():
-        for images, _ in loader:
-            net(images.to(device))
+        for batch, _ in loader:
+            net(batch.to(device))
     for part, momentum in zip(norms, momenta, strict=True):
         part.momentum = momentum
         part.eval()

@@ -88,12 +88,15 @@ def fit_call(
 
 
 RATES = RateChecks(TUNED, rates_call)
-EPOCH = EpochChecks(TUNED, norm_task=TUNED, call=epoch_call, reference=reference.loop)
+EPOCH = EpochChecks(
+    TUNED, norm_task=TUNED, call=epoch_call, reference=reference.loop, own_loss=True
+)
 FROZEN_EPOCH = EpochChecks(
     FROZEN,
     norm_task=FROZEN,
     call=epoch_call,
     reference=reference.loop,
+    own_loss=True,
     wrong={"the frozen body were in training mode": loop(Habits(as_they_are))},
 )
 

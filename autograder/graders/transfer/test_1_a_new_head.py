@@ -91,11 +91,17 @@ def test_a_file_that_does_not_fit_is_refused(student: Student, challenge: Challe
     A network that is half loaded answers at random, and nobody is told. Which argument of
     load_state_dict should stay as it is?
     """
-    names = [name for name in drawn(challenge) if name.endswith("weight")]
-    without = names[int(challenge.rng.integers(len(names)))]
-    reply, _, _ = answer(student, challenge, without=without)
-    refused = flag(fields(reply, "refused")["refused"])
-    expect(refused, "A file that lacks a layer was accepted without a word.")
+    reply, start, trained = answer(student, challenge)
+    before, after = split(start)[0], split(trained)[0]
+    seen = vector(fields(reply, "state")["state"], after)
+    expect(
+        bool(np.any(seen != vector(before, before))),
+        "Of a file that fits, nothing was loaded: so this shows nothing yet.",
+    )
+    for without in ("body.0.weight", "head.bias"):
+        reply, _, _ = answer(student, challenge, without=without)
+        refused = flag(fields(reply, "refused")["refused"])
+        expect(refused, "A file that lacks a layer was accepted without a word.")
 
 
 # swap_head

@@ -82,15 +82,17 @@ def test_a_frozen_body_stands_still(student: Student, challenge: Challenge, devi
     FROZEN_EPOCH.expect_steps(student, challenge, device, learning_rate=0.3)
 
 
-@graded("train_epoch_tests", weight=1)
+@graded("train_epoch_tests", weight=2)
 def test_a_body_that_learns_is_in_training_mode(
     student: Student, challenge: Challenge, device: Device
 ) -> None:
     """A body that is not frozen is in training mode, and sees each batch once.
 
-    We gave a network in evaluation mode, and looked at its running statistics afterwards.
+    We gave a network in evaluation mode, and looked at its running statistics afterwards; and whether each
+    batch is moved to the device.
     """
     EPOCH.expect_training_mode(student, challenge, device)
+    EPOCH.expect_placed(student, challenge, device, "inputs")
 
 
 @graded("train_epoch_tests", weight=2)
@@ -102,17 +104,6 @@ def test_the_result_is_the_mean_loss_per_image(
     The learning rate was 0. The last batch was smaller: its images count as much as all others.
     """
     EPOCH.expect_mean_loss(student, challenge, device)
-
-
-@graded("train_epoch_tests", weight=1)
-def test_batches_are_moved_to_the_device(
-    student: Student, challenge: Challenge, device: Device
-) -> None:
-    """Each batch is moved to the device before the network gets it.
-
-    This is asked on every machine, with a GPU or without one.
-    """
-    EPOCH.expect_placed(student, challenge, device, "inputs")
 
 
 # fine_tune

@@ -53,11 +53,12 @@ from autograder.grading.training.task import Drawn, Task, epoch_examples
 TOLERANCE = 0.01
 
 
-def clue(seen: dict[str, Any]) -> str:
+def clue(seen: dict[str, Any], own_loss: bool = False) -> str:
     """What of the given things was not used as it should be, as sentences for the student; or nothing.
 
     Args:
         seen: a reply of `watched_epoch`.
+        own_loss: no criterion was given.
     """
     instead = "Is a global name used in place of the argument, or a copy of it?"
     if not seen["passes"]:
@@ -69,7 +70,7 @@ def clue(seen: dict[str, Any]) -> str:
             "When the first batch came, the parameters were not those that you were given. Is the network "
             "initialised anew?"
         )
-    if not seen["losses"]:
+    if not seen["losses"] and not own_loss:
         return f"The criterion that you were given was never called. {instead}"
     if not seen["gradients"]:
         return (
@@ -102,6 +103,7 @@ class EpochChecks:
             the box. It returns what the function returns, or the mean loss taken out of that.
         reference: a right one, called with these five arguments in this order.
         wrong: what is known to be wrong, by the words that name it behind "as if".
+        own_loss: the function computes the task's loss itself, and `call` passes it no criterion.
     """
 
     task: Task
@@ -110,6 +112,7 @@ class EpochChecks:
     call: Callable[..., Any] = lectures_call
     reference: TrainEpoch | None = None
     wrong: Mapping[str, TrainEpoch] | None = None
+    own_loss: bool = False
 
     @cached_property
     def _right(self) -> TrainEpoch:
@@ -211,7 +214,8 @@ class EpochChecks:
         names = ("examples", "passes", "losses", "gradients", "steps", "with_gradients")
         seen = fields(reply, *names, "from_the_start")
         counts = {name: whole(seen[name], "an answer to this check") for name in names}
-        return clue({**counts, "from_the_start": flag(seen["from_the_start"])})
+        seen = {**counts, "from_the_start": flag(seen["from_the_start"])}
+        return clue(seen, self.own_loss)
 
     def expect_placed(
         self, student: Student, challenge: Challenge, device: Device, *parts: str
@@ -242,7 +246,8 @@ class EpochChecks:
             if not np.any(right != start):
                 expect(
                     not np.any(seen != start),
-                    "The running statistics of the frozen part moved: it was in training mode.",
+                    "The running statistics of the frozen part moved, or their count of batches: it was in "
+                    "training mode.",
                 )
                 continue
             expect(

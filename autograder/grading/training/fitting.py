@@ -14,12 +14,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from autograder.errors import StudentRaised
 from autograder.grading.compare import describe, expect, expect_close, relative_difference
 from autograder.grading.device import Device
 from autograder.grading.probe import Probe, probe
 from autograder.grading.replies import fields, likely_mistake, real, sequence, updates
 from autograder.grading.student import Challenge, Student
 from autograder.grading.training.epoch import TOLERANCE
+from autograder.grading.training.loops import ERRORS
 from autograder.grading.training.placement import expect_moved, gpu_or_stand_in, placed
 from autograder.grading.training.steady import STEADY, held, remembered, steady
 from autograder.grading.training.task import Drawn, Task
@@ -140,9 +142,16 @@ class FitChecks:
         return self.draw(challenge, epochs)
 
     def result_of(self, student: Student, drawn: Drawn, device: Device) -> dict[str, Any]:
-        """The history, a dict, and the state that a fit came to."""
+        """The history, a dict, and the state that a fit came to; errors of torch's come with a question."""
         ask = self._probe(fitted)
-        reply = fields(student.run(ask, **drawn.data, moved=device.has_gpu), "history", "state")
+        try:
+            answer = student.run(ask, **drawn.data, moved=device.has_gpu)
+        except StudentRaised as raised:
+            for words, question in ERRORS.items():
+                if words in str(raised):
+                    raise raised.asking(question) from None
+            raise
+        reply = fields(answer, "history", "state")
         expect(
             isinstance(reply["history"], dict),
             f"{self.function} should return a dict; yours returns {describe(reply['history'])}.",
