@@ -242,7 +242,7 @@ SHORT = ShortRun(
         batch_size=16,
         learning_rate={"head": 1e-2, "body": 3e-4},
     ),
-    goals=(loss_falls(), answers_well("image", hidden=200, guessing=1 / len(NEW))),
+    goals=(loss_falls(far=True), answers_well("image", hidden=200, guessing=1 / len(NEW))),
     file=FOLDER / "thresholds.json",
     source=new_images,
     start=trained_with_new_head,

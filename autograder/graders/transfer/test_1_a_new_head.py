@@ -169,6 +169,9 @@ def test_the_body_keeps_what_it_has_learnt(student: Student, challenge: Challeng
     """
     for frozen in (False, True):
         reply, start, _ = after_the_swap(student, challenge, frozen)
+        old = start["head.weight"].numpy()
+        swapped_it = flag(reply["linear"]) and not np.array_equal(as_array(reply["weight"]), old)
+        expect(swapped_it, "The head was not swapped, so this shows nothing yet.")
         expect_body(reply["body"], start)
         flags = [flag(part) for part in sequence(reply["body_learns"], "The body's parameters")]
         expect(

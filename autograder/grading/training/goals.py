@@ -63,22 +63,24 @@ class Goal:
     message: Callable[[Result], str]
 
 
-def loss_falls(limit: float = 0.95) -> Goal:
+def loss_falls(limit: float = 0.95, *, far: bool = False) -> Goal:
     """The training loss after the run over that before it is small enough.
 
     Losses of right runs differ by factors, with a heavy tail on the failing side; how many times smaller
-    the loss became is nearly normal.
+    the loss became is nearly normal. Where it becomes very small, by other factors in each run, the ratio's
+    logarithm is.
 
     Args:
         limit: a ratio as large as this would ask for nothing.
+        far: whether right runs make the loss many times smaller, ten times and more.
     """
     criterion = Criterion(
         name="loss_ratio",
         smaller_is_better=True,
         limit=limit,
-        scale="first loss / last loss",
-        badness=lambda ratios: -1 / ratios,
-        figure=lambda badness: -1 / badness if badness < 0 else math.inf,
+        scale="log of last loss / first loss" if far else "first loss / last loss",
+        badness=np.log if far else lambda ratios: -1 / ratios,
+        figure=math.exp if far else lambda badness: -1 / badness if badness < 0 else math.inf,
     )
     return Goal(
         criterion,

@@ -166,6 +166,7 @@ RESULT = Result(2.0, 0.5, 0.25, torch.eye(4), torch.tensor([0, 1, 2, 0]))
     ("goal", "figure", "says"),
     [
         (loss_falls(), 0.25, "from 2.00 to 0.50"),
+        (loss_falls(far=True), 0.25, "from 2.00 to 0.50"),
         (answers_well("word", 4, 0.25), 0.75, "only 75% of new words"),
         (loss_is_small("word", 1.0), 0.25, "yours is 0.25"),
     ],
