@@ -143,8 +143,8 @@ def _note(assignment: str, gpu: str, unsafe_no_box: bool, minutes: float) -> str
     if gpu:
         text = (
             f"Executed at **full size** by `{at_full_size}`, on {gpu}, with the real CIFAR-10, in "
-            f"{counted(round(minutes), 'minute')} for all notebooks. Curves, accuracies, kernels, seconds and "
-            "gigabytes in the outputs are that machine's."
+            f"{counted(round(minutes), 'minute')} for all notebooks. Curves, accuracies, kernels, seconds "
+            "and gigabytes in the outputs are that machine's."
         )
     elif unsafe_no_box:
         text = "Executed in an ordinary kernel. The outputs say on which device, and at which size."

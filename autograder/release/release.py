@@ -15,8 +15,7 @@ from pathlib import Path
 
 from autograder.course import Course
 from autograder.course.converters import run_converter
-from autograder.database import check_names, make_ready
-from autograder.database import naming_trouble
+from autograder.database import check_names, make_ready, naming_trouble
 from autograder.errors import KitError
 from autograder.progress import Progress
 from autograder.release import gate

@@ -11,6 +11,8 @@ import ast
 import contextlib
 import functools
 import hashlib
+import sys
+import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,33 +34,44 @@ from tests.graders.fake_box import FakeBox
 
 _CPU = Device()
 HERE = Path(__file__).parent
-GRADERS = HERE.parents[1] / "autograder" / "graders" / "vgg16"
-REFERENCE = (GRADERS / "reference.py").read_text()
-CASES = read_cases(HERE)
+ALL_GRADERS = HERE.parents[1] / "autograder" / "graders"
 
-POINTS: dict[str, dict[str, float]] = {
-    "1_data_and_head": {"make_transform": 3, "make_loaders": 5, "swap_head": 10},
-    "2_parameters": {
-        "conv2d_parameters": 4,
-        "linear_parameters": 4,
-        "parameter_table": 6,
-        "count_parameters": 8,
-    },
-    "3_training": {
-        "pick_device": 2,
-        "make_criterion_and_optimizer": 4,
-        "train_epoch": 12,
-        "validate": 6,
-        "fit": 6,
-        "plot_history": 2,
-    },
-    "4_kernels": {
-        "copy_kernels": 4,
-        "kernel_mosaic": 6,
-        "channel_mosaic": 4,
-        "plot_kernel_change": 2,
+
+@dataclass(frozen=True)
+class Corpus:
+    """An assignment's cases, and who judges them."""
+
+    assignment: str
+    cases: Mapping[str, Case]
+
+    @property
+    def graders(self) -> Path:
+        return ALL_GRADERS / self.assignment
+
+    @functools.cached_property
+    def reference(self) -> str:
+        return (self.graders / "reference.py").read_text()
+
+    @functools.cached_property
+    def points(self) -> dict[str, dict[str, float]]:
+        """By notebook and function."""
+        contract = tomllib.loads((self.graders / "contract.toml").read_text())
+        return {
+            notebook: {item.removesuffix("_tests"): points for item, points in items.items()}
+            for notebook, items in contract["autograded"].items()
+        }
+
+
+VGG16 = Corpus("vgg16", read_cases(HERE))
+CORPORA = {
+    "vgg16": VGG16,
+    **{
+        folder.name: Corpus(folder.name, read_cases(folder))
+        for folder in sorted(HERE.iterdir())
+        if (ALL_GRADERS / folder.name / "contract.toml").is_file()
     },
 }
+GRADERS, REFERENCE, CASES, POINTS = VGG16.graders, VGG16.reference, VGG16.cases, VGG16.points
 
 Draw = Callable[..., Drawn]  # of a challenge and what it asks for
 
@@ -89,10 +102,12 @@ def judged(
     memory: Memory | None = None,
     device: Device = _CPU,
     only: Collection[str] = (),
+    corpus: Corpus = VGG16,
 ) -> Result:
     """Judge one case; `memory` spares what other cases have asked already.
 
     Args:
+        corpus: the one that it belongs to.
         only: grade_ids, whose tests alone are run; all where it is empty.
 
     Raises:
@@ -104,10 +119,13 @@ def judged(
         else:
             open_box = memory.open_box
             stack.enter_context(memory.of_references())
-        reference = {"reference": REFERENCE}
+        reference = {"reference": corpus.reference}
+        # What lies beside the notebooks can be imported.
+        beside = HERE.parents[1] / "source" / corpus.assignment
+        stack.enter_context(mock.patch.object(sys, "path", [*sys.path, str(beside)]))
         box = Watched(open_box(reference | dict(case.cells)))
-        graders = GRADERS / f"test_{case.notebook}.py"
-        ids = {f"{name}_tests": points for name, points in POINTS[case.notebook].items()}
+        graders = corpus.graders / f"test_{case.notebook}.py"
+        ids = {f"{name}_tests": points for name, points in corpus.points[case.notebook].items()}
         results = [
             judge(graders, box, secret, case.notebook, device, only=grade_id)
             for grade_id in only or [""]
@@ -206,7 +224,8 @@ class _Remembering:
     def ask(self, source: str, function: str, names: dict[str, str], data: dict[str, Any]) -> Any:
         depends_on = reached_by(names.values(), self._cells)
         if function == "short_run" and self._trains_as_the_reference():
-            depends_on = reached_by(names.values(), {"reference": REFERENCE})
+            reference = {"reference": self._cells["reference"]}
+            depends_on = reached_by(names.values(), reference)
         key = (source, function, repr(names), _digest(data), depends_on)
         if key not in self._answers:
             try:
@@ -221,7 +240,7 @@ class _Remembering:
         return answer
 
     def _trains_as_the_reference(self) -> bool:
-        reference = _Remembering({"reference": REFERENCE}, self._answers)
+        reference = _Remembering({"reference": self._cells["reference"]}, self._answers)
         return {question[1] for question, _ in self._asked} == {"one_epoch", "fitted"} and all(
             _digest(reference.ask(*question)["state"]) == moved for question, moved in self._asked
         )

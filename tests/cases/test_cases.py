@@ -14,9 +14,8 @@ from autograder.release.cases import Case
 from autograder.scorecard import Item, Verdict
 from tests.cases.hidden_numbers import hidden_numbers_in
 from tests.cases.judging import (
-    CASES,
-    GRADERS,
-    POINTS,
+    CORPORA,
+    Corpus,
     Memory,
     item_of,
     judged,
@@ -26,16 +25,21 @@ from tests.cases.judging import (
 from tests.graders.fake_box import FakeBox
 
 MEMORY = Memory()
+ALL = {
+    name if corpus.assignment == "vgg16" else f"{corpus.assignment}/{name}": (corpus, case)
+    for corpus in CORPORA.values()
+    for name, case in corpus.cases.items()
+}
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_case_gets_its_scorecard(name: str) -> None:
-    case = CASES[name]
-    result = judged(case, memory=MEMORY)
+    corpus, case = ALL[name]
+    result = judged(case, memory=MEMORY, corpus=corpus)
     for grade_id, item in result.items.items():
         _check_marks(case, item)
         _check_names(case, item)
-        leaks = hidden_numbers_in(text_of(item), result.hidden(), GRADERS)
+        leaks = hidden_numbers_in(text_of(item), result.hidden(), corpus.graders)
         assert leaks == [], f"{grade_id} gives away {leaks}: {text_of(item)}"
 
 
@@ -64,26 +68,27 @@ def _check_names(case: Case, item: Item) -> None:
         )
 
 
-def test_the_corpus_covers_every_item() -> None:
+@pytest.mark.parametrize("corpus", CORPORA.values(), ids=list(CORPORA))
+def test_the_corpus_covers_every_item(corpus: Corpus) -> None:
     """Two right variants and two wrong ones, at least, for each of the autograded items."""
-    for names in POINTS.values():
+    for names in corpus.points.values():
         for name in names:
-            mine = [case.right for case in CASES.values() if item_of(case) == name]
+            mine = [case.right for case in corpus.cases.values() if item_of(case) == name]
             assert mine.count(True) >= 2, name
             assert mine.count(False) >= 2, name
 
 
 def test_a_right_case_expects_full_points_and_a_wrong_one_does_not() -> None:
-    for case in CASES.values():
+    for corpus, case in ALL.values():
         assert case.right == (not case.items), case.name
-        assert set(case.cells) <= set(POINTS[case.notebook]), case.name
+        assert set(case.cells) <= set(corpus.points[case.notebook]), case.name
         for grade_id, wanted in case.items.items():
-            points = POINTS[case.notebook][grade_id.removesuffix("_tests")]
+            points = corpus.points[case.notebook][grade_id.removesuffix("_tests")]
             assert 0 <= wanted.score < points, case.name
 
 
 def test_a_wrong_training_loop_says_which_words_name_it() -> None:
-    for case in CASES.values():
+    for _, case in ALL.values():
         if not case.right and item_of(case) in ("train_epoch", "validate", "fit"):
             assert case.items[f"{item_of(case)}_tests"].hint, case.name
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 
 import pytest
 
-from autograder.graders.vgg16 import reference
 from autograder.release.cases import Case
-from tests.cases.judging import POINTS, Memory, judged
+from tests.cases.judging import CORPORA, Corpus, Memory, judged
 
 MEMORY = Memory()
+NOTEBOOKS = [
+    pytest.param(corpus, notebook, id=f"{corpus.assignment}-{notebook}")
+    for corpus in CORPORA.values()
+    for notebook in corpus.points
+]
 BODIES = {
     "pass": "pass",
     "zero": "return 0.0",
@@ -26,10 +31,13 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-@pytest.mark.parametrize("notebook", POINTS)
-def test_a_function_that_does_nothing_earns_nothing(notebook: str, body: str) -> None:
+@pytest.mark.parametrize(("corpus", "notebook"), NOTEBOOKS)
+def test_a_function_that_does_nothing_earns_nothing(
+    corpus: Corpus, notebook: str, body: str
+) -> None:
     cells = {}
-    for name in POINTS[notebook]:
+    reference = importlib.import_module(f"autograder.graders.{corpus.assignment}.reference")
+    for name in corpus.points[notebook]:
         signature = inspect.signature(getattr(reference, name))
         names = list(signature.parameters)
         text = body.format(first=[*names, None][0], all=", ".join(names))
@@ -39,5 +47,5 @@ def test_a_function_that_does_nothing_earns_nothing(notebook: str, body: str) ->
         )
         cells[name] = f"def {name}({parameters}):\n    {text}\n"
     case = Case("nothing", notebook, False, "Does nothing.", cells)
-    items = judged(case, memory=MEMORY).items
+    items = judged(case, memory=MEMORY, corpus=corpus).items
     assert {grade_id: item.score for grade_id, item in items.items() if item.score != 0} == {}

@@ -18,7 +18,8 @@ from autograder.plain_data import Opaque
 from autograder.scorecard import Verdict
 from tests.graders.fake_box import FakeBox
 
-GRADERS = Path(__file__).parents[2] / "autograder" / "graders" / "vgg16"
+GRADERS = Path(__file__).parents[2] / "autograder" / "graders"
+FILES = sorted(GRADERS.glob("*/test_*.py"))
 LIES: tuple[Any, ...] = (
     *(None, True, 3, -1, 0.5, float("nan"), float("inf"), "text", "", [], {}, (), [[]], {"a": 1}),
     *(10**30, [1, [2, 3]], {1: 2}, Opaque("Widget"), np.float64(2), np.int64(3), np.bool_(True)),
@@ -64,9 +65,9 @@ class LyingBox(FakeBox):
         return damaged(value, self._rng) if self._rng.random() < 0.7 else value
 
 
-@pytest.mark.parametrize("path", sorted(GRADERS.glob("test_*.py")), ids=lambda path: str(path.stem))
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_no_lie_ends_in_an_error_of_ours(path: Path) -> None:
-    cells = {"reference": (GRADERS / "reference.py").read_text()}
+    cells = {"reference": (path.parent / "reference.py").read_text()}
     for seed in range(6):
         result = judge(path, LyingBox(cells, seed), b"liar", str(seed))
         assert result.trouble == ""

@@ -3,7 +3,8 @@
 A `Task` says what is trained: a small network, examples, a loss. `EpochChecks`, `ValidationChecks`,
 `FitChecks` and `OptimizerChecks` hold the checks of one function each. All compare with a right loop on
 the same parameters and batches, and name the mistake where they know it. A `ShortRun` trains for longer,
-and must reach goals whose thresholds are calibrated.
+and must reach goals whose thresholds are calibrated. `RateChecks` are about an optimizer with a learning rate
+for each part of a network.
 """
 
 from autograder.grading.training.epoch import EpochChecks
@@ -19,6 +20,7 @@ from autograder.grading.training.goals import (
 )
 from autograder.grading.training.loops import Habits, loop, right_loop, wrong_loops
 from autograder.grading.training.optimizer import OptimizerChecks
+from autograder.grading.training.rates import RateChecks
 from autograder.grading.training.short_run import Budget, Run, ShortRun
 from autograder.grading.training.steady import STEADY, held, remembered, steady
 from autograder.grading.training.task import (
@@ -41,6 +43,7 @@ __all__ = [
     "Goal",
     "Habits",
     "OptimizerChecks",
+    "RateChecks",
     "Result",
     "Run",
     "ShortRun",

@@ -53,11 +53,12 @@ from autograder.grading.training.task import Drawn, Task, epoch_examples
 TOLERANCE = 0.01
 
 
-def clue(seen: dict[str, Any]) -> str:
+def clue(seen: dict[str, Any], own_loss: bool = False) -> str:
     """What of the given things was not used as it should be, as sentences for the student; or nothing.
 
     Args:
         seen: a reply of `watched_epoch`.
+        own_loss: no criterion was given.
     """
     instead = "Is a global name used in place of the argument, or a copy of it?"
     if not seen["passes"]:
@@ -69,7 +70,7 @@ def clue(seen: dict[str, Any]) -> str:
             "When the first batch came, the parameters were not those that you were given. Is the network "
             "initialised anew?"
         )
-    if not seen["losses"]:
+    if not seen["losses"] and not own_loss:
         return f"The criterion that you were given was never called. {instead}"
     if not seen["gradients"]:
         return (
@@ -102,6 +103,7 @@ class EpochChecks:
             the box. It returns what the function returns, or the mean loss taken out of that.
         reference: a right one, called with these five arguments in this order.
         wrong: what is known to be wrong, by the words that name it behind "as if".
+        own_loss: the function computes the task's loss itself, and `call` passes it no criterion.
     """
 
     task: Task
@@ -110,6 +112,7 @@ class EpochChecks:
     call: Callable[..., Any] = lectures_call
     reference: TrainEpoch | None = None
     wrong: Mapping[str, TrainEpoch] | None = None
+    own_loss: bool = False
 
     @cached_property
     def _right(self) -> TrainEpoch:
@@ -211,7 +214,8 @@ class EpochChecks:
         names = ("examples", "passes", "losses", "gradients", "steps", "with_gradients")
         seen = fields(reply, *names, "from_the_start")
         counts = {name: whole(seen[name], "an answer to this check") for name in names}
-        return clue({**counts, "from_the_start": flag(seen["from_the_start"])})
+        seen = {**counts, "from_the_start": flag(seen["from_the_start"])}
+        return clue(seen, self.own_loss)
 
     def expect_placed(
         self, student: Student, challenge: Challenge, device: Device, *parts: str
@@ -228,15 +232,26 @@ class EpochChecks:
         )
 
     def expect_training_mode(self, student: Student, challenge: Challenge, device: Device) -> None:
-        """Fail unless the running statistics are those of one pass in training mode."""
+        """Fail unless the running statistics are those of one pass in training mode.
+
+        Where the reference leaves them alone, as those of a frozen part, they should stay as they were.
+        """
         challenged = self.draw(challenge, norm=True, learning_rate=0.0)
         for drawn in map(challenged.on, device.names):
             state = self.result_of(student, drawn)["state"]
             before = drawn.buffers
             right = vector(self.right_result(drawn)["state"], before)
             seen = vector(state, before, "statistic")
+            start = vector(before, before)
+            if not np.any(right != start):
+                expect(
+                    not np.any(seen != start),
+                    "The running statistics of the frozen part moved, or their count of batches: it was in "
+                    "training mode.",
+                )
+                continue
             expect(
-                bool(np.any(seen != vector(before, before))),
+                bool(np.any(seen != start)),
                 "The running statistics never moved: the network was not in training mode.",
             )
             expect(
@@ -289,7 +304,8 @@ class EpochChecks:
 
 def result_by(train_epoch: TrainEpoch, drawn: Drawn) -> dict[str, Any]:
     """What one epoch by a loop of ours comes to: its loss, and the state after it."""
-    ask = one_epoch.with_(build=drawn.task.build, call=lectures_call)
+    task = drawn.task
+    ask = one_epoch.with_(build=task.build, call=lectures_call, uses=task.uses)
     reply: dict[str, Any] = ask(train_epoch, **drawn.data)
     return reply
 

@@ -72,6 +72,7 @@ def fit_placement(
     labels: Any,
     batch_size: int,
     options: Any,
+    learning_rate: Any,
     real: bool,
 ) -> Any:
     """Where the parameters of a network that lies on the CPU are while it is trained on "cuda"."""
@@ -85,4 +86,4 @@ def fit_placement(
         loader = DataLoader(data, batch_size=batch_size)
         seen: Any = {"inputs": [], "parameters": []}
         device = torch.device("cuda")
-        return placed(lambda: call(fit, net, loader, loader, 1, 1e-3, device), net, seen)
+        return placed(lambda: call(fit, net, loader, loader, 1, learning_rate, device), net, seen)

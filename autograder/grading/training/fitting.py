@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from autograder.errors import StudentRaised
 from autograder.grading.compare import describe, expect, expect_close, relative_difference
 from autograder.grading.device import Device
 from autograder.grading.probe import Probe
@@ -22,6 +23,7 @@ from autograder.grading.replies import fields, likely_mistake, real, sequence, u
 from autograder.grading.student import Challenge, Student
 from autograder.grading.training.epoch import TOLERANCE
 from autograder.grading.training.fit_probes import fit_placement, fitted, lectures_call
+from autograder.grading.training.loops import ERRORS
 from autograder.grading.training.placement import expect_moved
 from autograder.grading.training.task import Drawn, Task
 
@@ -43,7 +45,8 @@ class FitChecks:
         wrong: what is known to be wrong, by the words that name it behind "as if".
         function: its name in the student's notebook.
         call: how it is called, `(function, net, train_loader, test_loader, epochs, learning_rate,
-            device)`; shipped into the box. It returns the history, a dict.
+            device)`; shipped into the box. It returns the history, a dict. What `draw` has for the learning
+            rate is passed on as it is, a dict of several among it.
         keys: of the history: the training losses, and the test accuracies.
     """
 
@@ -60,9 +63,16 @@ class FitChecks:
         return self.draw(challenge, epochs)
 
     def result_of(self, student: Student, drawn: Drawn, device: Device) -> dict[str, Any]:
-        """The history, a dict, and the state that a fit came to."""
+        """The history, a dict, and the state that a fit came to; errors of torch's come with a question."""
         ask = self._probe(fitted)
-        reply = fields(student.run(ask, **drawn.data, moved=device.has_gpu), "history", "state")
+        try:
+            answer = student.run(ask, **drawn.data, moved=device.has_gpu)
+        except StudentRaised as raised:
+            for words, question in ERRORS.items():
+                if words in str(raised):
+                    raise raised.asking(question) from None
+            raise
+        reply = fields(answer, "history", "state")
         expect(
             isinstance(reply["history"], dict),
             f"{self.function} should return a dict; yours returns {describe(reply['history'])}.",
@@ -175,7 +185,8 @@ class FitChecks:
 
 def fit_by(fit: Fit, drawn: Drawn) -> dict[str, Any]:
     """What a fit of ours comes to on the device that the challenge names."""
-    ask = fitted.with_(build=drawn.task.build, call=lectures_call)
+    task = drawn.task
+    ask = fitted.with_(build=task.build, call=lectures_call, uses=task.uses)
     reply: dict[str, Any] = ask(fit, **drawn.data, moved=drawn.data["device_name"] != "cpu")
     return reply
 

@@ -63,16 +63,16 @@ class Goal:
     message: Callable[[Result], str]
 
 
-def loss_falls(limit: float = 0.95, far: bool = False) -> Goal:
+def loss_falls(limit: float = 0.95, *, far: bool = False) -> Goal:
     """The training loss after the run over that before it is small enough.
 
     Losses of right runs differ by factors, with a heavy tail on the failing side; how many times smaller
-    the loss became is nearly normal.
+    the loss became is nearly normal. Where it becomes very small, by other factors in each run, the ratio's
+    logarithm is.
 
     Args:
         limit: a ratio as large as this would ask for nothing.
-        far: right runs bring the loss to less than about a tenth. How many times smaller it becomes then
-            varies by factors, and the ratio's logarithm is nearer to normal.
+        far: whether right runs make the loss many times smaller, ten times and more.
     """
     criterion = Criterion(
         name="loss_ratio",

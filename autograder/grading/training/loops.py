@@ -213,6 +213,7 @@ ERRORS = {
     "modified by an inplace operation": "Does step() stand between the forward pass and backward()?",
     "through the graph a second time": "Are the losses of earlier batches part of the loss on which "
     "you call backward()? Add up numbers, by .item() or .detach().",
+    "empty parameter list": "Does nothing of the network require a gradient: is the head frozen, too?",
     "does not require grad": "Is the loss cut off from the network before backward(), by no_grad(), "
     "detach() or item()?",
 }

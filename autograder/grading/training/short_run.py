@@ -25,7 +25,8 @@ from autograder.grading.device import Device
 from autograder.grading.probe import Probe, probe
 from autograder.grading.replies import fields, vector
 from autograder.grading.student import Challenge, Student
-from autograder.grading.training.fitting import Fit, lectures_call
+from autograder.grading.training.fit_probes import lectures_call
+from autograder.grading.training.fitting import Fit
 from autograder.grading.training.goals import Goal, Result, expect_reached, figures_of
 from autograder.grading.training.steady import STEADY, remembered, steady
 from autograder.grading.training.task import Examples, Task, Tensors, as_they_are, drawn_state
@@ -244,6 +245,15 @@ class ShortRun:
                 f"{self.file.name} has no thresholds of {self.test} for {self.kind} examples "
                 f"({', '.join(names)}). Run `autograder calibrate` for this assignment."
             ) from error
+
+    @property
+    def lucky(self) -> set[str]:
+        """The mistakes with which some runs reach the goals and some do not, as calibration has seen.
+
+        For `FitChecks.expect_no_luck`: no draw is to decide.
+        """
+        found = json.loads(self.file.read_text())[self.test][self.kind]["found"]
+        return {name for name, seen in found["power"].items() if 0 < seen.get("all", 0) < 1}
 
     def result_of(self, student: Student, challenge: Challenge, device: Device) -> Result:
         """How the network does that the student's fit has trained, on the CPU."""

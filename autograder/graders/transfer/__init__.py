@@ -1,0 +1,1 @@
+"""The hidden tests of `transfer`: a trained network, a new head, fine-tuning, another domain."""

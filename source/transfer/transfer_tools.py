@@ -1,0 +1,1 @@
+../../autograder/data/transfer_tools.py

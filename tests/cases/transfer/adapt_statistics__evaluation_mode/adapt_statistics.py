@@ -1,0 +1,16 @@
+import torch
+from torch import nn
+
+
+def adapt_statistics(net, loader, device):
+    norms = [layer for layer in net.modules() if isinstance(layer, nn.BatchNorm2d)]
+    for layer in norms:
+        pass
+        layer.momentum = None
+    net.eval()
+    with torch.no_grad():
+        for images, _ in loader:
+            net(images.to(device))
+    for layer in norms:
+        layer.momentum = 0.1
+    return net.eval()

@@ -1,0 +1,3 @@
+def freeze_body(net, frozen=True):
+    net.body.train(not frozen)
+    return net

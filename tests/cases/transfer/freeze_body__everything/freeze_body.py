@@ -1,0 +1,3 @@
+def freeze_body(net, frozen=True):
+    net.requires_grad_(not frozen)
+    return net

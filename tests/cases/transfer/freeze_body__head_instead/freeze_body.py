@@ -1,0 +1,3 @@
+def freeze_body(net, frozen=True):
+    net.head.requires_grad_(not frozen)
+    return net

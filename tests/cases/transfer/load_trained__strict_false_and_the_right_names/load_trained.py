@@ -1,0 +1,7 @@
+from safetensors.torch import load_file
+
+
+def load_trained(net, path):
+    weights = load_file(path)
+    net.load_state_dict({k[4:]: v for k, v in weights.items()}, strict=False)
+    return net
