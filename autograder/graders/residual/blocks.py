@@ -131,17 +131,13 @@ class Asked:
             name: lambda make=make: self.by(make)[part] for name, make in self.mistakes.items()
         }
         hint = likely_mistake(value, mistakes, TOLERANCE, "It is as if")
-        if not hint and flag(seen["twice"]):
-            hint = "One and the same layer is called more than once."
+        if not hint and flag(seen["changed"]):
+            hint = f"The input is {IN_PLACE}"
         expect(False, f"{what} is not right. {hint}")
 
     def expect_training(self, seen: dict[str, Any]) -> None:
         """Fail unless one pass in training mode leaves statistics and gradients as it should."""
-        expect(
-            not flag(seen["changed"]),
-            "The block changes the images that it is given (in place, as by `x +=` or inplace=True on its "
-            "input): whoever else uses them gets others.",
-        )
+        expect(not flag(seen["changed"]), f"The block's input is {IN_PLACE}")
         self.expect_answer(seen, "in_training", "In training mode the answer")
         statistics = self.wanted["statistics"]
         expect(
@@ -169,6 +165,10 @@ def _told(places: list[str]) -> str:
 
 
 CHANNELS = "Does each layer get as many channels as the one before it gives?"
+IN_PLACE = (
+    "changed in place (as by `x +=`, or by inplace=True on the input itself): whoever else uses it gets "
+    "another one."
+)
 # Mistakes that torch itself refuses: words of its message, and the question to ask.
 ERRORS = {
     "must match the size of tensor": "The two paths come out in different shapes. Is there a projection "

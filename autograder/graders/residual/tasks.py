@@ -82,7 +82,7 @@ def called_for_accuracy(
     train_epoch: Any, net: Any, loader: Any, criterion: Any, optimizer: Any, _device: Any
 ) -> Any:
     result = train_epoch(loader, net, criterion, optimizer)
-    return result[1] if isinstance(result, tuple | list) and len(result) == 2 else result
+    return result[1] if isinstance(result, tuple | list) and len(result) == 2 else None
 
 
 def called_evaluate(evaluate: Any, net: Any, loader: Any, _device: Any) -> Any:
@@ -179,4 +179,5 @@ FIT = FitChecks(
     call=called_fit,
     keys=("loss", "accuracy"),
     moves=False,
+    statistics=True,
 )

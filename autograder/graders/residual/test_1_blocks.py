@@ -166,8 +166,8 @@ def test_the_bottleneck_can_be_trained(student: Student, challenge: Challenge) -
 def test_a_stage_is_made_of_blocks_of_their_own(student: Student, challenge: Challenge) -> None:
     """There are as many blocks as are asked for, each with weights of its own.
 
-    We counted layers and parameters, and looked whether the stage knows all of them. Is one
-    and the same block put in several times?
+    We counted layers and parameters, and looked whether the stage knows all of them. It stands on
+    your BasicBlock: if that was not right, look there first.
     """
     few, many = widths(challenge)
     for number in (3, int(challenge.rng.integers(4, 6))):
@@ -181,7 +181,8 @@ def test_only_the_first_block_of_a_stage_changes_the_shape(
 ) -> None:
     """The first block takes the new channels and the stride; all others keep the shape.
 
-    We compared answers with drawn weights, also of a single block, and of a stage that changes nothing.
+    We compared answers with drawn weights, also of a single block, and of a stage that changes nothing. It
+    stands on your BasicBlock: if that was not right, look there first.
     """
     few, many = widths(challenge)
     for inputs, outputs, number, stride in ((few, many, 3, 2), (few, many, 1, 2), (few, few, 2, 1)):

@@ -17,7 +17,7 @@ from torch import nn
 from autograder.grading.compare import describe, expect, expect_close, relative_difference
 from autograder.grading.device import Device
 from autograder.grading.probe import Probe, probe
-from autograder.grading.replies import fields, likely_mistake, real, sequence, updates
+from autograder.grading.replies import fields, likely_mistake, real, sequence, updates, vector
 from autograder.grading.student import Challenge, Student
 from autograder.grading.training.epoch import TOLERANCE
 from autograder.grading.training.placement import expect_moved, gpu_or_stand_in, placed
@@ -124,6 +124,8 @@ class FitChecks:
             device)`; shipped into the box. It returns the history, a dict.
         keys: of the history: the training losses, and the test accuracies.
         moves: whether the network has to be moved to the device; not where `call` names none.
+        statistics: whether the running statistics have to be right as well. Without it a batch that passes
+            twice in training mode changes the accuracies in some draws enough to be seen, and in others not.
     """
 
     task: Task
@@ -134,6 +136,7 @@ class FitChecks:
     call: Callable[..., Any] = lectures_call
     keys: tuple[str, str] = ("train_loss", "test_accuracy")
     moves: bool = True
+    statistics: bool = False
 
     def drawn(self, challenge: Challenge, epochs: int) -> Drawn:
         """What is trained, for so many epochs."""
@@ -203,14 +206,22 @@ class FitChecks:
             expect(
                 False, f"The parameters did not move as three epochs of training move them. {hint}"
             )
+        if self.statistics:
+            before = drawn.buffers
+            passed = (vector(part["state"], before, "statistic") for part in (reply, right))
+            expect(
+                relative_difference(*passed) <= TOLERANCE,
+                "The running statistics are not those of three epochs in which each batch passes once in "
+                "training mode.",
+            )
         losses, accuracies = self.histories(reply, 3)
         right_losses, right_accuracies = (right["history"][key] for key in self.keys)
         expect_close(losses, right_losses, rtol=LOSS_TOLERANCE, what="the training losses")
         off = np.abs(np.subtract(accuracies, right_accuracies))
         expect(
             bool(off.max() * len(drawn.data["test_labels"]) < MAY_DIFFER + 0.5),
-            "The test accuracies are not those after each epoch. Is `validate` called with the test "
-            "loader, after training?",
+            "The test accuracies are not those after each epoch. Are they taken from the test loader, after "
+            "training?",
         )
 
     def expect_no_luck(

@@ -248,7 +248,7 @@ def test_an_epoch_takes_the_optimizers_settings() -> None:
     own = "        torch.optim.SGD(model.parameters(), lr=0.05).step()\n"
     ignores = Student(FakeBox({"notebook": LOOP.replace("        optimizer.step()\n", own)}))
     challenge = Challenge(b"secret", "s", "t")
-    asked = {"learning_rate": 0.05, "settings": {"momentum": 0.9}}
+    asked: dict[str, Any] = {"learning_rate": 0.05, "settings": {"momentum": 0.9}}
     REGRESSION.expect_steps(student, challenge, Device(), **asked)
     REGRESSION.expect_steps(ignores, challenge, Device(), learning_rate=0.05)
     with pytest.raises(Mismatch):
