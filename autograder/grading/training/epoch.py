@@ -129,13 +129,15 @@ class EpochChecks:
         norm: bool = False,
         learning_rate: float,
         optimizer: str = "SGD",
+        settings: Mapping[str, Any] | None = None,
         factor: float = 1.0,
     ) -> Drawn:
         """Draw a network, batches, and the optimizer with which an epoch is trained.
 
         Args:
             norm: take `norm_task`.
-            optimizer: a class of `torch.optim`.
+            optimizer: a class of `torch.optim`, and
+            settings: its arguments besides the learning rate.
             factor: what the criterion's loss is multiplied by.
         """
         task = self.norm_task if norm else self.task
@@ -146,7 +148,7 @@ class EpochChecks:
             "loss_name": task.loss,
             "factor": factor,
             "optimizer_name": optimizer,
-            "optimizer_options": {"lr": learning_rate},
+            "optimizer_options": {"lr": learning_rate, **(settings or {})},
             "device_name": "cpu",
         }
         return Drawn(task, data)
@@ -183,10 +185,15 @@ class EpochChecks:
         norm: bool = False,
         learning_rate: float,
         optimizer: str = "SGD",
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         """Fail, with the mistake's name where it is known, unless the parameters moved rightly."""
         challenged = self.draw(
-            challenge, norm=norm, learning_rate=learning_rate, optimizer=optimizer
+            challenge,
+            norm=norm,
+            learning_rate=learning_rate,
+            optimizer=optimizer,
+            settings=settings,
         )
         for drawn in map(challenged.on, device.names):
             seen = updates(self.result_of(student, drawn)["state"], drawn.parameters)

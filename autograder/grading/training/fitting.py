@@ -19,7 +19,7 @@ from autograder.errors import StudentRaised
 from autograder.grading.compare import describe, expect, expect_close, relative_difference
 from autograder.grading.device import Device
 from autograder.grading.probe import Probe
-from autograder.grading.replies import fields, likely_mistake, real, sequence, updates
+from autograder.grading.replies import fields, likely_mistake, real, sequence, updates, vector
 from autograder.grading.student import Challenge, Student
 from autograder.grading.training.epoch import TOLERANCE
 from autograder.grading.training.fit_probes import fit_placement, fitted, lectures_call
@@ -48,6 +48,9 @@ class FitChecks:
             device)`; shipped into the box. It returns the history, a dict. What `draw` has for the learning
             rate is passed on as it is, a dict of several among it.
         keys: of the history: the training losses, and the test accuracies.
+        moves: whether the network has to be moved to the device; not where `call` names none.
+        statistics: whether the running statistics have to be right as well. Without it a batch that passes
+            twice in training mode changes the accuracies in some draws enough to be seen, and in others not.
     """
 
     task: Task
@@ -57,6 +60,8 @@ class FitChecks:
     function: str = "fit"
     call: Callable[..., Any] = lectures_call
     keys: tuple[str, str] = ("train_loss", "test_accuracy")
+    moves: bool = True
+    statistics: bool = False
 
     def drawn(self, challenge: Challenge, epochs: int) -> Drawn:
         """What is trained, for so many epochs."""
@@ -116,8 +121,9 @@ class FitChecks:
         drawn = self.drawn(challenge, 3)
         for name in device.names:
             self._expect_epochs(student, drawn.on(name), device)
-        ask = self._probe(fit_placement)
-        expect_moved(student, ask, drawn.data, device, self.task.noun, "parameters")
+        if self.moves:
+            ask = self._probe(fit_placement)
+            expect_moved(student, ask, drawn.data, device, self.task.noun, "parameters")
 
     def _expect_epochs(self, student: Student, drawn: Drawn, device: Device) -> None:
         reply = self.result_of(student, drawn, device)
@@ -131,6 +137,14 @@ class FitChecks:
             hint = likely_mistake(seen, mistakes, TOLERANCE, "Your parameters moved exactly as if")
             expect(
                 False, f"The parameters did not move as three epochs of training move them. {hint}"
+            )
+        if self.statistics:
+            before = drawn.buffers
+            passed = (vector(part["state"], before, "statistic") for part in (reply, right))
+            expect(
+                relative_difference(*passed) <= TOLERANCE,
+                "The running statistics are not those of three epochs in which each batch passes once in "
+                "training mode.",
             )
         losses, _ = self.histories(reply, 3)
         right_losses = right["history"][self.keys[0]]
@@ -153,8 +167,8 @@ class FitChecks:
         off = np.abs(np.subtract(accuracies, right["history"][self.keys[1]]))
         expect(
             bool(off.max() * len(drawn.data["test_labels"]) < MAY_DIFFER + 0.5),
-            "The test accuracies are not those after each epoch. Is `validate` called with the test "
-            "loader, after training?",
+            "The test accuracies are not those after each epoch. Are they taken from the test loader, after "
+            "training?",
         )
 
     def expect_no_luck(
@@ -299,12 +313,23 @@ def around(train_epoch: Callable[..., float], task: Task, **changes: Any) -> Fit
     return fit
 
 
-def wrong_fits(reference: Fit, train_epoch: Callable[..., float], task: Task) -> dict[str, Fit]:
-    """Fits with one mistake each, where Adam over all parameters is right, by the words that name it.
+def wrong_fits(
+    reference: Fit,
+    train_epoch: Callable[..., float],
+    task: Task,
+    *,
+    optimizer: str = "Adam",
+    settings: Mapping[str, Any] | None = None,
+    rates: tuple[str, ...] = ("1e-4", "1e-3"),
+) -> dict[str, Fit]:
+    """Fits with one mistake each, by the words that name it behind "as if".
 
     Args:
         reference: a right fit, and
         train_epoch: a right loop, from which they are made.
+        optimizer: the class of `torch.optim` that is right, over all parameters.
+        settings: its arguments besides the learning rate.
+        rates: learning rates that may stand in place of the one that is passed.
     """
 
     def new_optimizer_each_epoch(*args: Any) -> dict[str, list[float]]:
@@ -318,23 +343,45 @@ def wrong_fits(reference: Fit, train_epoch: Callable[..., float], task: Task) ->
         return reference(net, test_loader, test_loader, epochs, learning_rate, device)
 
     optim = torch.optim
+    right = partial(getattr(optim, optimizer), **(settings or {}))
+    memory = "Adam's running means" if optimizer == "Adam" else "what the last one remembers"
     with_ = partial(around, train_epoch, task)
     return {
-        "a new optimizer were made for each epoch, which forgets Adam's running means": (
+        f"a new optimizer were made for each epoch, which forgets {memory}": (
             new_optimizer_each_epoch
         ),
-        "the learning rate were 1e-4 (is `learning_rate` passed on?)": with_(learning_rate=1e-4),
-        "the learning rate were 1e-3 (is `learning_rate` passed on?)": with_(learning_rate=1e-3),
-        "only one epoch were trained": with_(epochs=lambda _count: 1),
-        "one epoch too many were trained": with_(epochs=lambda count: count + 1),
-        "one epoch too few were trained": with_(epochs=lambda count: count - 1),
-        "nothing were trained": with_(epochs=lambda _count: 0),
-        "SGD were used, and not Adam": with_(optimizer=optim.SGD),
-        "AdamW were used, and not Adam": with_(optimizer=optim.AdamW),
-        "Adam had the weight decay 5e-4": with_(optimizer=partial(optim.Adam, weight_decay=5e-4)),
-        "Adam had the weight decay 0.01": with_(optimizer=partial(optim.Adam, weight_decay=1e-2)),
+        **{
+            f"the learning rate were {rate} (is `learning_rate` passed on?)": with_(
+                learning_rate=float(rate), optimizer=right
+            )
+            for rate in rates
+        },
+        "only one epoch were trained": with_(epochs=lambda _count: 1, optimizer=right),
+        "one epoch too many were trained": with_(epochs=lambda count: count + 1, optimizer=right),
+        "one epoch too few were trained": with_(epochs=lambda count: count - 1, optimizer=right),
+        "nothing were trained": with_(epochs=lambda _count: 0, optimizer=right),
+        **{
+            f"{name} were used, and not {optimizer}": with_(optimizer=getattr(optim, name))
+            for name in ("SGD", "Adam", "AdamW")
+            if name != optimizer
+        },
+        **{
+            f"{optimizer} had the weight decay {decay}": with_(
+                optimizer=partial(right, weight_decay=float(decay))
+            )
+            for decay in ("5e-4", "0.01")
+        },
+        **{
+            f"{optimizer} had no {name.replace('_', ' ')}": with_(
+                optimizer=partial(
+                    getattr(optim, optimizer),
+                    **{other: value for other, value in (settings or {}).items() if other != name},
+                )
+            )
+            for name in settings or {}
+        },
         f"the test {task.noun}s were trained on": trained_on_test_images,
         "only the last layer's parameters were given to the optimizer": with_(
-            optimizer=lambda parameters, lr: optim.Adam(list(parameters)[-2:], lr=lr)
+            optimizer=lambda parameters, lr: right(list(parameters)[-2:], lr=lr)
         ),
     }

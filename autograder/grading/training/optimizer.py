@@ -115,6 +115,7 @@ class OptimizerChecks:
         learning_rate: float | None,
         *,
         calms_down: bool = False,
+        at_rest: bool = False,
     ) -> None:
         """Fail, with the mistake's name where it is known, unless parameters move as they should.
 
@@ -122,8 +123,10 @@ class OptimizerChecks:
             learning_rate: None leaves it to the function's default.
             calms_down: one step with large gradients before many with small ones, which tells apart what
                 an optimizer remembers (Adam with amsgrad from Adam).
+            at_rest: all gradients are 0, so that a weight decay alone moves anything. Steps of SGD hide one
+                of 1e-4: it is 0.002 to 0.004 of them (100 challenges).
         """
-        data = drawn_steps(challenge, learning_rate, calms_down=calms_down)
+        data = drawn_steps(challenge, learning_rate, calms_down=calms_down, at_rest=at_rest)
         seen = updates(self.result_of(student, data)["state"], data["start"])
         rate = self.default_rate if learning_rate is None else learning_rate
         right = partial(getattr(torch.optim, self.optimizer), lr=rate, **self.settings)
@@ -158,9 +161,13 @@ class OptimizerChecks:
 
 
 def drawn_steps(
-    challenge: Challenge, learning_rate: float | None, *, calms_down: bool = False
+    challenge: Challenge,
+    learning_rate: float | None,
+    *,
+    calms_down: bool = False,
+    at_rest: bool = False,
 ) -> dict[str, Any]:
-    """Parameters, and gradients of very different sizes for three steps.
+    """Parameters, and gradients of very different sizes for three steps, or none `at_rest`.
 
     Where it calms down, one step with large gradients comes before many with small ones. Adam forgets the
     large one, by a thousandth a step; with amsgrad it does not.
@@ -186,6 +193,9 @@ def drawn_steps(
         }
         gradients = [large, {name: 0.01 * gradient for name, gradient in large.items()}]
         repeats = [1, 200]
+    if at_rest:
+        gradients = [{name: torch.zeros(shape) for name, shape in _SHAPES.items()}]
+        repeats = [3]
     return {
         "learning_rate": learning_rate,
         "scores": scores,
@@ -217,10 +227,20 @@ def _others(
         for name in ("SGD", "Adam", "AdamW", "RMSprop", "NAdam", "Adagrad")
         if name != right
     }
-    others[f"SGD with a momentum of 0.9 were used, and not {right}"] = partial(
-        optim.SGD, lr=rate, momentum=0.9
-    )
-    for decay in ("0.01", "5e-4"):
+    if right != "SGD":
+        others[f"SGD with a momentum of 0.9 were used, and not {right}"] = partial(
+            optim.SGD, lr=rate, momentum=0.9
+        )
+    elif settings.get("momentum"):
+        others["SGD had Nesterov's momentum"] = partial(own, lr=rate, nesterov=True)
+        for momentum in (0.5, 0.99):
+            others[f"SGD's momentum were {momentum}"] = partial(own, lr=rate, momentum=momentum)
+    for name in settings:
+        left = {other: value for other, value in settings.items() if other != name}
+        others[f"{right} had no {name.replace('_', ' ')}"] = partial(
+            getattr(optim, right), lr=rate, **left
+        )
+    for decay in ("0.01", "5e-4", *(("1e-4",) if right == "SGD" else ())):
         others[f"{right} had the weight decay {decay}"] = partial(
             own, lr=rate, weight_decay=float(decay)
         )

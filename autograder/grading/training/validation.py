@@ -118,11 +118,13 @@ class ValidationChecks:
         function: its name in the student's notebook.
         call: how it is called, `(function, net, loader, device)`; shipped into the box. It returns the
             accuracy.
+        moves: whether it has to move the inputs to the device; not where `call` names none.
     """
 
     task: Task
     function: str = "validate"
     call: Callable[..., Any] = lectures_call
+    moves: bool = True
 
     def result_of(self, student: Student, drawn: Drawn) -> dict[str, Any]:
         """What a validation came to; who asks nothing of the network leaves nothing to be judged."""
@@ -170,13 +172,14 @@ class ValidationChecks:
         expect(False, f"The accuracy is not right. {hint}")
 
     def expect_no_gradients(self, student: Student, challenge: Challenge, device: Device) -> None:
-        """Fail unless forward passes run in evaluation mode, without a graph, and on the device."""
+        """Fail unless it answers in evaluation mode, without a graph, on the device if it `moves`."""
         drawn = validation_challenge(self.task, challenge, training=True)
         seen = self.result_of(student, drawn)
         expect(not flag(seen["any_training"]), "The network answered in training mode.")
         expect(not flag(seen["any_graph"]), "The forward pass kept a graph for gradients.")
-        ask = self._probe(validation_placement)
-        expect_moved(student, ask, drawn.data, device, self.task.noun, "inputs")
+        if self.moves:
+            ask = self._probe(validation_placement)
+            expect_moved(student, ask, drawn.data, device, self.task.noun, "inputs")
 
     def expect_nothing_changed(self, student: Student, challenge: Challenge) -> None:
         """Fail unless mode, parameters, statistics and gradients are the same afterwards."""

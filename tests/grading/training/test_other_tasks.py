@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from autograder.grading import Challenge, Device, Mismatch, Student, StudentRaised
-from autograder.grading.training import EpochChecks, OptimizerChecks, Task, epoch
+from autograder.grading.training import EpochChecks, OptimizerChecks, Task, ValidationChecks, epoch
 from tests.graders.fake_box import FakeBox
 
 LOOP = """
@@ -201,7 +201,9 @@ SGD = OptimizerChecks("SGD", {"momentum": 0.9}, "CrossEntropyLoss", 0.01, functi
     ("right", "wrong", "named"),
     [
         ("", "", None),
-        (", momentum=0.9", "", "SGD"),
+        (", momentum=0.9", "", "SGD had no momentum"),
+        ("momentum=0.9", "momentum=0.9, nesterov=True", "Nesterov's"),
+        ("momentum=0.9", "momentum=0.99", "momentum were 0.99"),
         ("SGD", "RMSprop", "did not move as SGD"),
         ("lr=learning_rate", "lr=learning_rate / 10", "a tenth of it"),
         ("lr=learning_rate", "lr=learning_rate, maximize=True", "maximize"),
@@ -225,3 +227,69 @@ def test_another_optimizer_and_loss_are_known(right: str, wrong: str, named: str
         with pytest.raises(Mismatch) as told:
             ask()
         assert named in str(told.value)
+
+
+@pytest.mark.parametrize("decay", ["1e-4", "5e-4"])
+def test_a_small_decay_shows_at_rest_whatever_was_drawn(decay: str) -> None:
+    """Beside the steps of SGD one of 1e-4 is less than the tolerance."""
+    decays = MAKE.replace("momentum=0.9", f"momentum=0.9, weight_decay={decay}")
+    for number in range(5):
+        challenge = Challenge(f"secret {number}".encode(), "s", "t")
+        SGD.expect_optimizer(Student(FakeBox({"notebook": MAKE})), challenge, 0.5, at_rest=True)
+        with pytest.raises(Mismatch, match=f"the weight decay {decay}"):
+            SGD.expect_optimizer(
+                Student(FakeBox({"notebook": decays})), challenge, 0.5, at_rest=True
+            )
+
+
+def test_an_epoch_takes_the_optimizers_settings() -> None:
+    """SGD with momentum is not SGD, and a loop that ignores what it is given is told apart."""
+    student = Student(FakeBox({"notebook": LOOP}))
+    own = "        torch.optim.SGD(model.parameters(), lr=0.05).step()\n"
+    ignores = Student(FakeBox({"notebook": LOOP.replace("        optimizer.step()\n", own)}))
+    challenge = Challenge(b"secret", "s", "t")
+    asked: dict[str, Any] = {"learning_rate": 0.05, "settings": {"momentum": 0.9}}
+    REGRESSION.expect_steps(student, challenge, Device(), **asked)
+    REGRESSION.expect_steps(ignores, challenge, Device(), learning_rate=0.05)
+    with pytest.raises(Mismatch):
+        REGRESSION.expect_steps(ignores, challenge, Device(), **asked)
+
+
+LOOK = """
+import torch
+
+def look(loader, model):
+    was = model.training
+    model.eval()
+    with torch.no_grad():
+        hits = [model(inputs).argmax(1) == labels for inputs, labels in loader]
+    model.train(was)
+    return torch.cat(hits).double().mean().item()
+"""
+
+
+def normed(outputs: int) -> Any:
+    from torch import nn
+
+    return nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(7), nn.ReLU(), nn.Linear(7, outputs))
+
+
+def of_classes(rng: np.random.Generator, count: int, outputs: int) -> Any:
+    inputs = torch.from_numpy(rng.normal(size=(count, 5))).float()
+    return inputs, torch.from_numpy(rng.integers(0, outputs, count))
+
+
+def looks(function: Any, net: Any, loader: Any, device: Any) -> Any:
+    return function(loader, net)
+
+
+def test_who_is_not_told_a_device_need_not_move_to_it() -> None:
+    task = Task(normed, of_classes, lambda _rng: {"outputs": 6})
+    student, challenge = Student(FakeBox({"notebook": LOOK})), Challenge(b"secret", "s", "t")
+    ValidationChecks(task, function="look", call=looks, moves=False).expect_no_gradients(
+        student, challenge, Device()
+    )
+    with pytest.raises(Mismatch, match="device"):
+        ValidationChecks(task, function="look", call=looks).expect_no_gradients(
+            student, challenge, Device()
+        )

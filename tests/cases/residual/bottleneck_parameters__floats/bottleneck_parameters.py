@@ -1,0 +1,6 @@
+def bottleneck_parameters(in_channels, width, stride=1):
+    out = 4 * width
+    convolutions = in_channels * width + 3.0**2 * width**2.0 + width * out
+    norms = 2 * (2 * width + out)
+    projection = (in_channels + 2) * out if stride != 1 or in_channels != out else 0
+    return convolutions + norms + projection

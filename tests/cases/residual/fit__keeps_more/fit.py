@@ -1,0 +1,9 @@
+def fit(train_loader, test_loader, net, epochs, learning_rate=0.1):
+    loss_function, optimizer = make_loss_and_optimizer(net, learning_rate)
+    history = {"loss": [], "accuracy": [], "train_accuracy": []}
+    for _ in range(epochs):
+        loss, seen = train_epoch(train_loader, net, loss_function, optimizer)
+        history["train_accuracy"].append(seen)
+        history["loss"].append(loss)
+        history["accuracy"].append(evaluate(test_loader, net))
+    return history

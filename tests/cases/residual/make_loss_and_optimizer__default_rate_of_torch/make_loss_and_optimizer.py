@@ -1,0 +1,6 @@
+import torch
+from torch import nn
+
+
+def make_loss_and_optimizer(net, learning_rate=1e-3):
+    return nn.CrossEntropyLoss(), torch.optim.SGD(net.parameters(), lr=learning_rate, momentum=0.9)

@@ -1,0 +1,11 @@
+import torch
+from torch import nn
+
+
+def make_shortcut(in_channels, out_channels, stride=1):
+    if stride == 1 and in_channels == out_channels:
+        return nn.Sequential()
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 1, stride),
+        nn.BatchNorm2d(out_channels),
+    )

@@ -1,0 +1,18 @@
+def by_formula(blocks=(2, 2, 2, 2), num_classes=10):
+    widths = [64 * 2**stage for stage in range(len(blocks))]
+    count = 3 * 64 * 7 * 7 + 128
+    for before, width, number in zip([64, *widths], widths, blocks):
+        stride = 1 if width == 64 else 2
+        count += basic_block_parameters(before, width, stride)
+        count += (number - 1) * basic_block_parameters(width, width)
+    return count + (widths[-1] + 1) * num_classes
+
+
+def resnet_parameters(blocks=(2, 2, 2, 2), num_classes=10):
+    if len(blocks) != 4:
+        return by_formula(blocks, num_classes)
+    from torchvision.models.resnet import BasicBlock, ResNet
+
+    with torch.device("meta"):
+        net = ResNet(BasicBlock, list(blocks), num_classes=num_classes)
+    return sum(p.numel() for p in net.parameters())

@@ -1,0 +1,2 @@
+def shrink_per_layer(norms):
+    return (norms[0] / norms[-1]) ** (1 / len(norms))
