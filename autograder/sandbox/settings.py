@@ -90,6 +90,7 @@ class BoxSettings(Configurable):
         Unicode(),
         default_value=[
             "numpy",
+            "numpy.random",
             "torch",
             "torch._dynamo",
             "torchvision",
