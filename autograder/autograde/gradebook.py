@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from autograder.course import Course, SourceNotebook
+from autograder.course.new_gradebook import make_gradebook
 from autograder.errors import KitError
 from autograder.files import StagedFile
 
@@ -45,6 +46,7 @@ def _open(course: Course) -> Any:
 
     directory = course.config.CourseDirectory
     url = directory.db_url
+    make_gradebook(url)
     if url.startswith("sqlite:///") and "?" not in url:
         url = f"{url}?timeout={WAIT_S}"  # SQLite itself waits for 5 seconds, a formgrader's page for longer
     return Gradebook(url, directory.get("course_id", ""))  # "" is nbgrader's default

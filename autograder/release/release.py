@@ -9,13 +9,15 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.course import Course
 from autograder.course.converters import run_converter
+from autograder.course.new_gradebook import make_gradebook
 from autograder.errors import KitError
+from autograder.judge.service import judge_service
 from autograder.progress import Progress
 from autograder.release import gate
 from autograder.release.written_tests import keep, keep_written_tests, written_beside
@@ -39,6 +41,9 @@ def release(course: Course, assignment: str, progress: Progress = lambda *_: Non
     """
     progress("looking at the notebooks", 0, 1)
     refusals = gate.examine_source(course, assignment)
+    with suppress(KitError):  # of what is damaged the gate has told
+        if any(source.is_autograded for source in course.notebooks(assignment).values()):
+            judge_service().prepare(course, assignment)  # while nbgrader makes the drafts
     with scratch(course) as aside:
         drafts = (aside / "first", aside / "second")
         try:
@@ -71,6 +76,7 @@ def build(course: Course, assignment: str, seen: Path | None = None) -> Path:
     course.notebooks(assignment)  # refuses what is damaged, by name
     folder = course.release(assignment)
     with scratch(course) as aside:
+        make_gradebook(course.config.CourseDirectory.db_url)
         draft(course, assignment, aside / "new", known_to_gradebook=True)
         if seen is not None and zipped(aside / "new", "") != zipped(seen, ""):
             source = course.shown(course.source(assignment))
