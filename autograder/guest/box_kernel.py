@@ -49,7 +49,7 @@ def run_kernel(options: dict[str, Any]) -> None:
     os.environ.update(options["environment"])
     _use_inherited_sockets(options["fds"])
     box_probe.open_wire(options["wire"])
-    _seed(options["seed"], options["torch"])
+    seed_all(options["seed"], options["torch"])
     if options["gpu_bytes"] is not None:
         limit_gpu(options["gpu_bytes"])
     sys.path[0] = ""  # as in an ordinary kernel: the working folder first
@@ -167,7 +167,7 @@ def _draw_into_the_notebook() -> None:
             setattr(loaded, name, inline(getattr(loaded, name), _INLINE))
 
 
-def _seed(seed: int, with_torch: bool) -> None:
+def seed_all(seed: int, with_torch: bool) -> None:
     """Start every generator at a state of this submission's own, the same on every run."""
     import random
 

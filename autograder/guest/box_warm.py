@@ -68,6 +68,8 @@ def main() -> None:
         import box_probe  # noqa: F401 - imported before any fork, so that no fork pays for it
 
         _draw_once()
+        # What that imports and reads, lines of torch's files among it, a fork need not.
+        box_kernel.seed_all(0, "torch" in sys.modules)
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads != 1:  # a fork of a process with threads can hang
         raise SystemExit(f"the warm process has {threads} threads; which import starts them?")

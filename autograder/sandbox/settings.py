@@ -90,7 +90,6 @@ class BoxSettings(Configurable):
         Unicode(),
         default_value=[
             "numpy",
-            "numpy.random",
             "torch",
             "torch._dynamo",
             "torchvision",
@@ -111,7 +110,9 @@ class BoxSettings(Configurable):
             "tqdm.auto",
         ],
         help="Modules that the warm process imports once for all kernels. They must not start threads, "
-        "touch a GPU or look for a running IPython (as matplotlib's inline backend does).",
+        "touch a GPU or look for a running IPython (as matplotlib's inline backend does). Torch and torchvision "
+        "are left out for notebooks that are judged by their own tests and use neither, unless the course sets "
+        "this list.",
     ).tag(config=True)
     gpu = Integer(
         None,
