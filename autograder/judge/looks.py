@@ -17,7 +17,7 @@ from autograder.grading.plugin import Judged, judge
 from autograder.judge.device import current, device_for
 from autograder.judge.in_the_notebook import InTheNotebook
 from autograder.judge.job import Job
-from autograder.judge.needs import box_of_job_needs_torch, leave_out_torch
+from autograder.judge.needs import box_of_job_needs_torch, set_imports
 from autograder.judge.second_look import SecondLook
 from autograder.judge.slots import GpuWatch
 from autograder.judge.training_data import box_data, judge_images
@@ -66,8 +66,7 @@ class Looks:
         Returns:
             the cells as people see them, the checks, and the device that was judged on.
         """
-        if not self._needs_torch:
-            leave_out_torch(self._course, settings)
+        set_imports(settings, self._course, self._job.assignment, self._needs_torch)
         # The other process's warm process knows the GPU of the course's settings only.
         if self._forks is not None and settings.gpu == BoxSettings(config=self._course.config).gpu:
             warm.join(settings, self._data, self._forks)

@@ -28,6 +28,8 @@ IPython PIL bs4 ipywidgets lxml matplotlib mpl_toolkits networkx nose numpy pand
 scipy seaborn sklearn statsmodels sympy tabulate tqdm yaml
 """
 _WITHOUT = frozenset(_NAMES.split())
+# Of these, what takes long to import; none starts a thread or looks for a notebook, as far as is known.
+_LARGE = frozenset(("networkx", "pandas", "scipy", "seaborn", "sklearn", "statsmodels", "sympy"))
 _NAMED = re.compile(r"(?:torch|torchvision)(?:\.\w+)*")  # as `importlib.import_module` is told
 _MAGIC = re.compile(r"^\s*[%!].*$", re.MULTILINE)
 
@@ -54,30 +56,36 @@ def boxes_need_torch(course: Course, assignment: str) -> bool:
     Raises:
         KitError: as above.
     """
-    sources = course.notebooks(assignment)
-    cells = (
-        cell.source
-        for source in sources.values()
-        for cell in source.notebook.cells
-        if cell.cell_type == "code"
-    )
     files = course_files(course.source(assignment))
-    return judge_needs_torch(course, assignment) or _any_needs_torch(cells, files)
+    return judge_needs_torch(course, assignment) or _any_needs_torch(
+        _cells(course, assignment), files
+    )
 
 
-def box_settings(course: Course, needs_torch: bool) -> BoxSettings:
-    """The course's settings of a box; its warm process has no torch where that is not needed."""
-    settings = BoxSettings(config=course.config)
+def set_imports(settings: BoxSettings, course: Course, assignment: str, needs_torch: bool) -> None:
+    """Have the warm process import what an assignment's boxes need, if the course does not say what.
+
+    Raises:
+        KitError: as above.
+    """
+    if "warm_imports" in course.config.BoxSettings:
+        return
     if not needs_torch:
-        leave_out_torch(course, settings)
-    return settings
-
-
-def leave_out_torch(course: Course, settings: BoxSettings) -> None:
-    """Have the warm process import no torch, unless the course says itself what it is to import."""
-    if "warm_imports" not in course.config.BoxSettings:
         kept = [name for name in settings.warm_imports if name.partition(".")[0] not in _TORCHS]
         settings.warm_imports = kept
+    # The packages alone: a part of one would be there also where a notebook forgets to import it.
+    imported = set[str]().union(*map(_imported, _cells(course, assignment)))
+    settings.warm_besides = sorted(imported & _LARGE)
+
+
+def _cells(course: Course, assignment: str) -> list[str]:
+    """The code cells of an assignment's own notebooks."""
+    return [
+        cell.source
+        for source in course.notebooks(assignment).values()
+        for cell in source.notebook.cells
+        if cell.cell_type == "code"
+    ]
 
 
 def _is_asked(course: Course, assignment: str, notebook: str) -> bool:

@@ -26,13 +26,13 @@ from autograder.judge.judge import judge_job
 from autograder.judge.keys import judgement_key
 from autograder.judge.needs import (
     box_of_job_needs_torch,
-    box_settings,
     boxes_need_torch,
     judge_needs_torch,
+    set_imports,
 )
 from autograder.judge.slots import slots_of, uses_gpu
 from autograder.judge.training_data import box_data
-from autograder.sandbox import check_wall, warm
+from autograder.sandbox import BoxSettings, check_wall, warm
 
 log = logging.getLogger("autograder")
 
@@ -106,7 +106,7 @@ class LocalPool:
     def prepare(self, course: Course, assignment: str) -> None:
         try:
             start_importing(judge_needs_torch(course, assignment))
-            _warm_process_of(course, boxes_need_torch(course, assignment))
+            _warm_process_of(course, assignment, boxes_need_torch(course, assignment))
         except Exception:  # the first job meets the same trouble, and it is named there
             log.exception("nothing could be begun before the first submission")
 
@@ -114,7 +114,7 @@ class LocalPool:
         forks, in_slot, workers = None, False, self._workers
         with contextlib.suppress(KitError):  # the worker meets the same, and says it on the card
             course = course_of(job)
-            forks = _warm_process_of(course, box_of_job_needs_torch(course, job))
+            forks = _warm_process_of(course, job.assignment, box_of_job_needs_torch(course, job))
             in_slot = uses_gpu(course, job.notebook)
             workers = slots_of(course) if in_slot else workers
         try:
@@ -167,10 +167,12 @@ class LocalPool:
             executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _warm_process_of(course: Course, needs_torch: bool) -> Path | None:
+def _warm_process_of(course: Course, assignment: str, needs_torch: bool) -> Path | None:
     """The address of the warm process from which all workers' kernels are forked, if there can be one."""
     try:
-        return warm.address(box_settings(course, needs_torch), box_data(course))
+        settings = BoxSettings(config=course.config)
+        set_imports(settings, course, assignment, needs_torch)
+        return warm.address(settings, box_data(course))
     except (KitError, OSError):  # the worker meets the same trouble, and says it on the card
         return None
 
