@@ -108,7 +108,7 @@ class Looks:
         if not self._in_notebook.hides_any:
             return self._in_notebook.checks(runs, runs)
         with opened(0.0, self._in_notebook.cells) as box:
-            judged = box.run_cells()
+            judged = box.run_cells(self._in_notebook.end)
             watch.look_at(judged)
         return self._in_notebook.checks(runs, judged)
 
