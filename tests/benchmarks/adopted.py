@@ -168,12 +168,15 @@ def one_pair(make: Make, root: Path, count: int, sample: int) -> Pair:
 
 def print_pairs(name: str, pairs: Sequence[Pair], count: int, sample: int) -> None:
     print(f"\n{name}: a class of {count}; stock graded {sample} of it")
-    print(f"{'':<10}{'wall s':>26}{'processor s':>26}{'adopt s':>10}")
-    print(f"{'':<10}" + f"{'stock':>9}{'ours':>8}{'times':>9}" * 2 + f"{'wall':>10}")
+    print(f"{'':<10}{'wall s':>26}{'processor s':>26}{'adopt s':>20}")
+    print(
+        f"{'':<10}" + f"{'stock':>9}{'ours':>8}{'times':>9}" * 2 + f"{'wall':>10}{'processor':>10}"
+    )
     for number, pair in enumerate(pairs, 1):
         halves = zip(pair.stock, pair.ours, pair.ratios, strict=True)
         row = "".join(f"{theirs:>9.1f}{mine:>8.1f}{ratio:>9.1f}" for theirs, mine, ratio in halves)
-        print(f"{'pair ' + str(number):<10}{row}{pair.adopt[0]:>10.1f}")
+        adopt = "".join(f"{seconds:>10.1f}" for seconds in pair.adopt)
+        print(f"{'pair ' + str(number):<10}{row}{adopt}")
     wall, cpu = (statistics.median(pair.ratios[kind] for pair in pairs) for kind in (0, 1))
     print(f"{'median':<10}{wall:>26.1f}{cpu:>26.1f}")
 
