@@ -118,7 +118,9 @@ def grade_class(
     check_bonus(course)
     students = course.students(assignment, pattern)
     if regrade or not all(was_graded(course, assignment, name) for name in students):
-        judge_service().prepare(course)  # while the gradebook is opened and submissions are read
+        judge_service().prepare(
+            course, assignment
+        )  # while the gradebook is opened and submissions are read
     sources = course.notebooks(assignment)
     gradebook.check_released(course, assignment, sources)
     astray = find_astray(course, assignment, students, pattern)

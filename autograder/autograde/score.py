@@ -27,7 +27,7 @@ def score_path(course: Course, assignment: str, path: Path, student: str) -> Sco
     for gpu in gpus_of(course):
         check_wall(gpu)
     check_bonus(course)
-    judge_service().prepare(course)
+    judge_service().prepare(course, assignment)
     read = read_submission if path.is_dir() else read_one
     submission = read(course, assignment, student, path)
     judged = JudgedSubmission(submission)

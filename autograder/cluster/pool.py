@@ -122,7 +122,7 @@ class ClusterPool:
         if not self._alive():
             raise self._lost()
 
-    def prepare(self, course: Course) -> None:
+    def prepare(self, course: Course, assignment: str) -> None:
         """Nothing: a worker begins to import when a bundle comes."""
 
     def submit(self, job: Job, key: str) -> Future[Judgement]:

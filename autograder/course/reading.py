@@ -211,9 +211,9 @@ def _plain(notebook: NotebookNode) -> NotebookNode:
         text = clean_text("".join(map(str, text)) if isinstance(text, list) else str(text))
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         if kind == "code" or (kind not in ("markdown", "raw", "heading") and "outputs" in cell):
-            made = nbformat.v4.new_code_cell(text)
+            made = _new_cell("code", text, outputs=[], execution_count=None)
         else:
-            made = nbformat.v4.new_markdown_cell(text)
+            made = _new_cell("markdown", text)
             if attachments := pictures.of(cell):
                 made.attachments = nbformat.from_dict(attachments)
         cell_id = cell.get("id")
@@ -223,6 +223,11 @@ def _plain(notebook: NotebookNode) -> NotebookNode:
             made.metadata["nbgrader"] = {"grade_id": grade_id}
         cells.append(made)
     return nbformat.v4.new_notebook(cells=cells)
+
+
+def _new_cell(kind: str, text: str, **more: Any) -> NotebookNode:
+    """As nbformat makes it, which holds each against its schema: the notebook is, at the end."""
+    return NotebookNode(cell_type=kind, metadata=NotebookNode(), source=text, **more)
 
 
 def _is_id(text: Any) -> bool:

@@ -8,23 +8,32 @@ and never in an exception of ours.
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from autograder.plain_data import Opaque
 from autograder.scorecard import counted
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Mismatch(AssertionError):
     """The submission's data is not what the task asks for; the text is for the student."""
 
 
+def is_tensor(value: Any) -> TypeGuard[torch.Tensor]:
+    """Whether a value is one of torch's; where torch was not imported, which takes seconds, none is."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
 def describe(value: Any) -> str:
     """A few words on a value for a message: its kind and shape, not its contents."""
-    if isinstance(value, torch.Tensor):
+    if is_tensor(value):
         return f"a {str(value.dtype).removeprefix('torch.')} tensor of shape {tuple(value.shape)}"
     if isinstance(value, np.ndarray):
         return f"a {value.dtype} array of shape {value.shape}"
@@ -54,8 +63,8 @@ def expect_type(value: Any, kind: type | tuple[type, ...], what: str = "the resu
 
 def as_array(value: Any, what: str = "the result") -> npt.NDArray[Any]:
     """A real numeric array from a number, a list, an array or a tensor; a `Mismatch` for anything else."""
-    if isinstance(value, torch.Tensor):
-        value = value.to(torch.float32).numpy() if value.dtype is torch.bfloat16 else value.numpy()
+    if is_tensor(value):
+        value = value.float().numpy() if str(value.dtype) == "torch.bfloat16" else value.numpy()
     if isinstance(value, list | tuple | int | float | np.generic) and not isinstance(value, bool):
         try:
             value = np.asarray(value)

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from autograder.grading.compare import (
     as_array,
@@ -18,9 +17,13 @@ from autograder.grading.compare import (
     expect_finite,
     expect_shape,
     expect_type,
+    is_tensor,
     relative_difference,
 )
 from autograder.scorecard import counted
+
+if TYPE_CHECKING:
+    import torch
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,7 +53,7 @@ def real(value: Any, what: str) -> float:
     """A finite Python or NumPy float (an exact 0 or 1 may come as an int)."""
     if isinstance(value, int | np.integer) and not isinstance(value, bool) and value in (0, 1):
         return float(value)
-    hint = " Take the number out with .item()." if isinstance(value, torch.Tensor) else ""
+    hint = " Take the number out with .item()." if is_tensor(value) else ""
     expect(
         isinstance(value, float | np.floating),
         f"{what} should be a float; yours is {describe(value)}.{hint}",
@@ -61,7 +64,7 @@ def real(value: Any, what: str) -> float:
 
 def whole(value: Any, what: str) -> int:
     """A whole number: an int, NumPy's or Python's."""
-    hint = " Take the number out with .item()." if isinstance(value, torch.Tensor) else ""
+    hint = " Take the number out with .item()." if is_tensor(value) else ""
     expect(
         isinstance(value, int | np.integer) and not isinstance(value, bool),
         f"{what} should be an int; yours is {describe(value)}.{hint}",

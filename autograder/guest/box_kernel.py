@@ -12,8 +12,9 @@ import os
 import re
 import resource
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 # matplotlib's backends, and IPython's names for them, that draw into a window or a page that runs scripts.
 _LIVE = re.compile(
@@ -40,15 +41,15 @@ def run_kernel(options: dict[str, Any]) -> None:
     """Run the kernel until it is killed.
 
     Args:
-        options: `fds` (channel to descriptor), `wire`, `key`, `seed`, `environment`, and `gpu_bytes`:
-            what torch may allocate on the GPU, or None where there is none.
+        options: `fds` (channel to descriptor), `wire`, `key`, `seed`, `torch` (whether that is seeded, too),
+            `environment`, and `gpu_bytes`: what torch may allocate on the GPU, or None where there is none.
     """
     import box_probe
 
     os.environ.update(options["environment"])
     _use_inherited_sockets(options["fds"])
     box_probe.open_wire(options["wire"])
-    _seed(options["seed"])
+    seed_all(options["seed"], options["torch"])
     if options["gpu_bytes"] is not None:
         limit_gpu(options["gpu_bytes"])
     sys.path[0] = ""  # as in an ordinary kernel: the working folder first
@@ -72,7 +73,8 @@ def run_kernel(options: dict[str, Any]) -> None:
     config.HistoryManager.enabled = False
     app.update_config(config)
     app.parse_command_line = lambda _argv: None  # there is none, and the parser takes long to make
-    app.initialize([])
+    with _no_list_of_modules():
+        app.initialize([])
     _connect_figures()
     app.start()
     # `exit()` and the like end the loop: they ask the program before which a person sits to shut the kernel
@@ -80,6 +82,27 @@ def run_kernel(options: dict[str, Any]) -> None:
     while app.kernel._shutdown_message is None:
         with contextlib.suppress(KeyboardInterrupt):
             app.io_loop.start()
+
+
+@contextlib.contextmanager
+def _no_list_of_modules() -> Iterator[None]:
+    """Spare ipykernel its list of all modules' files, for a debugger, which is not there.
+
+    To look at a module copies pages of the warm process: of torch's 2,000 modules, a fifth of the start.
+    """
+    from ipykernel import ipkernel
+
+    class WithoutModules:
+        modules: ClassVar[dict[str, Any]] = {}
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(sys, name)
+
+    ipkernel.sys = WithoutModules()
+    try:
+        yield
+    finally:
+        ipkernel.sys = sys
 
 
 def limit_gpu(most: int) -> None:
@@ -144,13 +167,15 @@ def _draw_into_the_notebook() -> None:
             setattr(loaded, name, inline(getattr(loaded, name), _INLINE))
 
 
-def _seed(seed: int) -> None:
+def seed_all(seed: int, with_torch: bool) -> None:
     """Start every generator at a state of this submission's own, the same on every run."""
     import random
 
     import numpy as np
-    import torch
 
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+    if with_torch:
+        import torch
+
+        torch.manual_seed(seed)

@@ -64,11 +64,20 @@ def main() -> None:
     gc.disable()  # all that imports make stays, so looking through it again and again finds nothing
     for name in settings["imports"]:
         importlib.import_module(name)
+    for name in settings["besides"]:
+        with contextlib.suppress(Exception):  # the notebook that imports it hears the same
+            importlib.import_module(name)
     if settings["imports"]:  # none for a trial of the wall
         import box_probe  # noqa: F401 - imported before any fork, so that no fork pays for it
 
         _draw_once()
+        # What that imports and reads, lines of torch's files among it, a fork need not.
+        if "numpy" in sys.modules:
+            box_kernel.seed_all(0, "torch" in sys.modules)
     threads = len(list(Path("/proc/self/task").iterdir()))
+    if threads != 1 and settings["besides"]:  # once more without them
+        again = json.dumps(settings | {"besides": []})
+        os.execv(sys.executable, [sys.executable, sys.argv[0], again])
     if threads != 1:  # a fork of a process with threads can hang
         raise SystemExit(f"the warm process has {threads} threads; which import starts them?")
     gc.collect()

@@ -1,4 +1,4 @@
-"""Processes for what needs torch: forked from one that has imported it, and the judge, beforehand."""
+"""Processes that judge, forked from one that has imported what that takes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,15 @@ T = TypeVar("T")
 _SAFE = "PYTHONSAFEPATH"
 
 
-def worker_context() -> multiprocessing.context.ForkServerContext:
-    """How to start a worker: at the cost of a fork, once the first one has waited for the imports."""
+def worker_context(with_torch: bool = True) -> multiprocessing.context.ForkServerContext:
+    """How to start a worker: at the cost of a fork, once the first one has waited for the imports.
+
+    Args:
+        with_torch: among them. The first caller decides; without, a worker imports it when it needs it.
+    """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["autograder.judge.forked_imports"])
+    modules = ["forked_imports", *(["forked_torch"] if with_torch else [])]
+    context.set_forkserver_preload([f"autograder.judge.{module}" for module in modules])
     return context
 
 
@@ -45,9 +50,9 @@ def importing_nothing_from_here() -> Iterator[None]:
             os.environ[_SAFE] = before
 
 
-def start_importing() -> None:
+def start_importing(with_torch: bool = True) -> None:
     """Start the process from which workers are forked, and do not wait for its imports."""
-    worker_context()
+    worker_context(with_torch)
     with importing_nothing_from_here():
         multiprocessing.resource_tracker.ensure_running()  # which lets signals through again
         # Ctrl-C is for the main process, also before the new one can say that it does not want it.

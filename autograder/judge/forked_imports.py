@@ -2,6 +2,7 @@
 
 That process (multiprocessing's fork server) imports this module once, so a worker starts at once and
 shares the pages. It does nothing else: no thread, no computation, nothing of a course or a submission.
+`forked_torch` comes after it, where what is judged needs torch.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's, fr
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 gc.disable()  # all that imports make stays, so looking through it again and again finds nothing
-
-import torch._dynamo  # noqa: E402, F401 - which the first optimizer would import in each worker
 
 import autograder.judge.judge  # noqa: E402
 import autograder.judge.looks  # noqa: E402, F401

@@ -5,7 +5,7 @@ be read and forged by the student's code while it runs; an item says that it was
 
 Where the source has hidden regions, the notebook runs twice. What people read, outputs and messages, comes
 from a box to which hidden tests were never sent; the marks come from another one, whose outputs nobody
-sees.
+sees, and which ends with the last cell that judges.
 
 The rules are those of `determine_grade` and `get_partial_grade` in nbgrader/utils.py (0.9.6), but for two. A
 number that cannot be the points of a cell, over its maximum, below zero or NaN, is `ungraded`, for staff to
@@ -58,6 +58,12 @@ class InTheNotebook:
         """Whether there are tests that students do not get."""
         return self.cells != self._job.cells
 
+    @property
+    def end(self) -> int:
+        """The number of code cells up to the last that judges; what stands below has no part in it."""
+        places = (self._places.get(item.grade_id, -1) for item in self._items)
+        return max(places, default=-1) + 1
+
     def checks(
         self, shown: Sequence[CellRun], judged: Sequence[CellRun]
     ) -> dict[str, tuple[Check, ...]]:
@@ -65,7 +71,7 @@ class InTheNotebook:
 
         Args:
             shown: how the cells of the submission ended.
-            judged: the same with all tests; `shown` itself where none is hidden.
+            judged: the same with all tests, up to `end`; `shown` itself where none is hidden.
         """
         return {
             item.grade_id: (self._check(item, shown[place], judged[place], self._hides(place)),)

@@ -40,6 +40,7 @@ _ROOMS = (
     "judge/judge.py",
     "judge/looks.py",
     "judge/left_behind.py",
+    "judge/needs.py",
     "judge/second_look.py",
     "judge/slots.py",
     "judge/surroundings.py",

@@ -1,4 +1,4 @@
-"""The looks at one notebook: its cells in a box, and the hidden tests beside it. Loads torch.
+"""The looks at one notebook: its cells in a box, and the hidden tests beside it.
 
 The first look is after the last cell; `second_look` says what is looked at again, and why.
 """
@@ -17,6 +17,7 @@ from autograder.grading.plugin import Judged, judge
 from autograder.judge.device import current, device_for
 from autograder.judge.in_the_notebook import InTheNotebook
 from autograder.judge.job import Job
+from autograder.judge.needs import box_of_job_needs_torch, set_imports
 from autograder.judge.second_look import SecondLook
 from autograder.judge.slots import GpuWatch
 from autograder.judge.training_data import box_data, judge_images
@@ -47,6 +48,7 @@ class Looks:
         self._job, self._course, self._source, self._forks = job, course, source, forks
         self._graders = course.graders(job.assignment) / f"test_{job.notebook}.py"
         self._data = box_data(course)
+        self._needs_torch = box_of_job_needs_torch(course, job)
         items = tuple(cells)
         self._second = SecondLook(job, items)
         self._in_notebook = InTheNotebook(job, items, course.settings.stderr_costs_points)
@@ -64,6 +66,7 @@ class Looks:
         Returns:
             the cells as people see them, the checks, and the device that was judged on.
         """
+        set_imports(settings, self._course, self._job.assignment, self._needs_torch)
         # The other process's warm process knows the GPU of the course's settings only.
         if self._forks is not None and settings.gpu == BoxSettings(config=self._course.config).gpu:
             warm.join(settings, self._data, self._forks)
@@ -80,6 +83,7 @@ class Looks:
                 seed=int(job.content[:8], 16),
                 pace=pace,
                 used_s=used_s,
+                torch=self._needs_torch,
             )
 
         def asked(box: Box, only: str) -> Judged:
@@ -104,7 +108,7 @@ class Looks:
         if not self._in_notebook.hides_any:
             return self._in_notebook.checks(runs, runs)
         with opened(0.0, self._in_notebook.cells) as box:
-            judged = box.run_cells()
+            judged = box.run_cells(self._in_notebook.end)
             watch.look_at(judged)
         return self._in_notebook.checks(runs, judged)
 

@@ -24,6 +24,12 @@ from autograder.judge.forked import (
 from autograder.judge.job import Job, Judgement, course_of
 from autograder.judge.judge import judge_job
 from autograder.judge.keys import judgement_key
+from autograder.judge.needs import (
+    box_of_job_needs_torch,
+    boxes_need_torch,
+    judge_needs_torch,
+    set_imports,
+)
 from autograder.judge.slots import slots_of, uses_gpu
 from autograder.judge.training_data import box_data
 from autograder.sandbox import BoxSettings, check_wall, warm
@@ -52,8 +58,8 @@ class Pool(Protocol):
             KitError: when not, with the repair.
         """
 
-    def prepare(self, course: Course) -> None:
-        """Begin what the first job of a course would wait for, and do not wait for it."""
+    def prepare(self, course: Course, assignment: str) -> None:
+        """Begin what the first job of an assignment would wait for, and do not wait for it."""
 
     def submit(self, job: Job, key: str) -> Future[Judgement]:
         """Have a job judged.
@@ -97,10 +103,10 @@ class LocalPool:
     def check(self, gpu: int | None) -> None:
         check_wall(gpu)
 
-    def prepare(self, course: Course) -> None:
+    def prepare(self, course: Course, assignment: str) -> None:
         try:
-            start_importing()
-            _warm_process_of(course)
+            start_importing(judge_needs_torch(course, assignment))
+            _warm_process_of(course, assignment, boxes_need_torch(course, assignment))
         except Exception:  # the first job meets the same trouble, and it is named there
             log.exception("nothing could be begun before the first submission")
 
@@ -108,7 +114,7 @@ class LocalPool:
         forks, in_slot, workers = None, False, self._workers
         with contextlib.suppress(KitError):  # the worker meets the same, and says it on the card
             course = course_of(job)
-            forks = _warm_process_of(course)
+            forks = _warm_process_of(course, job.assignment, box_of_job_needs_torch(course, job))
             in_slot = uses_gpu(course, job.notebook)
             workers = slots_of(course) if in_slot else workers
         try:
@@ -161,10 +167,12 @@ class LocalPool:
             executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _warm_process_of(course: Course) -> Path | None:
+def _warm_process_of(course: Course, assignment: str, needs_torch: bool) -> Path | None:
     """The address of the warm process from which all workers' kernels are forked, if there can be one."""
     try:
-        return warm.address(BoxSettings(config=course.config), box_data(course))
+        settings = BoxSettings(config=course.config)
+        set_imports(settings, course, assignment, needs_torch)
+        return warm.address(settings, box_data(course))
     except (KitError, OSError):  # the worker meets the same trouble, and says it on the card
         return None
 
@@ -194,11 +202,12 @@ def prepare_worker() -> None:
     """One thread of computation, as in the box, and no life after the process that started it."""
     import signal
 
-    import torch
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # kernels are interrupted by it
-    torch.set_num_threads(1)
+    if (
+        torch := sys.modules.get("torch")
+    ) is not None:  # else its first import heeds OMP_NUM_THREADS
+        torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -51,9 +51,9 @@ class JudgeService:
         """
         self._pool.check(gpu)
 
-    def prepare(self, course: Course) -> None:
-        """Begin what the first job of a course would wait for, and do not wait for it."""
-        self._pool.prepare(course)
+    def prepare(self, course: Course, assignment: str) -> None:
+        """Begin what the first job of an assignment would wait for, and do not wait for it."""
+        self._pool.prepare(course, assignment)
 
     @contextlib.contextmanager
     def judging_on(self, pool: Pool) -> Iterator[None]:

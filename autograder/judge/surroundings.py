@@ -128,7 +128,7 @@ def explain(
         *cells,
         *(text.decode(errors="replace") for name, text in files.items() if name.endswith(".py")),
     ]
-    imported = set[str]().union(*map(_imported_modules, code)) if blocked else set()
+    imported = set[str]().union(*map(imported_modules, code)) if blocked else set()
     reasons = [_what_to_install(module, module in imported) for module in sorted(blocked)]
     return Explained(items, " ".join(reasons), tuple(staff))
 
@@ -255,10 +255,10 @@ def _what_to_install(module: str, is_imported: bool) -> str:
 @lru_cache(maxsize=64)
 def _imported_in(source: SourceNotebook) -> frozenset[str]:
     code = (cell.source for cell in source.notebook.cells if cell.cell_type == "code")
-    return frozenset().union(*map(_imported_modules, code))
+    return frozenset().union(*map(imported_modules, code))
 
 
-def _imported_modules(source: str) -> set[str]:
+def imported_modules(source: str) -> set[str]:
     """The top modules that a cell imports."""
     modules: set[str] = set()
     for match in _IMPORT.finditer(source):

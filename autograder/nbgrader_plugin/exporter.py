@@ -34,6 +34,7 @@ class SubmissionExporter(NotebookExporter):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         check_wall(None)  # remembered by its argument, which a grading run gave it before
         super().__init__(*args, **kwargs)
+        self.optimistic_validation = True  # once, after all preprocessors; nbconvert's own setting
         self.judged: JudgedSubmission | None = None  # of which nbgrader wanted a notebook last
         converter = self.parent
         if isinstance(converter, SubmissionConverter):  # `autograder grade` has read and judged it

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from autograder.course import Course
 from autograder.course.converters import run_converter
 from autograder.database import check_names, make_ready, naming_trouble
 from autograder.errors import KitError
+from autograder.judge.service import judge_service
 from autograder.progress import Progress
 from autograder.release import gate
 from autograder.release.written_tests import keep, keep_written_tests, written_beside
@@ -42,6 +43,9 @@ def release(course: Course, assignment: str, progress: Progress = lambda *_: Non
     make_ready(course)
     check_names(course, assignment)
     refusals = gate.examine_source(course, assignment)
+    with suppress(KitError):  # of what is damaged the gate has told
+        if any(source.is_autograded for source in course.notebooks(assignment).values()):
+            judge_service().prepare(course, assignment)  # while nbgrader makes the drafts
     with scratch(course) as aside:
         drafts = (aside / "first", aside / "second")
         try:

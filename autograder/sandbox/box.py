@@ -306,6 +306,7 @@ def open_box(
     seed: int = 0,
     pace: Pace | None = None,
     used_s: float = 0.0,
+    torch: bool = True,
 ) -> Iterator[Box]:
     """A box for one notebook.
 
@@ -317,12 +318,13 @@ def open_box(
         seed: at which the kernel's random number generators start.
         pace: what other boxes have learnt of the same notebook.
         used_s: of the notebook's time, by other boxes.
+        torch: whether it is there before the first cell, and its generator is seeded.
 
     Raises:
         BoxUnavailable: when the wall cannot be built here.
         BoxFailed: when the kernel does not start.
     """
-    box = Box(settings, cells, KernelPlan(files or {}, data, graded, seed), pace, used_s)
+    box = Box(settings, cells, KernelPlan(files or {}, data, graded, seed, torch), pace, used_s)
     try:
         yield box
     finally:

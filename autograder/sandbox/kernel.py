@@ -46,12 +46,14 @@ class KernelPlan:
     data: Path | None = None  # a folder of training data, read-only at /data
     graded: bool = True  # whether its environment says that it is being graded
     seed: int = 0  # of its random number generators
+    torch: bool = True  # whether to import it, for its generator to be seeded
 
     def options(self, key: str, settings: BoxSettings) -> dict[str, Any]:
         """What `box_kernel.run_kernel` is told, besides the descriptors."""
         return {
             "key": key,
             "seed": self.seed,
+            "torch": self.torch,
             "environment": {"AUTOGRADER_BOX": "1"} if self.graded else {},
             "gpu_bytes": None if settings.gpu is None else allocatable_mib(settings) * 2**20,
         }

@@ -110,8 +110,15 @@ class BoxSettings(Configurable):
             "tqdm.auto",
         ],
         help="Modules that the warm process imports once for all kernels. They must not start threads, "
-        "touch a GPU or look for a running IPython (as matplotlib's inline backend does).",
+        "touch a GPU or look for a running IPython (as matplotlib's inline backend does). Unless the course "
+        "sets this list, torch and torchvision are left out for notebooks that are judged by their own tests "
+        "and use neither, and pandas, seaborn, sklearn and the like are added where its own notebooks import "
+        "them.",
     ).tag(config=True)
+    warm_besides = List(
+        Unicode(),
+        help="Modules that it imports besides, where they are there and start no thread. Set by the kit.",
+    )
     gpu = Integer(
         None,
         allow_none=True,

@@ -128,6 +128,7 @@ class WarmProcess:
                 "listener": listener.fileno(),
                 "owner": owner.fileno(),
                 "imports": list(settings.warm_imports),
+                "besides": list(settings.warm_besides),
             }
             return subprocess.Popen(
                 [*layout.command(), wall.python_in_box(), "/box/box_warm.py", json.dumps(options)],
@@ -265,7 +266,8 @@ _starting = threading.RLock()
 
 def _key(settings: BoxSettings, data: Path | None) -> tuple[object, ...]:
     built = (settings.threads, settings.disk_mib, settings.gpu)
-    return (os.getpid(), data, *built, tuple(settings.warm_imports))
+    imports = (*settings.warm_imports, "", *settings.warm_besides)
+    return (os.getpid(), data, *built, imports)
 
 
 def _own(settings: BoxSettings, data: Path | None) -> WarmProcess:

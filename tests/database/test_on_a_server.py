@@ -288,21 +288,6 @@ def test_commands_that_begin_at_once_make_the_tables_once(
     assert ids == [("default_course",), ("tiny-course",)]
 
 
-def test_without_alembic_no_table_is_half_made(
-    tiny_on_server: TinyCourse, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from nbgrader import api
-
-    def missing() -> str:
-        raise FileNotFoundError(2, "No such file or directory: 'alembic'")
-
-    with empty(tiny_on_server, server) as course, monkeypatch.context() as patch:
-        patch.setattr(api, "get_alembic_version", missing)
-        with pytest.raises(KitError, match=r"alembic does not run: .* `pip install alembic`"):
-            make_ready(course)
-    assert rows(server, tiny_on_server, TABLES) == [(0,)]
-
-
 @pytest.mark.parametrize("where", ["on a server", "in a file"])
 def test_a_version_that_was_not_noted_is_noted_later(
     where: str, tiny_on_server: TinyCourse, server: Server

@@ -15,7 +15,7 @@ from autograder.errors import KitError
 from autograder.judge.in_the_notebook import verdict_of
 from autograder.judge.judge import judge_job
 from autograder.judge.keys import judgement_key
-from autograder.sandbox import CellRun
+from autograder.sandbox import Box, CellRun
 from autograder.scorecard import Verdict
 from tests.in_notebook_course import MOST, InNotebookCourse, items
 
@@ -194,6 +194,22 @@ def test_hidden_regions_judge_and_are_seen_by_nobody(tmp_path: Path) -> None:
     assert (seen["visible"].score, seen["hidden"].score) == (2.0, 0.0)
     assert seen["hidden"].hint == "A test that is not in your notebook did not pass."
     assert "ValueError" in seen["hidden"].checks[0].staff_detail
+
+
+def test_the_second_box_ends_with_the_last_cell_that_judges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_cells, ran = Box.run_cells, []
+
+    def counted(self: Box, *args: Any) -> list[CellRun]:
+        runs = run_cells(self, *args)
+        ran.append(len(runs))
+        return runs
+
+    monkeypatch.setattr(Box, "run_cells", counted)
+    judgement = InNotebookCourse(tmp_path, HIDDEN).judge(extra="1")
+    assert ran == [4, 3]
+    assert {item.score for item in items(judgement).values()} == {2.0}
 
 
 def test_the_message_of_a_test_that_students_have_is_told(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_what_cannot_be_forked_from_is_started_again_once_and_then_named(
 def test_what_could_not_be_begun_early_is_begun_when_it_is_needed(
     tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken() -> None:
+    def broken(_with_torch: bool) -> None:
         raise OSError("AF_UNIX path too long")
 
     monkeypatch.setattr(pool_module, "start_importing", broken)
