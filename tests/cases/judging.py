@@ -110,7 +110,7 @@ def judged(
         graders = GRADERS / f"test_{case.notebook}.py"
         ids = {f"{name}_tests": points for name, points in POINTS[case.notebook].items()}
         results = [
-            judge(graders, box, secret, case.notebook, device, only=grade_id)
+            judge(graders, box, secret, case.notebook, device, only=[grade_id])
             for grade_id in only or [""]
         ]
     trouble = "\n".join(result.trouble for result in results if result.trouble)
