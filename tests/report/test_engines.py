@@ -270,7 +270,6 @@ def is_autolab(text: str) -> None:
         for test in stage.values():
             assert {"passed"} <= test.keys() <= {"passed", "hint"}
             assert "\n" not in test.get("hint", "")
-            assert not re.search("[<>]", test.get("hint", ""))
 
 
 def is_codegrade(text: str) -> None:
@@ -430,7 +429,7 @@ def test_what_could_not_be_judged_is_no_zero_of_ours() -> None:
         lost = loaded("submitty", card)["lost"]
         assert lost["status"] == "failure"
     assert autoresult(written("autolab", UNGRADED)) == {"whole": 10}
-    assert autoresult(written("autolab", NOTHING)) == {"lost": None, "why": None}
+    assert autoresult(written("autolab", NOTHING)) == {"lost": None}, "why has a person's mark"
     first, points = map(json.loads, written("codegrade", UNGRADED).splitlines())
     statuses = [suite["testCases"][0]["status"] for suite in first["results"]]
     assert statuses == ["success", "skipped", "skipped"]
@@ -455,10 +454,9 @@ def test_a_written_answer_takes_no_points_away(engine: str) -> None:
 
 def test_without_an_item_for_points_there_is_no_mark_to_hand_over() -> None:
     card = scorecard("ada", notebook_card(WRITTEN))
-    for engine in ("prairielearn", "inginious"):
+    for engine in ("prairielearn", "inginious", "autolab"):
         with pytest.raises(KitError, match="--as junit"):
             ENGINES[engine].write(card, RUNNER)
-    assert autoresult(written("autolab", card)) == {"why": None}
 
 
 def test_a_name_that_two_notebooks_have_is_told_apart() -> None:

@@ -159,11 +159,15 @@ def part(found: list[Row]) -> float:
         KitError: when nothing that was judged is worth points.
     """
     if not (most := possible(found)):
-        raise KitError(
-            "No item of it is judged for points, so there is no mark for another system. Leave --as out, "
-            "or take --as junit, which has none."
-        )
+        raise no_points()
     return min(1.0, earned(found) / most)
+
+
+def no_points() -> KitError:
+    return KitError(
+        "No item of it is judged for points, so there is no mark for another system. Leave --as out, "
+        "or take --as junit, which has none."
+    )
 
 
 def plain(text: str) -> str:
