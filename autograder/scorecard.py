@@ -11,6 +11,7 @@ Format, version 1::
 
     {"format": "autograder-scorecard", "version": 1,
      "assignment": "vgg16", "student": "ada", "size": "short", "device": "cpu",
+     "trial": false,
      "notebooks": [
        {"name": "1_data_and_head", "reason": null, "repairs": ["..."], "staff": [],
         "items": [
@@ -186,6 +187,7 @@ class Scorecard:
     notebooks: tuple[NotebookCard, ...]
     size: str = "short"
     device: str = "cpu"
+    trial: bool = False  # with challenges of its own, so that it says nothing certain of the mark
 
     @property
     def items(self) -> list[Item]:
@@ -203,8 +205,13 @@ class Scorecard:
 
     @property
     def lost_points(self) -> bool:
-        """Whether an autograded item has less than all of its points; a bonus loses none."""
+        """Whether an autograded item has less than all of its points; a bonus loses none.
+
+        Of a trial: whether one has not passed, for its card may be without points.
+        """
         items = (item for item in self.items if not item.manual and not item.bonus)
+        if self.trial:
+            return any(item.verdict is not Verdict.PASSED for item in items)
         return any(item.score != item.max_score for item in items)
 
     @property
@@ -264,6 +271,7 @@ class Scorecard:
             "student": self.student,
             "size": self.size,
             "device": self.device,
+            "trial": self.trial,
             "score": self.score,
             "auto_max_score": self.auto_max_score,
             "notebooks": [_notebook_to_json(notebook) for notebook in self.notebooks],
@@ -288,6 +296,7 @@ class Scorecard:
             student=data["student"],
             size=data["size"],
             device=data["device"],
+            trial=data.get("trial", False),
             notebooks=tuple(_notebook_from_json(entry) for entry in data["notebooks"]),
         )
 

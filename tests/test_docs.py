@@ -182,7 +182,7 @@ def test_every_target_of_make_is_explained() -> None:
         assert f"`make {target}" in text or target == "help", target
 
 
-@pytest.mark.parametrize("code", [0, 1, 2, 3, 130])
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 130])
 def test_every_exit_code_is_explained(code: int) -> None:
     assert f"| **{code}** |" in (DOCS / "grade.md").read_text()
 

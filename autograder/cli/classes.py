@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import click
 from autograder.cli.group import main, open_course, short
 from autograder.errors import KitError
 from autograder.scorecard import counted
-from autograder.terminal import Bar, Interrupt, print_items, print_summary, print_table
+from autograder.terminal import Bar, Interrupt, print_summary, print_table
 
 if TYPE_CHECKING:
     from autograder.course import Course
@@ -65,7 +64,7 @@ def grade(
     print_summary(run.counts(), quiet)
     for text in (*unhonoured(course, BoxSettings), *run.notes):
         click.secho(f"Note for staff: {text}", fg="yellow", err=True)
-    _stop_for_staff(ctx, run.reasons)
+    stop_for_staff(ctx, run.reasons)
 
 
 @main.command()
@@ -156,58 +155,6 @@ def report(
     click.echo(f"The page: {short(page.resolve())}")
 
 
-@main.command()
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
-@click.option("--assignment", help="Which assignment it is; needed only if the course has several.")
-@click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="The scorecard."
-)
-@click.option(
-    "--gradescope",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Gradescope's results.json; not written if something is ungraded.",
-)
-@click.pass_context
-def score(
-    ctx: click.Context,
-    path: Path,
-    assignment: str | None,
-    json_file: Path | None,
-    gradescope: Path | None,
-) -> None:
-    """Judge one submission, a folder or a notebook, without a gradebook.
-
-    For a CI job or a student's appeal. Exit code 1 if an autograded item lost points. Files that an
-    earlier run wrote are removed first, so that none can stand for this one.
-    """
-    from autograder.autograde.score import score_path
-    from autograder.course import find_course
-    from autograder.report.gradescope import to_gradescope
-
-    for stale in (json_file, gradescope):
-        if stale is not None:
-            stale.unlink(missing_ok=True)
-            stale.touch()  # where it cannot be written, this is said before anything is judged
-            stale.unlink()
-    root = find_course(ctx.obj or Path.cwd())
-    submitted = path.resolve() if path.is_dir() else path.resolve().parent
-    if ctx.obj is None and root.is_relative_to(submitted):  # its configuration would be run
-        raise KitError(
-            f"{root / 'course_config.py'} lies in what is to be judged, so it is not read. Go into your "
-            "course, or name it: autograder --course DIR score PATH."
-        )
-    course = open_course(ctx)
-    began_s = time.monotonic()
-    card = score_path(course, _only_assignment(course, assignment), path, path.resolve().stem)
-    if json_file is not None:
-        json_file.write_text(card.for_student().dumps())
-    if gradescope is not None and not card.reasons:
-        gradescope.write_text(to_gradescope(card, time.monotonic() - began_s))
-    print_items(card)
-    _stop_for_staff(ctx, {card.student: card.reasons} if card.reasons else {})
-    ctx.exit(1 if card.lost_points else 0)
-
-
 def _judges(course: Course, cluster: str | None) -> contextlib.AbstractContextManager[None]:
     """Where submissions are judged: on this machine, or on a cluster."""
     if cluster is None:
@@ -219,18 +166,7 @@ def _judges(course: Course, cluster: str | None) -> contextlib.AbstractContextMa
     )
 
 
-def _only_assignment(course: Course, named: str | None) -> str:
-    known = course.assignments()
-    if named is None and len(known) == 1:
-        return known[0]
-    if named is None:
-        raise KitError(
-            f"Which assignment is it? Name it with --assignment: {', '.join(known) or 'none'}."
-        )
-    return named
-
-
-def _stop_for_staff(ctx: click.Context, reasons: dict[str, list[str]]) -> None:
+def stop_for_staff(ctx: click.Context, reasons: dict[str, list[str]]) -> None:
     for student, why in reasons.items():
         for reason in why:
             click.secho(f"{student} needs staff: {reason}", fg="yellow", err=True)

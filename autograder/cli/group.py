@@ -67,7 +67,7 @@ def main(ctx: click.Context, folder: Path | None, traceback: bool) -> None:  # n
     """Release assignments, grade a class in a box, return feedback.
 
     Exit codes: 0 done; 1 a check found failures; 2 usage, or something is broken; 3 finished, but some
-    submissions are ungraded and need staff.
+    submissions are ungraded and need staff; 4 a student has had all trials.
     """
     ctx.obj = folder
 

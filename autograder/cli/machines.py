@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from autograder.cli.group import main, open_course, short
+from autograder.runners import RUNNERS, runner_script
 from autograder.terminal import Bar, print_table
 
 
@@ -31,14 +32,14 @@ def doctor(ctx: click.Context, settings: bool) -> None:
 
 
 @main.command()
-@click.argument("name", type=click.Choice(["github", "slurm"]))
+@click.argument("name", type=click.Choice([*RUNNERS]))
 def runner(name: str) -> None:
-    """Print the script for a runner of your own: NAME is github or slurm.
+    """Print the recipe NAME, for a runner of your own or for another engine.
 
-    Its first lines say what to set, and who may do what.
+    Runners: github, slurm; container (a Containerfile), docker, kubernetes, apptainer. Engines: gradescope,
+    junit (GitLab CI), prairielearn, classroom50, autolab, codegrade, submitty, inginious. Its first lines say
+    what to set, and who sees what.
     """
-    from autograder.runners import runner_script
-
     click.echo(runner_script(name), nl=False)
 
 

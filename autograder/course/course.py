@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from traitlets import Bool, Int, List, Unicode
+from traitlets import Bool, Enum, Int, List, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -66,6 +66,17 @@ class CourseSettings(Configurable):
         help="Names of the bonus items that this course gives, of those that an assignment's contract.toml "
         "announces: extra points for a file beside the notebooks, which the judge alone reads. For vgg16: "
         "trained_weights_tests, which needs real images (data_directory).",
+    ).tag(config=True)
+    trial_quota = Int(
+        0,
+        min=0,
+        help="How many different submissions a student may have judged by `score --trial` within 24 hours, "
+        "of each assignment. The same one again does not count. 0: as many as they like.",
+    ).tag(config=True)
+    trial_shows = Enum(
+        ["points", "hints", "verdicts"],
+        "points",
+        help="What a trial tells: `points` with hints, `hints` without points, or `verdicts` alone.",
     ).tag(config=True)
     gpus = List(
         Int(min=0),

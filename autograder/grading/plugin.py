@@ -29,7 +29,7 @@ import io
 import os
 import traceback
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def judge(
     device: Device = _CPU,
     images: Path | None = None,
     bonus_files: Mapping[str, BonusFile] | None = None,
-    only: str = "",
+    only: Collection[str] = (),
     strikes: Mapping[str, int] | None = None,
 ) -> Judged:
     """Run the hidden tests of one notebook against one box.
@@ -104,7 +104,7 @@ def judge(
             (`load_images(images, train=True)`), which no box sees; None where there are drawn ones only.
         bonus_files: what tests get that ask for `bonus_files`: the files of bonus items, by grade_id. Tests
             of a bonus without a file are left out.
-        only: a grade_id, whose tests alone are run; "" for all.
+        only: the grade_ids whose tests alone are run; all where it is empty.
         strikes: how often an item's check ended the kernel before, by grade_id.
 
     Returns:
@@ -185,7 +185,7 @@ class JudgePlugin:
         self.used_device = False
         self.checks: dict[str, list[Check]] = {}
         self.trouble: list[str] = []
-        self.only = ""
+        self.only: Collection[str] = ()
         self.strikes: Counter[str] = Counter()
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -295,7 +295,7 @@ class JudgePlugin:
 
     def _is_left_out(self, item: pytest.Item) -> bool:
         mark = item.get_closest_marker("graded")
-        if self.only and (mark is None or mark.kwargs["grade_id"] != self.only):
+        if self.only and (mark is None or mark.kwargs["grade_id"] not in self.only):
             return True
         if mark is None or not mark.kwargs.get("bonus"):
             return False

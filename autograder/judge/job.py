@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,8 @@ class Job:
     stubs: tuple[str, ...] = ()  # what students were given there to fill in; "" where nothing
     # By code cell, all of its tests where they decide on its points; else None.
     tests: tuple[str | None, ...] = ()
+    only: tuple[str, ...] = ()  # grade_ids of the items to judge; all where it is empty
+    draw: str = ""  # of a trial: its challenges are others than those of the marks
 
     @cached_property
     def content(self) -> str:
@@ -42,6 +45,15 @@ class Job:
         """
         files = [part for name, content in self.files for part in (name, content)]
         return digest(self.assignment, self.notebook, self.unreadable, *self.cells, *files)
+
+    def secret(self, of_course: bytes) -> bytes:
+        """What challenges are drawn from: the course's secret, or for a trial one made of it."""
+        if not self.draw:
+            return of_course
+        return hmac.new(of_course, b"a trial\0" + self.draw.encode(), "sha256").hexdigest().encode()
+
+    def is_asked(self, grade_id: str) -> bool:
+        return not self.only or grade_id in self.only
 
     @cached_property
     def in_notebook(self) -> frozenset[str]:

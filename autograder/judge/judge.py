@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,12 +29,13 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
 
     course = course_of(job)
     source = course.notebooks(job.assignment)[job.notebook]
-    cells = ordinary_cells(course, job.assignment, source)
+    every = ordinary_cells(course, job.assignment, source)
+    cells = tuple(cell for cell in every if job.is_asked(cell.grade_id))
     if job.unreadable:
         return _ungraded(job, cells, job.unreadable)
 
     try:
-        looks = Looks(job, course, source, cells, forks)
+        looks = Looks(job, course, source, every, forks)
         runs, judged, device = with_gpu(course, job.notebook, looks.judge)
     except LimitHit as hit:
         return _all_limit(job, cells, str(hit))
@@ -58,8 +59,14 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
     return Judgement(card, outputs)
 
 
-def not_submitted(course: Course, assignment: str, notebook: str, student: str) -> Scorecard:
-    """The card of a notebook that is not in the submission: no points, and the student is told why."""
+def not_submitted(
+    course: Course, assignment: str, notebook: str, student: str, only: Collection[str] = ()
+) -> Scorecard:
+    """The card of a notebook that is not in the submission: no points, and the student is told why.
+
+    Args:
+        only: as `Job.only`.
+    """
     source = course.notebooks(assignment)[notebook]
     message = f"There is no {notebook}.ipynb in your submission."
     check = Check("handed_in", "The notebook is in the submission", Verdict.FAILED, message=message)
@@ -68,6 +75,7 @@ def not_submitted(course: Course, assignment: str, notebook: str, student: str) 
     items = tuple(
         Item(cell.grade_id, cell.max_score, checks=(check,), in_notebook=cell.grade_id in by_cells)
         for cell in cells
+        if not only or cell.grade_id in only
     )
     return Scorecard(assignment, student, (NotebookCard(notebook, items),))
 

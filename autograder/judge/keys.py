@@ -64,7 +64,7 @@ def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
         job.content,
         # Which cell is which, and what was to be done in it. By their number none is taken for a
         # file's name, the next for its content.
-        json.dumps([len(job.cells), job.grade_ids, job.stubs, job.tests]),
+        json.dumps([len(job.cells), job.grade_ids, job.stubs, job.tests, job.only, job.draw]),
         points_json(source),
         _graders(course.graders(job.assignment), job.notebook),
         settings_json(course),

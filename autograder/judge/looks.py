@@ -5,7 +5,7 @@ The first look is after the last cell; `second_look` says what is looked at agai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -87,12 +87,12 @@ class Looks:
             )
 
         def asked(box: Box, only: str) -> Judged:
-            return self._ask(box, settings, watch, only)[0]
+            return self._ask(box, settings, watch, (only,))[0]
 
         with opened() as box:
             runs = box.run_cells()
             strikes = self._second.strikes(runs)
-            judged, device = self._ask(box, settings, watch, strikes=strikes)
+            judged, device = self._ask(box, settings, watch, job.only, strikes)
         if not watch.ran_out:  # else all is judged once more
             checks = self._second.improve(judged.checks, runs, opened, asked)
             judged = replace(judged, checks=checks | self._by_cells(runs, opened, watch))
@@ -117,10 +117,10 @@ class Looks:
         box: Box,
         settings: BoxSettings,
         watch: GpuWatch,
-        only: str = "",
+        only: Collection[str] = (),
         strikes: Mapping[str, int] | None = None,
     ) -> tuple[Judged, Device]:
-        """Run the hidden tests beside a box; those of one item where `only` names it."""
+        """Run the hidden tests beside a box; those of some items where `only` names them."""
         watch.look_at(box.runs)
         watched = watch.around(box)
         device = device_for(settings, watched)
@@ -131,7 +131,7 @@ class Looks:
             judged = judge(
                 self._graders,
                 watched,
-                self._course.secret(),
+                self._job.secret(self._course.secret()),
                 self._job.content,
                 device,
                 images,

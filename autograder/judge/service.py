@@ -85,7 +85,8 @@ class JudgeService:
             running = self._running.get(key)
             if running is None:
                 running = self._running[key] = self._start(job, key)
-                running.add_done_callback(lambda done: self._end(key, ledger, done))
+                kept_in = None if job.draw else ledger  # nobody will ask for a trial again
+                running.add_done_callback(lambda done: self._end(key, kept_in, done))
         running.add_done_callback(lambda done: _pass_on(done, job, answer))
         return answer
 
@@ -153,8 +154,8 @@ class JudgeService:
             if not job.cancelled() and isinstance(error := job.exception(), PoolLost):
                 raise error
 
-    def _end(self, key: str, ledger: Ledger, done: Future[Judgement]) -> None:
-        if not done.cancelled() and done.exception() is None:
+    def _end(self, key: str, ledger: Ledger | None, done: Future[Judgement]) -> None:
+        if ledger is not None and not done.cancelled() and done.exception() is None:
             ledger.keep(key, done.result())
         with self._lock:
             if self._running.get(key) is done:  # else the pool was replaced in between

@@ -16,7 +16,8 @@ from typing import Any
 
 from autograder.clean import clean_text
 from autograder.errors import KitError
-from autograder.scorecard import Check, Item, Scorecard, Verdict, add_points, counted
+from autograder.report.engines.rows import about, said
+from autograder.scorecard import Item, Scorecard, Verdict
 
 
 def to_gradescope(card: Scorecard, execution_s: float) -> str:
@@ -35,7 +36,7 @@ def to_gradescope(card: Scorecard, execution_s: float) -> str:
         )
     results = {
         "execution_time": round(execution_s),
-        "output": clean_text(_about(card)),
+        "output": about(card),
         "output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",  # what the command prints is for staff
@@ -52,7 +53,7 @@ def to_gradescope(card: Scorecard, execution_s: float) -> str:
 def _test(notebook: str, item: Item) -> dict[str, Any]:
     lines = [item.message] if item.message else []
     for check in item.checks:
-        lines += _lines(check)
+        lines += said(check)
     return {
         "name": clean_text(f"{notebook}: {item.grade_id}{' (bonus)' if item.bonus else ''}"),
         "name_format": "text",
@@ -63,26 +64,3 @@ def _test(notebook: str, item: Item) -> dict[str, Any]:
         "output_format": "text",  # what a student's code raised is in it, and must stay text
         "visibility": "visible",
     }
-
-
-def _lines(check: Check) -> list[str]:
-    """A check as the feedback page has it: the verdict, and why it did not pass."""
-    said = [] if check.verdict is Verdict.PASSED else [check.message, check.hint]
-    said.append(check.note)
-    return [f"{check.verdict.value}: {check.title}", *(f"    {line}" for line in said if line)]
-
-
-def _about(card: Scorecard) -> str:
-    """What concerns the submission as a whole."""
-    lines = [f"Graded in the {card.size} size, on {card.device}."]
-    written = [item for item in card.items if item.manual]
-    if written:
-        names = ", ".join(item.grade_id for item in written)
-        points = add_points(item.max_score for item in written)
-        lines.append(
-            f"A person marks {names} ({counted(points, 'point')}), which is left out here."
-        )
-    lines += [
-        f"{notebook.name}: {line}" for notebook in card.notebooks for line in notebook.repairs
-    ]
-    return "\n".join(lines)

@@ -20,9 +20,12 @@ def item_table(card: Scorecard) -> Table:
     notes = [f"{card.size} size, on {card.device}", *card.staff_notes]
     if by_cells := [item.grade_id for item in card.items if item.in_notebook]:
         notes.append(f"{BY_CELLS}: {', '.join(by_cells)}")
+    points = f"{points_text(card.score)} of {counted(card.auto_max_score, 'point')}{waiting}"
+    has_points = bool(card.auto_max_score) or not card.trial
+    if card.trial:
+        points = f"a trial, {points}" if has_points else "a trial, without points"
     table = Table(
-        title=f"{card.student}, {card.assignment}: {points_text(card.score)} of "
-        f"{counted(card.auto_max_score, 'point')}{waiting}",
+        title=f"{card.student}, {card.assignment}: {points}",
         caption="\n".join(notes),
     )
     table.add_column("item")
@@ -36,7 +39,7 @@ def item_table(card: Scorecard) -> Table:
             table.add_row(
                 Text(item.grade_id),
                 Text(verdict, style=_COLOURS.get(verdict, "")),
-                Text(_points(item)),
+                Text(_points(item) if has_points else ""),
                 Text(item.hint),
             )
     return table

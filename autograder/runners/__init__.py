@@ -1,13 +1,29 @@
-"""Scripts that grade on machines of one's own. They lie in this folder, for people to adapt."""
+"""Recipes for grading on machines of one's own and inside other engines, for people to adapt."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent
-RUNNERS = {"github": _FOLDER / "github.yml", "slurm": _FOLDER / "slurm.sh"}
+_FILES = {
+    "github": "github.yml",
+    "slurm": "slurm.sh",
+    "container": "Containerfile",
+    "docker": "docker.sh",
+    "kubernetes": "kubernetes.yaml",
+    "apptainer": "apptainer.sh",
+    "gradescope": "gradescope.sh",
+    "junit": "junit.yml",
+    "prairielearn": "prairielearn.sh",
+    "classroom50": "classroom50.py",
+    "autolab": "autolab.mk",
+    "codegrade": "codegrade.sh",
+    "submitty": "submitty.py",
+    "inginious": "inginious.py",
+}
+RUNNERS = {name: _FOLDER / file for name, file in _FILES.items()}
 
 
 def runner_script(name: str) -> str:
-    """The text of a runner's script, one of `RUNNERS`."""
+    """The text of a recipe, one of `RUNNERS`."""
     return RUNNERS[name].read_text()

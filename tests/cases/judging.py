@@ -127,7 +127,7 @@ def judged(
         graders = corpus.graders / f"test_{case.notebook}.py"
         ids = {f"{name}_tests": points for name, points in corpus.points[case.notebook].items()}
         results = [
-            judge(graders, box, secret, case.notebook, device, only=grade_id)
+            judge(graders, box, secret, case.notebook, device, only=[grade_id])
             for grade_id in only or [""]
         ]
     trouble = "\n".join(result.trouble for result in results if result.trouble)

@@ -390,5 +390,5 @@ def test_what_hangs_or_dies_is_not_tried_again_and_again(
 def test_the_checks_of_one_item_can_be_run_alone(tmp_path: Path) -> None:
     path = tmp_path / "test_one.py"
     path.write_text(HEAD + HANGING + "\n\ndef test_forgotten():\n    pass\n")
-    found = judge(path, StubBox(), b"", "", only="b")
+    found = judge(path, StubBox(), b"", "", only=["b"])
     assert (list(found.checks), found.trouble) == (["b"], "")
