@@ -25,19 +25,26 @@ if TYPE_CHECKING:
     metavar="CELL",
     help="Instead the start of a hidden test for this grade cell of the assignment NAME.",
 )
+@click.option(
+    "--training",
+    is_flag=True,
+    help="One that trains a network: a training check, a short run with thresholds, a written answer.",
+)
 @click.pass_context
-def new(ctx: click.Context, name: str, cell: str | None) -> None:
+def new(ctx: click.Context, name: str, cell: str | None, training: bool) -> None:
     """Make the start of an assignment NAME: notebook, hidden tests, contract, cases.
 
     It passes the release gate as it is. Change it part by part, and release it after each.
     """
     from autograder.release.new import new_assignment, new_test
 
+    if cell is not None and training:
+        raise click.UsageError("--for adds to an assignment that is there; --training begins one.")
     if cell is not None:
         path = new_test(open_course(ctx), name, cell)
         click.echo(f"Write the test of `{cell}` in {short(path)}. Until then the item is ungraded.")
         return
-    for what, folder in new_assignment(open_course(ctx), name).items():
+    for what, folder in new_assignment(open_course(ctx), name, training).items():
         click.echo(f"{what:<12} {short(folder)}")
     click.echo(f"Change them, and see whether it holds: autograder check {name}")
     click.echo(f"Then hand it out: autograder release {name}")

@@ -16,8 +16,8 @@ from autograder.course.judged_by import ids_from_outside
 from autograder.errors import KitError
 from autograder.files import write_whole
 
-_TEMPLATE = Path(__file__).parent / "templates" / "assignment"
-_IMPORTS = '"""Hidden tests of {notebook}. They never leave this folder; students read titles and hints only."""\n'
+_TEMPLATES = Path(__file__).parent / "templates"
+_IMPORTS = '"""Hidden tests of {notebook}. They never leave this folder; students read titles and hints."""\n'
 _TEST = '''
 
 @graded({grade_id})
@@ -33,8 +33,12 @@ def test_{name}(student: Student, challenge: Challenge) -> None:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
 
 
-def new_assignment(course: Course, name: str) -> dict[str, Path]:
+def new_assignment(course: Course, name: str, training: bool = False) -> dict[str, Path]:
     """Write notebook, hidden tests with their contract, and cases of a new assignment.
+
+    Args:
+        training: one that trains a network: with a helper for students, a training check, a short run with
+            calibrated thresholds, and a written answer.
 
     Returns:
         the folders that were made, by what is in them.
@@ -63,8 +67,9 @@ def new_assignment(course: Course, name: str) -> dict[str, Path]:
     taken = [path for path in (*folders.values(), course.release(name)) if path.exists()]
     if taken:
         raise KitError(f"{taken[0]} is there already. Take another name, or move it away.")
+    template = _TEMPLATES / ("training" if training else "assignment")
     for part, folder in folders.items():
-        shutil.copytree(_TEMPLATE / part, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(template / part, folder, ignore=shutil.ignore_patterns("__pycache__"))
     return folders
 
 

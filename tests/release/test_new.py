@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from autograder import release
 from autograder.autograde.score import score_path
+from autograder.calibration.thresholds import fit
 from autograder.cli import main
 from autograder.course import load_course
 from autograder.course.judged_by import ids_from_outside
@@ -16,6 +19,8 @@ from autograder.errors import KitError
 from autograder.release.cases import read_cases, submission_of
 from autograder.release.new import new_assignment
 from tests.tiny_course import CONFIG, TinyCourse
+
+TEMPLATE = Path(release.__file__).parent / "templates" / "training"
 
 
 @pytest.fixture
@@ -43,6 +48,31 @@ def test_a_new_assignment_passes_the_gate_and_grades(tiny: TinyCourse) -> None:
         card = score_path(course, "lenses", file.parent, case.name)
         assert card.score == (5 if case.right else 1), card.dumps()
         assert case.right or "Over which dimensions" in card.items[0].hint
+
+
+def test_a_new_training_assignment_passes_the_gate_with_every_case_as_it_says(
+    tiny: TinyCourse,
+) -> None:
+    assert autograder(tiny, "new", "spirals", "--training").exit_code == 0
+    checked = autograder(tiny, "check", "spirals", "--brief")
+    assert checked.exit_code == 0, checked.output
+    released = autograder(tiny, "release", "spirals")
+    assert released.exit_code == 0, released.output
+    names = {path.name for path in (tiny.root / "release/spirals").iterdir()}
+    assert names == {"1_train.ipynb", "spirals.py", "requirements.txt"}
+    course = load_course(tiny.root)
+    assert fit(course, "spirals") == []  # its thresholds are those of what it runs
+    assert autograder(tiny, "new", "other", "--training", "--for", "x").exit_code == 2
+
+
+def test_the_page_on_training_checks_shows_the_template_as_it_is() -> None:
+    """Every block of code with a file's name as its title stands in that file."""
+    page = (Path(__file__).parents[2] / "docs/teach-training.md").read_text()
+    shown = re.findall(r'^```python title="([^"]+)"\n(.*?)^```$', page, re.MULTILINE | re.DOTALL)
+    assert len(shown) >= 5
+    for title, text in shown:
+        part = re.sub(r"^(tests/)?(graders|cases)/spirals/", r"\2/", title)
+        assert text in (TEMPLATE / part).read_text(), title
 
 
 @pytest.mark.parametrize(
