@@ -39,6 +39,7 @@ import pytest
 from autograder.clean import clean_text
 from autograder.errors import BadReply, KitError, LimitHit, NameMissing, StudentFault, StudentRaised
 from autograder.grading.bonus_file import BonusFile
+from autograder.grading.broken import broke_pytest, cannot_be_loaded, did_not_run, has_not_ended
 from autograder.grading.compare import Mismatch
 from autograder.grading.device import Device
 from autograder.grading.importing import imported_anew
@@ -71,12 +72,15 @@ class Judged:
     """The checks of each grade cell, and what pytest had to say when it could not run them.
 
     Attributes:
+        trouble: for staff, what and what to do; one sentence each.
+        detail: for the log: tracebacks.
         size: of what was run: "short", unless a test said otherwise.
         used_device: whether a test asked for the device.
     """
 
     checks: dict[str, tuple[Check, ...]]
     trouble: str = ""
+    detail: str = ""
     size: str = "short"
     used_device: bool = False
 
@@ -118,7 +122,7 @@ def judge(
             f"There is no grader file {graders}. Write it, or correct "
             "c.CourseSettings.graders_directory in course_config.py."
         )
-    plugin = JudgePlugin(box, secret, submission, device, images, bonus_files or {})
+    plugin = JudgePlugin(graders, box, secret, submission, device, images, bonus_files or {})
     plugin.only = only
     plugin.strikes.update(strikes or {})
     output = io.StringIO()
@@ -143,7 +147,8 @@ def judge(
         )
     return Judged(
         {grade_id: tuple(checks) for grade_id, checks in plugin.checks.items()},
-        "\n".join(plugin.trouble) or ("" if plugin.checks else output.getvalue().strip()),
+        " ".join(plugin.trouble),
+        "\n".join([*plugin.detail, *([] if plugin.checks else [output.getvalue().strip()])]),
         plugin.size,
         plugin.used_device,
     )
@@ -167,6 +172,7 @@ class JudgePlugin:
 
     def __init__(
         self,
+        graders: Path,
         box: BoxLike,
         secret: bytes,
         submission: str,
@@ -174,6 +180,7 @@ class JudgePlugin:
         images: Path | None,
         bonus_files: Mapping[str, BonusFile],
     ) -> None:
+        self._graders = graders
         self._student = Student(box)
         self._secret = secret
         self._submission = submission
@@ -185,6 +192,7 @@ class JudgePlugin:
         self.used_device = False
         self.checks: dict[str, list[Check]] = {}
         self.trouble: list[str] = []
+        self.detail: list[str] = []
         self.only: Collection[str] = ()
         self.strikes: Counter[str] = Counter()
 
@@ -234,14 +242,23 @@ class JudgePlugin:
 
         return say
 
-    @pytest.hookimpl
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self.trouble.append(f"{report.nodeid} could not be collected: {report.longreprtext}")
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self,
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        report = yield
+        call: pytest.CallInfo[None] = vars(report)["call"]  # pytest puts it there for its own use
+        if call.excinfo is not None:
+            self.trouble.append(cannot_be_loaded(self._graders, call.excinfo.value))
+            self.detail.append(report.longreprtext)
+        return report
 
     @pytest.hookimpl
-    def pytest_internalerror(self, excrepr: object) -> None:
-        self.trouble.append(f"pytest broke: {excrepr}")
+    def pytest_internalerror(
+        self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]
+    ) -> None:
+        self.trouble.append(broke_pytest(self._graders, excinfo.value))
+        self.detail.append(str(excrepr))
 
     @pytest.hookimpl
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -251,10 +268,10 @@ class JudgePlugin:
             mark = item.get_closest_marker("graded")
             if mark is None:
                 self.trouble.append(
-                    f"{item.name} is not marked with @graded and counts for nothing."
+                    f"{item.name} in {self._graders.name} is not marked with @graded and counts for nothing."
                 )
                 continue
-            self._set(item, Verdict.UNGRADED, staff_detail="This test did not run.")
+            self._set(item, Verdict.UNGRADED, staff_detail=has_not_ended(self._graders, item.name))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
@@ -280,6 +297,8 @@ class JudgePlugin:
             if isinstance(call.excinfo.value, LimitHit):
                 self._strike(item, call.excinfo.value.limit)
             detail = "".join(traceback.format_exception(call.excinfo.value, limit=-6))
+            if verdict is Verdict.UNGRADED:
+                detail = f"{did_not_run(self._graders, item.name, call.excinfo.value)}\n{detail}"
             self._set(item, verdict, message, "" if verdict is Verdict.PASSED else detail)
         elif item.get_closest_marker("xfail") is not None:
             self._set(item, Verdict.UNGRADED, staff_detail="This test is marked xfail.")

@@ -47,12 +47,17 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
         _bonus_item(one, judged.checks.get(one.bonus.grade_id, ())) for one in job.bonus_files
     )
     missing = [item.grade_id for item in items if not item.manual and not item.checks]
+    items = tuple(
+        replace(item, checks=_did_not_run(judged.detail)) if item.grade_id in missing else item
+        for item in items
+    )
     of_course = modules_of_course(course, job.assignment)
     explained = explain(items, job.cells, runs, dict(job.files), of_course)
     items, reason = explained.items, explained.reason or None
     if missing:
-        reason = f"no hidden test ran for {', '.join(missing)}. {judged.trouble}".strip()
-    reason = reason or _what_cells_said(items)
+        trouble = judged.trouble or f"{looks.graders.name} has none: write one, then grade again."
+        reason = f"no hidden test ran for {', '.join(missing)}: {trouble}"
+    reason = reason or _what_cells_said(items) or _what_tests_said(items)
     outputs = tuple(run.outputs for run in runs)
     title = device.title if judged.used_device else "cpu"
     card = replace(_card(job, items, reason, explained.staff), size=judged.size, device=title)
@@ -89,6 +94,27 @@ def _what_cells_said(items: tuple[Item, ...]) -> str | None:
         if item.in_notebook and check.verdict is Verdict.UNGRADED
     ]
     return " ".join(said) or None
+
+
+def _what_tests_said(items: tuple[Item, ...]) -> str | None:
+    """What hidden tests ended with that gave no verdict: the first line of each, and not its traceback."""
+    checks = [
+        (item.grade_id, check.staff_detail.strip().splitlines())
+        for item in items
+        for check in item.checks
+        if not item.in_notebook and check.verdict is Verdict.UNGRADED
+    ]
+    said: dict[str, list[str]] = {}  # by sentence, the items
+    for grade_id, lines in checks:
+        line = lines[-1 if lines[0].startswith("Traceback") else 0] if lines else "it did not run."
+        said.setdefault(line, []).append(grade_id)
+    told = [f"no verdict for {', '.join(dict.fromkeys(ids))}: {line}" for line, ids in said.items()]
+    more = [f"{len(told) - 2} more are in the log."] if len(told) > 3 else told[2:]
+    return " ".join([*told[:2], *more]) or None
+
+
+def _did_not_run(detail: str) -> tuple[Check, ...]:
+    return (Check("judge", "", Verdict.UNGRADED, staff_detail=detail),)
 
 
 def _item(job: Job, cell: GradeCell, checks: tuple[Check, ...]) -> Item:

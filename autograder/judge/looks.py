@@ -46,7 +46,7 @@ class Looks:
             KitError: when the course's images cannot be read.
         """
         self._job, self._course, self._source, self._forks = job, course, source, forks
-        self._graders = course.graders(job.assignment) / f"test_{job.notebook}.py"
+        self.graders = course.graders(job.assignment) / f"test_{job.notebook}.py"
         self._data = box_data(course)
         self._needs_torch = box_of_job_needs_torch(course, job)
         items = tuple(cells)
@@ -124,12 +124,12 @@ class Looks:
         watch.look_at(box.runs)
         watched = watch.around(box)
         device = device_for(settings, watched)
-        if not self._from_outside and not self._graders.is_file():
+        if not self._from_outside and not self.graders.is_file():
             return Judged({}), device
         images = judge_images(self._course) if device.has_gpu or self._bonus_files else None
         with current(device):
             judged = judge(
-                self._graders,
+                self.graders,
                 watched,
                 self._job.secret(self._course.secret()),
                 self._job.content,

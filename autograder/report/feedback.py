@@ -20,7 +20,7 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 
 from autograder.clean import clean_text
-from autograder.report.markdown import OutputsMarkdown, render_markdown
+from autograder.report.markdown import NotebookMarkdown, as_written, render_markdown
 from autograder.report.pieces import coloured, highlight, inline_code, render_outputs
 from autograder.scorecard import (
     Check,
@@ -156,7 +156,7 @@ def render_feedback(
     items = _find_items(notebook, card, waiting)
     shown = {view.name: view for view in items.values()}
     said = {item.hint.strip() for item in card.items} if card else set()
-    markdown = OutputsMarkdown()
+    markdown = NotebookMarkdown()
     cells = [
         _cell_view(cell, items, said, for_students, markdown) for cell in notebook.get("cells", [])
     ]
@@ -266,7 +266,7 @@ def _cell_view(
     items: dict[str, ItemView],
     said: set[str],
     for_students: Callable[[str], str],
-    markdown: OutputsMarkdown,
+    markdown: NotebookMarkdown,
 ) -> CellView | None:
     """One cell; takes its item out of `items`, so that a second cell of the same id shows none."""
     about = _nbgrader(cell)
@@ -286,7 +286,9 @@ def _cell_view(
         body = _NOTHING if kind == "given" else highlight(text)  # every student has it
         outputs = render_outputs(cell, markdown=markdown)
     elif cell.get("cell_type") == "markdown":
-        body, outputs = _markdown(source, cell.get("attachments")), []
+        room = markdown.has_room(source)
+        body = _markdown(source, cell.get("attachments")) if room else Markup(as_written(source))
+        outputs = []
     else:
         body, outputs = Markup("<pre>{}</pre>").format(coloured(source)), []
     comment = str(about.get("comment") or "").strip()

@@ -22,16 +22,19 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 
 from autograder.clean import clean_bundle, clean_text
-from autograder.report.markdown import OutputsMarkdown, render_markdown
+from autograder.report.markdown import NotebookMarkdown, as_written, render_markdown
 from autograder.report.pieces import few_colours
 
 _GRADE_ID = re.compile(r"[\w-]+")
+_NO_ROOM = "autograder_as_written"  # metadata that the preprocessor leaves for the filter
 
 
 @pass_context
 def harmless_markdown(context: Context, source: str) -> str:
     """nbconvert's filter `markdown2html`, with clean HTML as its result."""
     cell = context.get("cell") or {}
+    if cell.get("metadata", {}).get(_NO_ROOM):
+        return as_written(source)
     return render_markdown(source, cell.get("attachments"))
 
 
@@ -46,7 +49,7 @@ class HarmlessNotebook(Preprocessor):  # type: ignore[misc]
             if isinstance(resources.get(name), str):  # the template does not escape them
                 resources[name] = html.escape(clean_text(resources[name]))
         nb.metadata = NotebookNode(language_info=NotebookNode(name="python"))
-        markdown = OutputsMarkdown()
+        markdown = NotebookMarkdown()
         for cell in nb.cells:
             about = cell.get("metadata", {}).get("nbgrader")
             cell.metadata = NotebookNode()
@@ -60,10 +63,12 @@ class HarmlessNotebook(Preprocessor):  # type: ignore[misc]
                     cell.execution_count = None
             elif cell.cell_type == "raw":
                 cell.source = html.escape(cell.source)
+            elif not markdown.has_room(cell.source):
+                cell.metadata[_NO_ROOM] = True
         return nb, resources
 
 
-def _harmless(output: dict[str, Any], markdown: OutputsMarkdown) -> NotebookNode | None:
+def _harmless(output: dict[str, Any], markdown: NotebookMarkdown) -> NotebookNode | None:
     kind = output.get("output_type")
     if kind == "stream":
         name = "stderr" if output.get("name") == "stderr" else "stdout"

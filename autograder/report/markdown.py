@@ -15,6 +15,11 @@ from autograder.clean import clean_html, clean_text, is_picture
 
 # Characters; an essay is a tenth of this. What is longer is shown as it stands.
 MAX_MARKDOWN = 30_000
+# Of all cells of a notebook. There are texts of which 30,000 characters take a second and a half.
+MAX_OF_NOTEBOOK = 300_000
+_TOO_MUCH = (
+    "[There is so much text in this notebook that from here on it is shown as it was written.]"
+)
 
 _MOST_OF_OUTPUT, _MOST_OF_OUTPUTS = 10_000, 200_000  # characters, of one output and of a notebook's
 _ATTACHED = re.compile(r"""(<img\b[^>]*?\bsrc\s*=\s*)(["'])attachment:([^"'>]*)\2""", re.IGNORECASE)
@@ -41,14 +46,26 @@ def render_markdown(source: str, attachments: Any = None, *, tex_as_code: bool =
     return clean_html(made, classes=_CLASSES)
 
 
-class OutputsMarkdown:
-    """Bounds what is made of the markdown in a notebook's outputs: a program writes more than people."""
+def as_written(source: str) -> str:
+    """The HTML of a markdown text for which there is no time, with a word on that."""
+    return f"<p><em>{_TOO_MUCH}</em></p><pre>{html.escape(clean_text(source))}</pre>"
+
+
+class NotebookMarkdown:
+    """Bounds what is made of the markdown in one notebook's cells, and in its outputs."""
 
     def __init__(self) -> None:
-        self._left = _MOST_OF_OUTPUTS
+        self._left, self._left_of_cells = _MOST_OF_OUTPUTS, MAX_OF_NOTEBOOK
+
+    def has_room(self, source: str) -> bool:
+        """Whether a cell is rendered; one that is too long in itself takes no time."""
+        if len(source) > MAX_MARKDOWN:
+            return True
+        self._left_of_cells -= len(source)
+        return self._left_of_cells >= 0
 
     def bounded(self, data: dict[str, str]) -> dict[str, str]:
-        """A clean bundle, without its markdown where that is too much: then it is shown as it stands."""
+        """A clean bundle, without its markdown where that is too much: a program writes more than people."""
         text = data.get("text/markdown", "")
         if not text or "text/html" in data:
             return data

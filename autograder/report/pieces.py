@@ -21,7 +21,7 @@ from pygments.token import (
 )
 
 from autograder.clean import PICTURES, clean_bundle, clean_text
-from autograder.report.markdown import OutputsMarkdown, render_markdown
+from autograder.report.markdown import NotebookMarkdown, render_markdown
 
 MAX_HIGHLIGHTED = 60_000  # characters; beyond that, and beyond so many colours, text stays plain
 MAX_COLOURS = 2_000
@@ -78,7 +78,7 @@ def inline_code(text: str) -> Markup:
 
 
 def render_outputs(
-    cell: NotebookNode, *, tracebacks: bool = True, markdown: OutputsMarkdown | None = None
+    cell: NotebookNode, *, tracebacks: bool = True, markdown: NotebookMarkdown | None = None
 ) -> list[Markup]:
     """The outputs of a code cell, one piece of HTML each; what cannot be shown is left out.
 
@@ -87,7 +87,7 @@ def render_outputs(
         markdown: one for all cells of a notebook.
     """
     outputs = cell.get("outputs")
-    markdown = markdown or OutputsMarkdown()
+    markdown = markdown or NotebookMarkdown()
     pieces = [
         _render(output, tracebacks, markdown)
         for output in (outputs if isinstance(outputs, list) else [])
@@ -96,7 +96,7 @@ def render_outputs(
     return [piece for piece in pieces if piece]
 
 
-def _render(output: dict[str, Any], tracebacks: bool, markdown: OutputsMarkdown) -> Markup:
+def _render(output: dict[str, Any], tracebacks: bool, markdown: NotebookMarkdown) -> Markup:
     kind = output.get("output_type")
     if kind == "stream":
         name = "err" if output.get("name") == "stderr" else "out"

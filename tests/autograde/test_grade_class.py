@@ -243,9 +243,20 @@ def test_one_submission_is_scored_without_a_gradebook(course: Course, of_class: 
 
 MISTAKES = {
     "missing": (None, "no grader file"),
-    "broken": ("import no_such_module", "no_such_module"),
-    "without the test of an item": (GRADERS.replace('"mean_tests"', '"other"'), "mean_tests"),
-    "raises": (GRADERS.replace("numbers = challenge", "1 / 0\n    numbers = challenge"), ""),
+    "broken": (
+        "import no_such_module",
+        "no hidden test ran for double_tests, mean_tests: tiny/test_tiny.py cannot be loaded: "
+        "ModuleNotFoundError: No module named 'no_such_module', line 1. Install it where the kit is",
+    ),
+    "without the test of an item": (
+        GRADERS.replace('"mean_tests"', '"other"'),
+        "no hidden test ran for mean_tests: test_tiny.py has none: write one, then grade again.",
+    ),
+    "raises": (
+        GRADERS.replace("numbers = challenge", "1 / 0\n    numbers = challenge"),
+        "no verdict for mean_tests: test_mean in tiny/test_tiny.py ended with ZeroDivisionError: "
+        "division by zero, line 33. Correct it, then grade again.",
+    ),
 }
 
 
@@ -259,7 +270,9 @@ def test_broken_graders_end_ungraded_and_once_mended_are_used(
     else:
         tiny.write("graders/tiny/test_tiny.py", graders)
     run = grade_class(course, "tiny")
-    assert said in run.reasons["ada"][0]
+    (reason,) = run.reasons["ada"]
+    assert said in reason
+    assert "\n" not in reason, "the traceback is in the log"
     assert rows(course, "ada")["mean_tests"] == (None, None, True)
     tiny.write("graders/tiny/test_tiny.py", GRADERS)
     run = grade_class(course, "tiny")

@@ -81,6 +81,9 @@ def test_an_end_has_its_verdict(body: str, verdict: Verdict, tmp_path: Path) -> 
     check = only(judged(tmp_path, tests))
     assert check.verdict is verdict
     assert (check.staff_detail == "") == (verdict is PASSED)
+    place = f"test_it in {tmp_path.name}/test_one.py"
+    said = tuple(f"{place} {how}" for how in ("ended with ", "did not run, or not to its end"))
+    assert check.staff_detail.startswith(said) is (verdict is UNGRADED)
 
 
 FAULTS = {
@@ -229,9 +232,16 @@ def test_what_stops_pytest_leaves_the_rest_ungraded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tests", "said"),
     [
-        ("import no_such_module", "no_such_module"),
-        ("def broken(:", "SyntaxError"),
-        ("pytest.skip('all', allow_module_level=True)", ""),
+        (
+            "import no_such_module",
+            "ModuleNotFoundError: No module named 'no_such_module', line 4. Install it where the kit",
+        ),
+        ("from math import no_such", "ImportError: cannot import name 'no_such'"),
+        ("def broken(:", "SyntaxError: invalid syntax, line 4. Correct it, then grade again."),
+        ("if True:\nx = 1", "IndentationError: expected an indented block"),
+        ("x = [1][3]", "IndexError: list index out of range, line 4. Correct it, then grade"),
+        ("raise SystemExit('words\\nand more')", "test_one.py: SystemExit: words, line 4. Correct"),
+        ("pytest.skip('all', allow_module_level=True)", "Skipped: all, line 4. Take the skip out"),
         ("@graded('a')\ndef test_it(): pass", "needs a docstring"),
         ("@graded('a', weight=0)\ndef test_it():\n    '''Row.'''", "must be positive"),
         ("@probe\ndef p(x):\n    return missing(x)", "missing"),
@@ -244,7 +254,17 @@ def test_graders_that_cannot_be_collected_give_no_checks(
     result = judged(tmp_path, tests)
     assert result.checks == {}
     assert said in result.trouble
+    assert bool(result.trouble) is bool(tests)
+    assert "\n" not in result.trouble, "one sentence"
+    assert result.trouble == "" or f"{tmp_path.name}/test_one.py" in result.trouble
     assert Item("a", 3.0, checks=result.checks.get("a", ())).verdict is UNGRADED
+
+
+def test_a_broken_neighbour_of_the_tests_is_named(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("x = 1\ny = x.nothing\n")
+    said = judged(tmp_path, "import helper").trouble
+    assert "test_one.py cannot be loaded: AttributeError: 'int' object has no" in said
+    assert ", line 2 of helper.py. Correct it" in said
 
 
 def test_a_missing_grader_file_is_named(tmp_path: Path) -> None:

@@ -537,8 +537,9 @@ RUN = {
     "grader_that_breaks": Plant(
         grader("numbers = challenge.rng.random(7).tolist()", "numbers = challenge.draw(7)"),
         "tiny",
-        "cell `mean_tests`",
-        "the reference is ungraded: AttributeError",
+        "",
+        "the reference is ungraded: no verdict for mean_tests: test_mean in tiny/test_tiny.py ended with "
+        "AttributeError: 'Challenge' object has no attribute 'draw', line",
     ),
     "solution_given_away": Plant(
         in_source(lambda source: at(source, "double").update(IDLE)),

@@ -7,6 +7,7 @@ import pytest
 from nbformat import NotebookNode, v4
 
 from autograder.course.markers import Markers
+from autograder.report import markdown
 from autograder.report.feedback import NOT_GRADED, render_feedback
 from autograder.scorecard import Check, Item, NotebookCard, Verdict
 from tests.report.samples import (
@@ -139,6 +140,21 @@ def test_one_point_is_one() -> None:
     assert "1 point is still open." in html
     assert "1 point was taken off" in html
     assert "1 points" not in html
+
+
+def test_more_text_than_there_is_time_for_is_shown_as_it_was_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each cell for itself may take a second and a half; a notebook with hundreds of them must not."""
+    monkeypatch.setattr(markdown, "MAX_OF_NOTEBOOK", 60)
+    cells = [text("**first**" + " a" * 20), essay("**second** <b>x</b>"), text("**third**")]
+    html = page(cells, None)
+    assert "<strong>first</strong>" in html
+    assert "<pre>**second** &lt;b&gt;x&lt;/b&gt;</pre>" in html
+    assert "<pre>**third**</pre>" in html
+    assert html.count("shown as it was written") == 2
+    monkeypatch.setattr(markdown, "MAX_OF_NOTEBOOK", 600)
+    assert "shown as it was written" not in page(cells, None)
 
 
 def test_total_bar_and_late_penalty_are_shown() -> None:

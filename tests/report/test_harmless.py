@@ -13,6 +13,7 @@ from nbformat import NotebookNode, v4
 from selenium.webdriver import Chrome
 from traitlets.config import Config
 
+from autograder.report import markdown
 from autograder.report.harmless import HarmlessNotebook
 from autograder.report.pieces import MAX_COLOURS
 from tests.browser import missing_browser, open_browser
@@ -107,3 +108,13 @@ def test_so_many_colours_that_they_would_take_minutes_are_left_out() -> None:
         for text in (stream.text, error.traceback[0], display.data["text/plain"]):
             assert text.count("\x1b") == colours
             assert text.count("red") == times
+
+
+def test_the_formgrader_too_shows_as_written_what_it_has_no_time_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(markdown, "MAX_OF_NOTEBOOK", 20)
+    html = formgrader_page("**words** <b>x</b>", OURS)
+    assert "<strong>words</strong> <b>x</b>" in html, "the answer"
+    assert "<pre>**words** &lt;b&gt;x&lt;/b&gt;</pre>" in html, "what comes after it"
+    assert html.count("shown as it was written") == 1
