@@ -20,7 +20,7 @@ from tests import kept
 from tests.doors import API, run
 from tests.formgrader import TOKEN, open_formgrader
 from tests.postgresql import IN_A_URL, PASSWORD
-from tests.tiny_course import TinyCourse
+from tests.tiny_course import RIGHT, TinyCourse
 
 MARKS = {
     "ada": {"double_tests": 3.0, "mean_tests": 4.0, "why": None},
@@ -149,7 +149,7 @@ def test_the_formgrader_shows_the_class_and_nowhere_the_password(
         assert (assignment["num_submissions"], assignment["max_score"]) == (1, 12.0)
         pages = ("manage_assignments", "gradebook/tiny", f"submissions/{submission['id']}")
         shown = "".join(page(path) for path in pages)
-    assert "return x + x" in shown
+    assert RIGHT["why"] in shown
     for text in (shown, (scratch / "server.log").read_text()):
         assert PASSWORD not in text
         assert IN_A_URL not in text
