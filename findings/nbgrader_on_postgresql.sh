@@ -92,5 +92,10 @@ upgrade("used", "s3cret", assignments=True)
 PYTHON
 seen=$(PATH="$place/venv/bin:$PATH" "$place/venv/bin/python" "$place/try.py" "$place" 2> "$place/errors") || { cat "$place/errors" >&2; exit 1; }
 echo "$seen"
-expected="x"
+expected="nbgrader 0.9.6 SQLAlchemy 2.1.9 alembic 1.20.1 psycopg 3.3.9
+empty: exit code 0, version e43177bfe90b, password printed: True
+encoded: exit code 1, version 282d30a0218e, password printed: True
+without course_id: (psycopg.errors.ForeignKeyViolation)
+used: exit code 1, version 282d30a0218e, password printed: True
+  psycopg.errors.NotNullViolation: column \"course_id\" of relation \"assignment\" contains null values"
 [ "$seen" = "$expected" ] || { echo "It is not as it was." >&2; exit 1; }
