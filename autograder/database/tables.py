@@ -36,7 +36,9 @@ def make_ready(course: Course) -> None:
     database = database_of(course)
     if database.url in _ready:
         return
-    ids = {course.config.CourseDirectory.get("course_id", ""), _DEFAULT_COURSE} - {""}
+    ids = {course.config.CourseDirectory.get("course_id", ""), _DEFAULT_COURSE}
+    if not database.on_server:
+        ids.discard("")  # nbgrader makes no row for a course without an id, and SQLite misses none
     with naming_trouble(course):
         engine = create_engine(database.url_with_waits)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import urllib.request
 from pathlib import Path
 
@@ -19,9 +20,8 @@ from tests import kept
 from tests.doors import API, run
 from tests.formgrader import TOKEN, open_formgrader
 from tests.postgresql import IN_A_URL, PASSWORD
-from tests.tiny_course import TinyCourse
+from tests.tiny_course import RIGHT, TinyCourse
 
-STUDENTS = ("ada", "bob", "cem", "dan")
 MARKS = {
     "ada": {"double_tests": 3.0, "mean_tests": 4.0, "why": None},
     "bob": {"double_tests": 1.0, "mean_tests": 4.0, "why": 0.0},
@@ -116,11 +116,16 @@ def test_nbgraders_doors_give_the_same_marks(
     door: str, tiny_on_server: TinyCourse, tmp_path: Path
 ) -> None:
     root = submit_a_class(tiny_on_server).root
+    for student in (
+        "ada",
+        "cem",
+    ):  # each takes nbgrader seconds, and the other two are the odd ones
+        shutil.rmtree(root / "submitted" / student)
     if door == "nbgrader autograde":
         done = run(["-m", "nbgrader", "autograde", "tiny"], root)
     else:
-        done = run(["-c", API, str(root), "tiny", *STUDENTS], tmp_path)
-    assert marks_in(root) == MARKS, done.stderr
+        done = run(["-c", API, str(root), "tiny", "bob", "dan"], tmp_path)
+    assert marks_in(root) == {name: MARKS[name] for name in ("bob", "dan")}, done.stderr
     assert kept.rows(root)["bob", "tiny"] == (5.0, False)
 
 
@@ -144,7 +149,7 @@ def test_the_formgrader_shows_the_class_and_nowhere_the_password(
         assert (assignment["num_submissions"], assignment["max_score"]) == (1, 12.0)
         pages = ("manage_assignments", "gradebook/tiny", f"submissions/{submission['id']}")
         shown = "".join(page(path) for path in pages)
-    assert "return x + x" in shown
+    assert RIGHT["why"] in shown
     for text in (shown, (scratch / "server.log").read_text()):
         assert PASSWORD not in text
         assert IN_A_URL not in text

@@ -288,6 +288,16 @@ def test_commands_that_begin_at_once_make_the_tables_once(
     assert ids == [("default_course",), ("tiny-course",)]
 
 
+def test_a_course_without_an_id_can_be_released(tiny_on_server: TinyCourse, server: Server) -> None:
+    """nbgrader's own first command fails: assignments refer to a course for which it makes no row."""
+    tiny = tiny_on_server
+    with empty(tiny, server) as course:
+        del course.config.CourseDirectory.course_id
+        build(course, "tiny")
+        assert gradebook.is_released(course, "tiny")
+    assert rows(server, tiny, "SELECT course_id FROM assignment") == [("",)]
+
+
 @pytest.mark.parametrize("where", ["on a server", "in a file"])
 def test_a_version_that_was_not_noted_is_noted_later(
     where: str, tiny_on_server: TinyCourse, server: Server
