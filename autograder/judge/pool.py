@@ -204,9 +204,8 @@ def prepare_worker() -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # kernels are interrupted by it
-    if (
-        torch := sys.modules.get("torch")
-    ) is not None:  # else its first import heeds OMP_NUM_THREADS
+    torch = sys.modules.get("torch")
+    if torch is not None:  # else its first import heeds OMP_NUM_THREADS
         torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
