@@ -464,6 +464,11 @@ def test_a_name_that_two_notebooks_have_is_told_apart() -> None:
     assert [*loaded("submitty", SAME_ID)] == ["1_data/half", "2_more/half"]
 
 
+def test_no_name_breaks_the_line_that_autolab_changes_before_it_reads_it() -> None:
+    parts = (notebook_card(HALF, name="a:b"), notebook_card(HALF, name="c"))
+    assert [*autoresult(written("autolab", scorecard("g", *parts)))] == ["a_b/half", "c/half"]
+
+
 def test_long_texts_are_cut() -> None:
     (row,) = rows.rows(scorecard("d", notebook_card(HUGE.items[0])))
     assert len(row.text) < rows.MOST_TEXT + 10
