@@ -3,7 +3,8 @@
 All cases are judged one by one in `test_cases.py`, by a stand-in for the box that costs no
 start-up. The demo's class (`test_demo.py`) has many in the real box: the reference, the untouched release,
 each item right in another style. Here are those that it lacks for each item to be wrong in two ways with
-nothing stood in for; cases that do not touch each other's items share a submission.
+nothing stood in for; cases that do not touch each other's items share a submission. Of the other assignments
+there are two submissions a notebook: as many cases as fit in one, right and wrong.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from autograder.judge.judge import judge_job
 from autograder.judge.submission import as_read, make_job
 from autograder.release.cases import Case, read_cases, submission_of
 from autograder.release.release import build
+from tests.cases.judging import CORPORA, Corpus
 from tests.course_copy import copy_of_the_course
 
 CASES = read_cases(Path(__file__).parent)
@@ -82,20 +84,56 @@ def test_each_item_is_in_the_box_right_in_another_style_and_wrong_in_two_ways() 
     assert [plan.name for plan in plans() if plan.released] == ["grace"]
 
 
+def _apart(corpus: Corpus, notebook: str, right: bool) -> list[Case]:
+    """Cases that touch neither the cells nor the items of another, those that touch little first."""
+    mine = [
+        case for case in corpus.cases.values() if (case.notebook, case.right) == (notebook, right)
+    ]
+    chosen, touched = list[Case](), set[str]()
+    for case in sorted(mine, key=lambda case: (len(case.items), case.name)):
+        touches = {_item(case), *case.items}
+        if not touches & touched:
+            touched |= touches
+            chosen.append(case)
+    return chosen
+
+
+OTHERS = {
+    f"{name}-{notebook}-{'right' if right else 'wrong'}": (
+        name,
+        notebook,
+        _apart(corpus, notebook, right),
+    )
+    for name, corpus in CORPORA.items()
+    if name != ASSIGNMENT
+    for notebook in corpus.points
+    for right in (True, False)
+}
+
+
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     course = load_course(copy_of_the_course(tmp_path_factory.mktemp("course")))
-    build(course, ASSIGNMENT)
+    for assignment in CORPORA:
+        build(course, assignment)
     return course
 
 
 @pytest.mark.parametrize("name", SUBMISSIONS)
 def test_items_get_what_their_cases_say(course: Course, name: str) -> None:
-    notebook, cases = SUBMISSIONS[name]
-    source = course.notebooks(ASSIGNMENT)[notebook]
+    _expect_as_they_say(course, ASSIGNMENT, *SUBMISSIONS[name])
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_so_do_those_of_the_other_assignments(course: Course, name: str) -> None:
+    _expect_as_they_say(course, *OTHERS[name])
+
+
+def _expect_as_they_say(course: Course, assignment: str, notebook: str, cases: list[Case]) -> None:
+    source = course.notebooks(assignment)[notebook]
     handed_in = submission_of(source, cases)
     job = make_job(
-        course, ASSIGNMENT, "ada", source, as_read(handed_in, source), course.root / "none"
+        course, assignment, "ada", source, as_read(handed_in, source), course.root / "none"
     )
     card = judge_job(job).card
     assert card.reasons == []

@@ -59,7 +59,6 @@ def swapped(swap_head: Any, start: Any, images: Any, old: int, new: int, frozen:
     return {
         "same": result is net,
         "linear": linear,
-        "head": type(head).__name__,
         "weight": head.weight.detach() if linear else None,
         "bias": linear and head.bias is not None,
         "learns": [bool(parameter.requires_grad) for parameter in head.parameters()],

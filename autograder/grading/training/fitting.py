@@ -178,13 +178,15 @@ class FitChecks:
         device: Device,
         lucky: Iterable[Fit],
         why: str,
+        epochs: int = 1,
     ) -> None:
         """Fail a fit that is known to learn in some short runs and not in others: no draw is to decide.
 
         Args:
             why: what such a fit does wrong, for the student.
+            epochs: enough to tell these fits from others.
         """
-        drawn = self.drawn(challenge, 1)
+        drawn = self.drawn(challenge, epochs)
         reply = fields(
             student.run(self._probe(fitted), **drawn.data, moved=device.has_gpu), "state"
         )

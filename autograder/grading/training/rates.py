@@ -112,9 +112,10 @@ class RateChecks:
             some["the frozen part were held by the optimizer as well"] = rates, own
         for part, rate in rates.items():
             same = dict.fromkeys(right, rate)
-            some[f"all parts had the rate of the {part}"] = same, own
-            alone = {part: rates[part]} if part in right else {}
-            some[f"only the {part} were held by the optimizer"] = alone, own
+            which = "all parts" if len(right) > 1 else f"the {next(iter(right))}"
+            some[f"{which} had the rate of the {part}"] = same, own
+            if part in right:
+                some[f"only the {part} were held by the optimizer"] = {part: rate}, own
         names = list(right)
         turned = dict(zip(names, [right[name] for name in reversed(names)], strict=True))
         some["the rates were exchanged"] = turned, own

@@ -137,6 +137,12 @@ ONE = "import torch\ndef make(net, rates):\n    return torch.optim.{}\n"
         ),
         ((), ONE.format("Adam(net.parameters())"), "torch's own default"),
         ((), MAKE.replace('rates["head"]', "0.0003").replace('rates["body"]', "0.02"), "exchanged"),
+        (("body",), MAKE.replace("Adam", "AdamW"), "AdamW were used"),
+        (
+            ("body",),
+            MAKE.replace('rates["head"]', "3e-4"),
+            "as if the head had the rate of the body",
+        ),
         ((), MAKE.replace("Adam", "SGD"), "SGD were used, and not Adam"),
         (("body",), MAKE.replace("if p.requires_grad", ""), "frozen part were held"),
         (
