@@ -1,0 +1,1 @@
+../../autograder/data/course_data.py

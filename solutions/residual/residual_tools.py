@@ -1,0 +1,1 @@
+../../autograder/data/residual_tools.py
