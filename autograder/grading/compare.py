@@ -21,6 +21,10 @@ class Mismatch(AssertionError):
     """The submission's data is not what the task asks for; the text is for the student."""
 
 
+class Explained(Mismatch):
+    """A mismatch that a mistake explains which was told before: it comes without the check's own hint."""
+
+
 def describe(value: Any) -> str:
     """A few words on a value for a message: its kind and shape, not its contents."""
     if isinstance(value, torch.Tensor):

@@ -272,15 +272,16 @@ def test_a_short_run_learns(
         FIT.result_of(student, FIT.drawn(challenge, 1), device)
         run = full_run.drawn_run(challenge.seed, full_run.source_of(images), device.name)
         result = run.judge(student.run(full_run.full_run, **run.data))
-    expect(
-        result.loss_ratio <= thresholds.loss_ratio,
-        "The training loss did not fall enough: "
-        f"yours went from {result.first_loss:.2f} to {result.last_loss:.2f}.",
-    )
-    expect(
-        result.accuracy >= thresholds.accuracy,
-        f"After training the network answers only {result.accuracy:.0%} of new images rightly.",
-    )
+    with FIT.explaining(student, FIT.drawn(challenge, 1)):
+        expect(
+            result.loss_ratio <= thresholds.loss_ratio,
+            "The training loss did not fall enough: "
+            f"yours went from {result.first_loss:.2f} to {result.last_loss:.2f}.",
+        )
+        expect(
+            result.accuracy >= thresholds.accuracy,
+            f"After training the network answers only {result.accuracy:.0%} of new images rightly.",
+        )
     why = "what goes into the criterion is not the log-softmax over the classes."
     FIT.expect_no_luck(student, challenge, device, LUCKY_FITS.values(), why)
 
