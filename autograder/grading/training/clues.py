@@ -202,8 +202,10 @@ def _other_labels(seen: torch.Tensor, given: torch.Tensor, classes: int, many: s
     if bool((seen == given).all()):
         return ""
     told = f"The labels that went into the criterion were not those of the batch's {many}"
-    if bool((seen.double().sort().values == given.double().sort().values).all()):
+    if torch.equal(*(part.double().flatten().sort().values for part in (seen, given))):
         return f"{told}, but the same ones in another order. Are {many} and labels shuffled separately?"
+    if given.is_floating_point() or seen.is_floating_point():
+        return f"{told}."
     apart = (seen - given).remainder(classes)
     if bool((apart == 1).all()) or bool((apart == classes - 1).all()):
         return f"{told}: they were off by one. The classes are counted from 0."

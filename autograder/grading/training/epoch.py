@@ -171,24 +171,30 @@ class EpochChecks:
         lead: str,
         seen: Any,
         of: Callable[[TrainEpoch], Any],
-        known: bool = False,
+        others: bool | None = True,
     ) -> str:
         """The sentence that names the loop which gives exactly what was seen, or nothing.
 
         Args:
             of: what a loop gives.
-            known: ask only for a mistake that was told before.
+            others: whether a mistake may be named that was not told before: False, or None for one that
+                alone gives what was seen.
 
         Raises:
-            Explained: where this mistake was told before.
+            Explained: where the mistake was told before.
         """
-        mistakes = {
-            name: partial(of, loop)
-            for name, loop in self._wrong.items()
-            if not known or f"{name}." in student.mistakes_told
-        }
-        sentence = likely_mistake(seen, mistakes, TOLERANCE, lead)
-        return self._once(student, what, sentence, lead)
+        mistakes = {name: partial(of, loop) for name, loop in self._wrong.items()}
+        told = {n: make for n, make in mistakes.items() if f"{n}." in student.mistakes_told}
+        if likely_mistake(seen, told, TOLERANCE, lead):
+            raise Explained(f"{what} {EXPLAINED}")
+        if others is None:
+            fitting = [
+                n for n in mistakes if likely_mistake(seen, {n: mistakes[n]}, TOLERANCE, lead)
+            ]
+            mistakes = {n: mistakes[n] for n in fitting if len(fitting) == 1}
+        if others is False:
+            return ""
+        return self._once(student, what, likely_mistake(seen, mistakes, TOLERANCE, lead), lead)
 
     def _once(self, student: Student, what: str, sentence: str, lead: str = "") -> str:
         """The sentence itself, if it was not told before."""
@@ -237,9 +243,8 @@ class EpochChecks:
                 if still
                 else "The running statistics are not those of one pass over the loader in training mode."
             )
-            named = self._named(
-                student, what, "They are exactly as if", seen, partial(_statistics, drawn)
-            )
+            of = partial(_statistics, drawn)
+            named = self._named(student, what, "They are exactly as if", seen, of, None)
             if still or named:
                 expect(False, f"{what} {'' if still else named}")
             other = in_training_mode(self._watched(student, drawn), drawn)
@@ -274,7 +279,7 @@ class EpochChecks:
         what = f"The mean loss per {drawn.task.noun} is not right."
         lead = "It is as if"
         self._named(
-            student, what, lead, [seen], lambda loop: [result_by(loop, drawn)["loss"]], True
+            student, what, lead, [seen], lambda loop: [result_by(loop, drawn)["loss"]], False
         )
         # Eight guesses: where the loss itself is another one, a wider net would catch by chance.
         guesses = mistaken_means(*batch_losses(drawn), drawn.task.noun)

@@ -198,19 +198,23 @@ class FitChecks:
         try:
             yield
         except Mismatch as wrong:
-            self._explain(self._watched(student, drawn), drawn, str(wrong))
+            self._explain(student, self._watched(student, drawn), drawn, str(wrong))
             raise
 
-    def _explain(self, watched: Any, drawn: Drawn, what: str) -> None:
+    def _explain(self, student: Student, watched: Any, drawn: Drawn, what: str) -> None:
         """Raise where the mistake is in what the fit stands on; of `what` the first sentence is kept."""
         if watched is None or not only_hands_on(watched, self._watched_reference(drawn)):
             return
         *others, last = (f"`{name}`" for name in self.stands_on)
-        raise Explained(
-            f"{what.partition('. ')[0].rstrip('.')}. `{self.function}` itself does what it should: it hands "
-            "the right things on and keeps what it gets. The mistake is in "
-            f"{', '.join(others)} or {last}: see there."
-        ) from None
+        why = (
+            f"`{self.function}` itself does what it should: it hands the right things on and keeps what it "
+            f"gets. The mistake is in {', '.join(others)} or {last}: see there."
+        )
+        first = what.partition(". ")[0].rstrip(".")
+        if why in student.mistakes_told:
+            raise Explained(f"{first}. The same explains this.") from None
+        student.mistakes_told.append(why)
+        raise Explained(f"{first}. {why}") from None
 
     def _watched(self, student: Student, drawn: Drawn) -> Any:
         """How the student's fit goes about it, or None. Asked only of what is wrong."""
@@ -243,7 +247,7 @@ class FitChecks:
         if relative_difference(seen, updates(right["state"], drawn.parameters)) > TOLERANCE:
             what = "The parameters did not move as three epochs of training move them."
             watched = self._watched(student, drawn)
-            self._explain(watched, drawn, what)
+            self._explain(student, watched, drawn, what)
             hint = self._named(seen, drawn)
             if watched is not None:
                 hint = better_hint(hint, watched, self._watched_reference(drawn), drawn)

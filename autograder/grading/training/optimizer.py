@@ -174,7 +174,10 @@ class OptimizerChecks:
                 "The optimizer does not hold all of the network's parameters. Was it made before a layer was "
                 "replaced?"
             )
-        student.mistakes_told.append(hint.removeprefix(lead).strip(" ."))
+        mistake = hint.removeprefix(lead).strip(" .")
+        if mistake and mistake in student.mistakes_told:
+            raise Explained(f"{what} The mistake that is named above explains this.")
+        student.mistakes_told.append(mistake)
         expect(False, f"{what} {hint}")
 
     def result_of(self, student: Student, data: dict[str, Any]) -> dict[str, Any]:
