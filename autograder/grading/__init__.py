@@ -7,6 +7,7 @@ names, and returns plain data; a test marked with `graded` runs here, on that da
 from autograder.errors import StudentRaised
 from autograder.grading.bonus_file import BonusFile
 from autograder.grading.compare import (
+    Explained,
     Mismatch,
     as_array,
     describe,
@@ -39,6 +40,7 @@ __all__ = [
     "BonusFile",
     "Challenge",
     "Device",
+    "Explained",
     "Floats",
     "Mismatch",
     "Probe",

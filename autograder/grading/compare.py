@@ -31,6 +31,10 @@ def is_tensor(value: Any) -> TypeGuard[torch.Tensor]:
     return torch is not None and isinstance(value, torch.Tensor)
 
 
+class Explained(Mismatch):
+    """A mismatch that a mistake explains which was told before: it comes without the check's own hint."""
+
+
 def describe(value: Any) -> str:
     """A few words on a value for a message: its kind and shape, not its contents."""
     if is_tensor(value):

@@ -8,6 +8,7 @@ the test ended with                          verdict
 ===========================================  ==========================================
 nothing                                      passed
 `Mismatch` (the `expect…` comparisons)       failed, the message is shown
+`Explained`, one of them                     failed, without the hint: the cause was told before
 `NameMissing`, `BadReply`                    failed, the message is shown
 `StudentRaised`                              raised, the message is shown
 `LimitHit`                                   limit, the message is shown
@@ -40,7 +41,7 @@ from autograder.clean import clean_text
 from autograder.errors import BadReply, KitError, LimitHit, NameMissing, StudentFault, StudentRaised
 from autograder.grading.bonus_file import BonusFile
 from autograder.grading.broken import broke_pytest, cannot_be_loaded, did_not_run, has_not_ended
-from autograder.grading.compare import Mismatch
+from autograder.grading.compare import Explained, Mismatch
 from autograder.grading.device import Device
 from autograder.grading.importing import imported_anew
 from autograder.grading.student import BoxLike, Challenge, Student
@@ -299,7 +300,9 @@ class JudgePlugin:
             detail = "".join(traceback.format_exception(call.excinfo.value, limit=-6))
             if verdict is Verdict.UNGRADED:
                 detail = f"{did_not_run(self._graders, item.name, call.excinfo.value)}\n{detail}"
-            self._set(item, verdict, message, "" if verdict is Verdict.PASSED else detail)
+            explained = isinstance(call.excinfo.value, Explained)
+            passed = verdict is Verdict.PASSED
+            self._set(item, verdict, message, "" if passed else detail, hinted=not explained)
         elif item.get_closest_marker("xfail") is not None:
             self._set(item, Verdict.UNGRADED, staff_detail="This test is marked xfail.")
         elif call.when == "call":
@@ -321,7 +324,12 @@ class JudgePlugin:
         return mark.kwargs["grade_id"] not in self._bonus_files
 
     def _set(
-        self, item: pytest.Item, verdict: Verdict, message: str = "", staff_detail: str = ""
+        self,
+        item: pytest.Item,
+        verdict: Verdict,
+        message: str = "",
+        staff_detail: str = "",
+        hinted: bool = True,
     ) -> None:
         mark = item.get_closest_marker("graded")
         assert mark is not None
@@ -334,7 +342,7 @@ class JudgePlugin:
             verdict=verdict,
             weight=mark.kwargs["weight"],
             message=clean_text(message),
-            hint=hint if verdict is Verdict.FAILED else "",
+            hint=hint if verdict is Verdict.FAILED and hinted else "",
             staff_detail=clean_text("\n".join(part for part in (more, staff_detail) if part)),
             note=clean_text(note),
         )

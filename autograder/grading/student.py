@@ -32,10 +32,15 @@ class BoxLike(Protocol):
 
 
 class Student:
-    """The student's notebook, as seen from here: ask it something, get plain data back."""
+    """The student's notebook, as seen from here: ask it something, get plain data back.
+
+    Attributes:
+        mistakes_told: what checks before this one have named, so that a mistake is said once.
+    """
 
     def __init__(self, box: BoxLike) -> None:
         self._box = box
+        self.mistakes_told: list[str] = []
 
     def run(self, probe: Probe, **data: Any) -> Any:
         """Run a probe in the box; parameters that are not in `data` are the student's names.

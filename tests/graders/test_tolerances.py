@@ -21,6 +21,7 @@ from autograder.graders.vgg16.tasks import EPOCH, WRONG_LOOPS
 from autograder.grading import Challenge, relative_difference, updates
 from autograder.grading.training import epoch, fitting, held, optimizer, steady, validation
 from autograder.grading.training.epoch import TOLERANCE
+from autograder.grading.training.means import batch_losses
 
 KINDS: tuple[dict[str, Any], ...] = (
     {"norm": False, "learning_rate": 0.3},
@@ -209,7 +210,7 @@ def test_right_fits_lie_below_the_tolerance_and_wrong_ones_above() -> None:
 def loss_distance(number: int) -> float:
     """How far the mean of batch means lies from the mean over images, as a fraction."""
     drawn = EPOCH.draw(Challenge(b"tolerance", str(number), "loss"), learning_rate=0.0)
-    means, sizes = epoch.batch_losses(drawn)
+    means, sizes = batch_losses(drawn)
     right = np.average(means, weights=sizes)
     return float(abs(np.mean(means) - right) / right)
 

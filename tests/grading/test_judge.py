@@ -412,3 +412,21 @@ def test_the_checks_of_one_item_can_be_run_alone(tmp_path: Path) -> None:
     path.write_text(HEAD + HANGING + "\n\ndef test_forgotten():\n    pass\n")
     found = judge(path, StubBox(), b"", "", only=["b"])
     assert (list(found.checks), found.trouble) == (["b"], "")
+
+
+def test_what_was_told_before_comes_without_the_checks_hint(tmp_path: Path) -> None:
+    tests = """
+        from autograder.grading import Explained
+
+        @graded("item", weight=1)
+        def test_a():
+            '''A title.
+
+            Look at the axis.
+            '''
+            raise {error}("It is not right.")
+    """
+    explained = only(judged(tmp_path, tests.replace("{error}", "Explained")))
+    assert (explained.verdict, explained.message) == (FAILED, "It is not right.")
+    assert explained.hint == ""
+    assert only(judged(tmp_path, tests.replace("{error}", "Mismatch"))).hint == "Look at the axis."

@@ -135,4 +135,10 @@ LUCKY_FITS = {
     )
 }
 WRONG_FITS = wrong_fits(reference.fit, reference.train_epoch, TASK)
-FIT = FitChecks(FITTED, fit_challenge, reference.fit, WRONG_FITS)
+FIT = FitChecks(
+    FITTED,
+    fit_challenge,
+    reference.fit,
+    WRONG_FITS,
+    stands_on=("make_criterion_and_optimizer", "train_epoch", "validate"),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,11 @@ import torch
 from torch.nn import functional as F
 
 from autograder.graders.vgg16.networks import cheap_vgg
+from autograder.graders.vgg16.pairs import TEST_FROM, wrong_pairs
 from autograder.grading import (
     Challenge,
+    Explained,
+    Mismatch,
     Student,
     as_array,
     describe,
@@ -101,7 +105,8 @@ def test_the_transform_gives_a_float_tensor_of_the_asked_size(
             if level is not None:
                 expect(
                     bool(np.abs(array - level).max() < 5e-3),
-                    "Black should become 0 and white 1; yours do not.",
+                    "Black should become 0 and white 1; yours do not."
+                    + (" Are they scaled twice?" if 0 < array.max() < 0.01 else ""),
                 )
 
 
@@ -112,7 +117,8 @@ def test_the_transform_resizes_bilinearly(student: Student, challenge: Challenge
     We resized random pictures and compared every value. Bilinear means a weighted mean of
     neighbours: neither the nearest one, nor a cubic curve, nor a crop.
     """
-    blocks = challenge.rng.integers(0, 256, (2, 12, 12, 3)).astype(np.uint8)
+    # Eight for each size: where a random flip is in the transform, it shows in one of them.
+    blocks = challenge.rng.integers(0, 256, (8, 12, 12, 3)).astype(np.uint8)
     small = list(blocks)
     large = list(np.kron(blocks, np.ones((1, 5, 5, 1), np.uint8)).astype(np.uint8))
     for pictures, size in ((small, 50), (large, 33)):
@@ -131,7 +137,21 @@ def test_the_transform_resizes_bilinearly(student: Student, challenge: Challenge
         if any(np.abs(stacked - way).max() <= 1.6 / 255 for way in right):
             continue
         hint = likely_mistake(stacked, resize_mistakes(given, size), 0.03, "They are as if")
+        if not hint and np.abs(stacked - either_way(stacked, right[1])).max() <= 1.6 / 255:
+            hint = "Some pictures are flipped, and others not. None should be."
+        twice = [as_array(result) for result in results_of(student, [*pictures, *pictures], size)]
+        halves = twice[: len(pictures)], twice[len(pictures) :]
+        if not hint and not all(map(np.array_equal, *halves)):
+            hint = "The same picture gives another result each time. Is something random in the transform?"
         expect(False, f"The values of a resized picture are not those of a bilinear resize. {hint}")
+
+
+def either_way(seen: np.ndarray[Any, Any], right: Any) -> Any:
+    """Each picture as it should be, or its mirror image where that is nearer."""
+    mirrored = right[..., ::-1]
+    axes = (1, 2, 3)
+    nearer = np.abs(seen - mirrored).max(axis=axes) < np.abs(seen - right).max(axis=axes)
+    return np.where(nearer[:, None, None, None], mirrored, right)
 
 
 def resize_mistakes(given: torch.Tensor, size: int) -> dict[str, Any]:
@@ -152,7 +172,35 @@ def resize_mistakes(given: torch.Tensor, size: int) -> dict[str, Any]:
         "the colours had been normalised with ImageNet's mean and deviation": lambda: (
             (right - mean) / deviation
         ),
+        "they were divided by 255 twice": lambda: right / 255,
+        "they were scaled to go from -1 to 1": lambda: 2 * right - 1,
+        "the picture were flipped left to right": lambda: right[..., ::-1],
+        "the picture were flipped upside down": lambda: right[..., ::-1, :],
+        "the numbers were put into another shape (view, reshape) where the axes should be permuted": lambda: (
+            right.transpose(0, 2, 3, 1).reshape(right.shape)
+        ),
+        **{
+            f"the middle were cut out (a crop) of a picture resized to {words}": partial(
+                cropped, given, larger, size
+            )
+            for words, larger in {
+                "8/7 of the size": int(size * 256 / 224),
+                "32 pixels more": size + 32,
+            }.items()
+        },
+        "the middle were cut out (a crop) and nothing resized": lambda: cropped(
+            given, given.shape[-1], size
+        ),
     }
+
+
+def cropped(images: torch.Tensor, larger: int, size: int) -> Any:
+    """The middle of pictures that are resized first, as torchvision's CenterCrop cuts it."""
+    around = round((larger - size) / 2)
+    if around < 0:
+        raise RuntimeError("There is nothing to cut.")
+    part = slice(around, around + size)
+    return resized(images, larger, antialias=True)[..., part, part]
 
 
 def resized(images: torch.Tensor, size: int, mode: str = "bilinear", **options: bool) -> Any:
@@ -165,21 +213,21 @@ def resized(images: torch.Tensor, size: int, mode: str = "bilinear", **options: 
 
 @probe
 def orders_of_loaders(
-    make_loaders: Any, train_labels: Any, test_labels: Any, batch_size: Any
+    make_loaders: Any, train_labels: Any, test_labels: Any, test_from: Any, batch_size: Any
 ) -> Any:
     """The image numbers that the loaders give, batch by batch, epoch by epoch."""
     import torch
     from torch.utils.data import StackDataset
 
-    def numbered(labels: Any) -> Any:
-        """Image i is filled with the number i. A class of ours could not be sent to spawned workers."""
-        numbers = torch.arange(len(labels), dtype=torch.float32)
+    def numbered(labels: Any, first: int) -> Any:
+        """Each image is filled with its number. A class of ours could not be sent to spawned workers."""
+        numbers = torch.arange(first, first + len(labels), dtype=torch.float32)
         images: Any = numbers[:, None, None, None].repeat(1, 3, 2, 2)
         data: Any = StackDataset(images, labels.tolist())
         data.targets = labels
         return data
 
-    sets = numbered(train_labels), numbered(test_labels)
+    sets = numbered(train_labels, 0), numbered(test_labels, test_from)
     made = make_loaders(*sets) if batch_size is None else make_loaders(*sets, batch_size)
     if not isinstance(made, tuple | list) or len(made) != 2:
         return {"made": made, "train": [], "test": []}
@@ -217,6 +265,7 @@ class Seen:
             orders_of_loaders,
             train_labels=self.labels["train"],
             test_labels=self.labels["test"],
+            test_from=TEST_FROM,
             batch_size=batch_size,
         )
         reply = fields(reply, "made", "train", "test")
@@ -224,10 +273,28 @@ class Seen:
             isinstance(reply["made"], str) and reply["made"] == "two loaders",
             f"make_loaders should return two loaders; it returns {describe(reply['made'])}.",
         )
-        self.train = self._epochs(reply["train"], "train", 3)
-        self.test = self._epochs(reply["test"], "test", 2)
+        epochs = {kind: self._epochs(reply[kind], n) for kind, n in (("train", 3), ("test", 2))}
+        troubles = {
+            kind: next((told for one in given if (told := self._trouble(kind, one))), "")
+            for kind, given in epochs.items()
+        }
+        if trouble := " ".join(filter(None, dict.fromkeys(troubles.values()))):
+            if trouble in student.mistakes_told:
+                raise Explained(
+                    "The mistake with images and labels that is named above explains this."
+                )
+            student.mistakes_told.append(trouble)
+            raise Mismatch(trouble)
+        self.train = [[[number for number, _ in batch] for batch in one] for one in epochs["train"]]
+        self.test = [
+            [[number - TEST_FROM for number, _ in batch] for batch in one] for one in epochs["test"]
+        ]
 
-    def _epochs(self, epochs: Any, kind: str, count: int) -> list[Epoch]:
+    def _trouble(self, kind: str, epoch: list[list[tuple[int, Any]]]) -> str:
+        return wrong_pairs(kind, [pair for batch in epoch for pair in batch], self.labels)
+
+    def _epochs(self, epochs: Any, count: int) -> list[list[list[tuple[int, Any]]]]:
+        """The image numbers and labels of each batch of each epoch."""
         checked = []
         for epoch in sequence(epochs, "The epochs", count):
             batches = []
@@ -236,13 +303,8 @@ class Seen:
                 images = [
                     whole(number, "an image's number") for number in sequence(numbers, "A batch")
                 ]
-                known = self.labels[kind]
-                expect(
-                    all(0 <= image < len(known) for image in images)
-                    and sequence(labels, "The labels") == [int(known[image]) for image in images],
-                    "Each image should come with its own label; yours do not.",
-                )
-                batches.append(images)
+                given = sequence(labels, "The labels", len(images))
+                batches.append(list(zip(images, given, strict=True)))
             checked.append(batches)
         return checked
 
@@ -270,6 +332,10 @@ def test_every_image_comes_once_an_epoch_in_batches_of_the_asked_size(
             for epoch in epochs:
                 full, rest = divmod(count, seen.batch_size)
                 sizes = [len(batch) for batch in epoch]
+                expect(
+                    len(flat(epoch)) > count - seen.batch_size,
+                    f"The {name} loader leaves out more images than fit into a batch.",
+                )
                 expect(
                     all(size == seen.batch_size for size in sizes[:full]),
                     f"The {name} loader's batches do not all have `batch_size` images.",
@@ -346,6 +412,7 @@ def swapped_head(swap_head: Any, seed: int, classes: Any, images: Any) -> Any:
     frozen.requires_grad_(False)
     *layers, old_head = [module for module in net.modules() if not list(module.children())]
     *parameters, old_weight, _old_bias = net.parameters()
+    rates = [layer.p for layer in net.modules() if isinstance(layer, nn.Dropout)]
     result = swap_head(net) if classes is None else swap_head(net, classes)
     if not isinstance(getattr(result, "classifier", None), nn.Sequential):
         return {"returned": result}
@@ -375,13 +442,14 @@ def swapped_head(swap_head: Any, seed: int, classes: Any, images: Any) -> Any:
         "same_freezing": all(
             parameter.requires_grad == (parameter is not frozen) for parameter in parameters
         ),
+        "same_rates": rates == [p.p for p in result.modules() if isinstance(p, nn.Dropout)],
         "logits": logits,
     }
 
 
 SWAPPED = ("same_net", "classifier_length", "is_linear", "head", "is_new", "new_weight", "features",
            "weight", "bias", "head_trains", "same_layers", "same_parameters", "same_freezing",
-           "logits")  # fmt: skip
+           "same_rates", "logits")  # fmt: skip
 
 
 def swapped(
@@ -426,6 +494,13 @@ def test_the_last_layer_maps_4096_features_to_the_classes(
         expect_shape(seen["weight"], (outputs, 4096), "the new layer's weight")
         expect(seen["bias"] is not None, "The new layer should have a bias; yours has none.")
         expect_shape(seen["bias"], (outputs,), "the new layer's bias")
+        # nn.Linear draws them below 1/64 here, torchvision with a deviation of 0.01, Xavier and He of 0.022.
+        # With 0.3 the outputs are some ten apart before anything is learnt, and softmax has decided.
+        expect(
+            bool(np.sqrt((expect_finite(seen["weight"]) ** 2).mean()) < 0.3),
+            "The new layer's weights are far larger than nn.Linear draws them: softmax is sure of its "
+            "answers before anything is learnt. How are they initialised?",
+        )
         expect(flag(seen["head_trains"]), "The new layer should be trainable; yours is frozen.")
         expect(
             flag(seen["is_new"]) and sequence(seen["features"], "Its sizes") == [4096, outputs],
@@ -449,6 +524,9 @@ def test_nothing_before_the_new_head_changes(student: Student, challenge: Challe
     expect(
         flag(seen["same_freezing"]),
         "Other layers' requires_grad was changed; only the head is new.",
+    )
+    expect(
+        flag(seen["same_rates"]), "The rate of a Dropout layer was changed; only the head is new."
     )
     weight = expect_finite(expect_type(seen["weight"], torch.Tensor, "the new layer's weight"))
     bias = expect_finite(expect_type(seen["bias"], torch.Tensor, "the new layer's bias"))

@@ -265,14 +265,16 @@ def test_a_short_run_learns(
     thresholds, why = full_run.thresholds_for(device, images)
     if thresholds is None:
         note("Decided in the short size, on the CPU.", why)
-        short_run.SHORT.expect_learns(student, challenge, device)
+        with FIT.explaining(student, FIT.drawn(challenge, 1)):
+            short_run.SHORT.expect_learns(student, challenge, device)
     else:
         note(f"Decided by a run of the real VGG16, on {device.title}.", "", size="full")
         # What cannot run on the CPU at all fails there, and so here.
         FIT.result_of(student, FIT.drawn(challenge, 1), device)
         run = full_run.drawn_run(challenge.seed, full_run.source_of(images), device.name)
         result = run.judge(student.run(full_run.full_run, **run.data))
-        expect_reached(result, short_run.GOALS, thresholds)
+        with FIT.explaining(student, FIT.drawn(challenge, 1)):
+            expect_reached(result, short_run.GOALS, thresholds)
     why = "what goes into the criterion is not the log-softmax over the classes."
     FIT.expect_no_luck(student, challenge, device, LUCKY_FITS.values(), why)
 

@@ -8,7 +8,7 @@ for each part of a network.
 """
 
 from autograder.grading.training.epoch import EpochChecks
-from autograder.grading.training.fitting import FitChecks, around, tells_apart, wrong_fits
+from autograder.grading.training.fitting import FitChecks, tells_apart
 from autograder.grading.training.goals import (
     Goal,
     Result,
@@ -32,6 +32,7 @@ from autograder.grading.training.task import (
     log_softmax,
 )
 from autograder.grading.training.validation import ValidationChecks
+from autograder.grading.training.wrong_fits import around, wrong_fits
 
 __all__ = [
     "STEADY",

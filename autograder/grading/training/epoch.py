@@ -14,30 +14,35 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-import torch
 
 from autograder.errors import StudentRaised
-from autograder.grading.compare import expect, relative_difference
+from autograder.grading.compare import (
+    Explained,
+    Mismatch,
+    expect,
+    expect_shape,
+    relative_difference,
+)
 from autograder.grading.device import Device
 from autograder.grading.probe import Probe
 from autograder.grading.replies import (
     Floats,
     fields,
-    flag,
     likely_mistake,
     real,
     updates,
     vector,
-    whole,
 )
 from autograder.grading.student import Challenge, Student
+from autograder.grading.training.clues import clue, in_training_mode, uses_criterion
 from autograder.grading.training.epoch_probes import (
     epoch_placement,
     lectures_call,
     one_epoch,
     watched_epoch,
 )
-from autograder.grading.training.loops import ERRORS, TrainEpoch, right_loop, wrong_loops
+from autograder.grading.training.loops import TrainEpoch, asking, right_loop, wrong_loops
+from autograder.grading.training.means import batch_losses, mistaken_means
 from autograder.grading.training.placement import expect_moved
 from autograder.grading.training.task import Drawn, Task, epoch_examples
 
@@ -52,42 +57,7 @@ from autograder.grading.training.task import Drawn, Task, epoch_examples
 # 0.49 at most. So both are off where updates are compared (`steady`, `held`). Not yet seen on a GPU.
 TOLERANCE = 0.01
 
-
-def clue(seen: dict[str, Any], own_loss: bool = False) -> str:
-    """What of the given things was not used as it should be, as sentences for the student; or nothing.
-
-    Args:
-        seen: a reply of `watched_epoch`.
-        own_loss: no criterion was given.
-    """
-    instead = "Is a global name used in place of the argument, or a copy of it?"
-    if not seen["passes"]:
-        return f"The network that you were given was never called. {instead}"
-    if not seen["examples"]:
-        return f"No batch was taken from the loader that you were given. {instead}"
-    if not seen["from_the_start"]:
-        return (
-            "When the first batch came, the parameters were not those that you were given. Is the network "
-            "initialised anew?"
-        )
-    if not seen["losses"] and not own_loss:
-        return f"The criterion that you were given was never called. {instead}"
-    if not seen["gradients"]:
-        return (
-            "No gradient reached the network's parameters. Is backward() called, with its brackets, and on "
-            "the loss itself? It is cut off by .data, detach(), item() or a new torch.tensor()."
-        )
-    if not seen["steps"]:
-        return (
-            "Gradients reached the parameters, but step() of the optimizer that you were given was never "
-            f"called. Are its brackets there? {instead}"
-        )
-    if not seen["with_gradients"]:
-        return (
-            "step() was called, and found no gradient each time. Does zero_grad() stand between backward() "
-            "and step()?"
-        )
-    return ""
+EXPLAINED = "The mistake that is named above explains this."
 
 
 @dataclass(frozen=True)
@@ -158,10 +128,8 @@ class EpochChecks:
         try:
             return fields(self._ask(student, one_epoch, drawn, drawn.data), "loss", "state")
         except StudentRaised as raised:
-            for words, question in ERRORS.items():
-                if words in str(raised):
-                    raise raised.asking(question) from None
-            raise
+            raised = asking(raised, student.mistakes_told)
+            raise raised from None
 
     def _probe(self, ask: Probe, drawn: Drawn) -> Probe:
         task = drawn.task
@@ -199,30 +167,62 @@ class EpochChecks:
             seen = updates(self.result_of(student, drawn)["state"], drawn.parameters)
             if relative_difference(seen, moved_by(self._right, drawn)) <= TOLERANCE:
                 continue
-            mistakes = {
-                name: lambda loop=loop, drawn=drawn: moved_by(loop, drawn)
-                for name, loop in self._wrong.items()
-            }
-            hint = likely_mistake(seen, mistakes, TOLERANCE, "Your parameters moved exactly as if")
-            hint = hint or self._clue(student, drawn)
-            expect(
-                False,
-                f"The parameters did not move{drawn.there} as one epoch of training moves them. {hint}",
+            what = f"The parameters did not move{drawn.there} as one epoch of training moves them."
+            lead = "Your parameters moved exactly as if"
+            named = self._named(student, what, lead, seen, partial(_moved, drawn))
+            named = named or self._once(
+                student, what, clue(self._watched(student, drawn), drawn, self.own_loss)
             )
+            expect(False, f"{what} {named}")
 
-    def _clue(self, student: Student, drawn: Drawn) -> str:
-        """What was not used as it should be. Asked only of what is wrong: to be watched is to be slower."""
+    def _named(
+        self,
+        student: Student,
+        what: str,
+        lead: str,
+        seen: Any,
+        of: Callable[[TrainEpoch], Any],
+        others: bool | None = True,
+    ) -> str:
+        """The sentence that names the loop which gives exactly what was seen, or nothing.
+
+        Args:
+            of: what a loop gives.
+            others: whether a mistake may be named that was not told before: False, or None for one that
+                alone gives what was seen.
+
+        Raises:
+            Explained: where the mistake was told before.
+        """
+        mistakes = {name: partial(of, loop) for name, loop in self._wrong.items()}
+        told = {n: make for n, make in mistakes.items() if f"{n}." in student.mistakes_told}
+        if likely_mistake(seen, told, TOLERANCE, lead):
+            raise Explained(f"{what} {EXPLAINED}")
+        if others is None:
+            fitting = [
+                n for n in mistakes if likely_mistake(seen, {n: mistakes[n]}, TOLERANCE, lead)
+            ]
+            mistakes = {n: mistakes[n] for n in fitting if len(fitting) == 1}
+        if others is False:
+            return ""
+        return self._once(student, what, likely_mistake(seen, mistakes, TOLERANCE, lead), lead)
+
+    def _once(self, student: Student, what: str, sentence: str, lead: str = "") -> str:
+        """The sentence itself, if it was not told before."""
+        mistake = sentence.removeprefix(lead).strip()
+        if mistake in student.mistakes_told:
+            raise Explained(f"{what} {EXPLAINED}")
+        student.mistakes_told += [mistake] if mistake else []
+        return sentence
+
+    def _watched(self, student: Student, drawn: Drawn) -> Any:
+        """How what was given is used, or None. Asked only of what is wrong: to be watched is to be slower."""
         wanted = set(watched_epoch.parameters) & set(drawn.data)
         asked = {name: drawn.data[name] for name in wanted}
         try:
-            reply = self._ask(student, watched_epoch, drawn, asked)
+            return self._ask(student, watched_epoch, drawn, asked)
         except StudentRaised:  # the first time it ran to its end, and that time is judged
-            return ""
-        names = ("examples", "passes", "losses", "gradients", "steps", "with_gradients")
-        seen = fields(reply, *names, "from_the_start")
-        counts = {name: whole(seen[name], "an answer to this check") for name in names}
-        seen = {**counts, "from_the_start": flag(seen["from_the_start"])}
-        return clue(seen, self.own_loss)
+            return None
 
     def expect_placed(
         self, student: Student, challenge: Challenge, device: Device, *parts: str
@@ -257,14 +257,22 @@ class EpochChecks:
                     "training mode.",
                 )
                 continue
-            expect(
-                bool(np.any(seen != start)),
-                "The running statistics never moved: the network was not in training mode.",
+            if relative_difference(seen, right) <= TOLERANCE:
+                continue
+            still = not np.any(seen != start)
+            what = (
+                "The running statistics never moved: the network was not in training mode."
+                if still
+                else "The running statistics are not those of one pass over the loader in training mode."
             )
-            expect(
-                relative_difference(seen, right) <= TOLERANCE,
-                "The running statistics are not those of one pass over the loader in training mode.",
-            )
+            of = partial(_statistics, drawn)
+            named = self._named(student, what, "They are exactly as if", seen, of, None)
+            if still or named:
+                expect(False, f"{what} {'' if still else named}")
+            other = in_training_mode(self._watched(student, drawn), drawn)
+            if other == "" and student.mistakes_told:
+                raise Explained(f"{what} {EXPLAINED}")
+            expect(False, f"{what} {other or ''}")
 
     def expect_mean_loss(self, student: Student, challenge: Challenge, device: Device) -> None:
         """Fail, with the mistake's name where it is known, unless the loss is the mean over examples.
@@ -273,9 +281,10 @@ class EpochChecks:
         """
         challenged = self.draw(challenge, learning_rate=0.0)
         for drawn in map(challenged.on, device.names):
-            self._expect_mean_loss(self.result_of(student, drawn), drawn)
+            self._expect_mean_loss(student, drawn)
 
-    def _expect_mean_loss(self, reply: dict[str, Any], drawn: Drawn) -> None:
+    def _expect_mean_loss(self, student: Student, drawn: Drawn) -> None:
+        reply = self.result_of(student, drawn)
         loss = reply["loss"]
         expect(
             loss is not None, f"{self.function} should return the mean loss; yours returns None."
@@ -289,11 +298,43 @@ class EpochChecks:
             still = not np.any(updates(reply["state"], drawn.parameters))
             expect(still, "With a learning rate of 0 nothing should move; your parameters did.")
             return
-        # Eight guesses: where the loss itself is another one, a wider net would catch by chance.
-        hint = likely_mistake(
-            [seen], mistaken_means(*batch_losses(drawn), drawn.task.noun), 1e-4, "It is as if"
+        what = f"The mean loss per {drawn.task.noun} is not right."
+        lead = "It is as if"
+        self._named(
+            student, what, lead, [seen], lambda loop: [result_by(loop, drawn)["loss"]], False
         )
-        expect(False, f"The mean loss per {drawn.task.noun} is not right. {hint}")
+        # Eight guesses: where the loss itself is another one, a wider net would catch by chance.
+        guesses = mistaken_means(*batch_losses(drawn), drawn.task.noun)
+        hint = likely_mistake([seen], guesses, 1e-4, lead)
+        if not hint and (watched := self._watched(student, drawn)) is not None:
+            hint = self._averaged(student, drawn, what, watched)
+        expect(False, f"{what} {hint}")
+
+    def _averaged(self, student: Student, drawn: Drawn, what: str, watched: Any) -> str:
+        """Whether the losses are wrong or their mean is, by what the criterion gave when it was watched."""
+        reply = fields(watched, "returned", "means", "sizes")
+        means, sizes = batch_losses(drawn)
+        try:
+            given = expect_shape(reply["means"], means.shape)
+            counts = expect_shape(reply["sizes"], sizes.shape)
+            returned = real(reply["returned"], "the mean loss")
+        except Mismatch:
+            return ""
+        if relative_difference(given, means) <= 1e-4 and list(counts) == list(sizes):
+            if relative_difference([returned], [np.average(means, weights=sizes)]) <= 1e-4:
+                return ""
+            again = real(self.result_of(student, drawn)["loss"], "the mean loss")
+            if abs(again - returned) > 1e-4 * abs(returned):
+                return (
+                    "The same losses give another mean in each call. Is something kept from one call to the "
+                    "next, in a name outside of the function?"
+                )
+            return "The criterion gave the right losses, but what is returned is not their mean."
+        if counts.sum() and abs(returned - np.average(given, weights=counts)) <= 1e-4 * returned:
+            if student.mistakes_told:
+                raise Explained(f"{what} The averaging is. {EXPLAINED}")
+            return "The averaging is; it is the batches' losses that are not."
+        return ""
 
     def expect_given_criterion(
         self, student: Student, challenge: Challenge, device: Device, *, learning_rate: float
@@ -303,10 +344,19 @@ class EpochChecks:
         challenged = self.draw(challenge, learning_rate=learning_rate, factor=factor)
         for drawn in map(challenged.on, device.names):
             seen = updates(self.result_of(student, drawn)["state"], drawn.parameters)
-            expect(
-                relative_difference(seen, moved_by(self._right, drawn)) <= TOLERANCE,
-                "The parameters did not move as the gradient of the given criterion moves them.",
-            )
+            if relative_difference(seen, moved_by(self._right, drawn)) <= TOLERANCE:
+                continue
+            what = "The parameters did not move as the gradient of the given criterion moves them."
+            # A factor of the loss is one of the learning rate, whatever else is wrong.
+            scaled = {"factor": 1.0, "optimizer_options": {"lr": learning_rate * factor}}
+            same = Drawn(drawn.task, {**drawn.data, **scaled})
+            moved = updates(self.result_of(student, same)["state"], drawn.parameters)
+            if relative_difference(seen, moved) <= TOLERANCE or uses_criterion(
+                self._watched(student, same), same
+            ):
+                expect(bool(student.mistakes_told), what)
+                raise Explained(f"{what} {EXPLAINED}")
+            expect(False, what)
 
 
 def result_by(train_epoch: TrainEpoch, drawn: Drawn) -> dict[str, Any]:
@@ -322,29 +372,9 @@ def moved_by(train_epoch: TrainEpoch, drawn: Drawn) -> Floats:
     return updates(result_by(train_epoch, drawn)["state"], drawn.parameters)
 
 
-def batch_losses(drawn: Drawn) -> tuple[Floats, Floats]:
-    """The mean loss of each batch, and its number of examples, with the parameters as drawn."""
-    net, criterion = drawn.network(), drawn.task.criterion()
-    with torch.no_grad():
-        means = [float(criterion(drawn.task.activation(net(x)), y)) for x, y in drawn.batches()]
-    return np.array(means), np.array([float(len(y)) for _, y in drawn.batches()])
+def _moved(drawn: Drawn, train_epoch: TrainEpoch) -> Floats:
+    return moved_by(train_epoch, drawn)
 
 
-def mistaken_means(means: Floats, sizes: Floats, noun: str) -> dict[str, Callable[[], list[float]]]:
-    """What is returned in place of the mean loss, by the words that name it."""
-    wrong = {
-        "the means of the batches were averaged, and the smaller last batch weighed as much as the "
-        "others": np.mean(means),
-        f"the sum of the batch means were divided by the number of {noun}s": np.sum(means)
-        / np.sum(sizes),
-        "the batch means were added up, and not divided by anything": np.sum(means),
-        f"the losses of all {noun}s were added up, and not divided": np.dot(means, sizes),
-        f"the sum over all {noun}s were divided by the number of batches": np.dot(means, sizes)
-        / len(sizes),
-        "each batch mean were taken times the batch size of full batches": np.sum(means)
-        * sizes[0]
-        / np.sum(sizes),
-        "only the last batch's loss were returned": means[-1],
-        "only the losses of the first batch counted": means[0],
-    }
-    return {name: partial(list, (float(value),)) for name, value in wrong.items()}
+def _statistics(drawn: Drawn, train_epoch: TrainEpoch) -> Floats:
+    return vector(result_by(train_epoch, drawn)["state"], drawn.buffers)

@@ -116,20 +116,29 @@ def watched_epoch(
     optimizer_name: str,
     optimizer_options: Any,
 ) -> Any:
-    """What an epoch on the CPU does with what it is given: how often each thing was used."""
+    """What an epoch on the CPU does with what it is given: how often each thing was used, and what the first
+    batch became on its way to the first step.
+    """
+    import functools
+    import math
+
     import torch
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
 
-    seen = {
-        "examples": 0,
-        "passes": 0,
-        "losses": 0,
-        "gradients": 0,
-        "steps": 0,
-        "with_gradients": 0,
-    }
+    counts = ("examples", "passes", "losses", "gradients", "steps", "with_gradients")
+    seen = dict.fromkeys((*counts, "answers", "in_training"), 0)
+    kept: list[str] = []  # parameters that still had a gradient when the next one came
+    first: dict[str, Any] = {}  # by what it is, as it was the first time
+    rates: list[float] = []
+    means: list[float] = []  # what the criterion gave, and
+    sizes: list[int] = []  # to how many labels
     starts: list[bool] = []
+
+    def remember(what: str, value: Any) -> None:
+        if what not in first:
+            value = value.detach().cpu().clone() if isinstance(value, torch.Tensor) else None
+            first[what] = value
 
     class Counted(TensorDataset):
         def __getitem__(self, index: Any) -> Any:
@@ -142,6 +151,13 @@ def watched_epoch(
     parameters = dict(net.named_parameters())
     layers = {id(layer) for layer in net.modules()}  # a copy has the hooks as well
 
+    def answered(layer: Any, args: Any, output: Any) -> None:
+        if layer is net:
+            seen["answers"] += 1
+            seen["in_training"] += all(part.training for part in net.modules())
+            remember("inputs", args[0] if args else None)
+            remember("outputs", output)
+
     def passed(layer: Any, _inputs: Any) -> None:
         if id(layer) in layers:
             seen["passes"] += 1
@@ -151,25 +167,49 @@ def watched_epoch(
                     all(torch.equal(part, state[name].float()) for name, part in now.items())
                 )
 
-    def derived(gradient: Any) -> None:
+    def derived(gradient: Any, name: str) -> None:
         seen["gradients"] += bool(gradient.any())
+        before = parameters[name].grad
+        if before is not None and before.any() and name not in kept:
+            kept.append(name)
 
     def stepped(owner: Any, _args: Any, _kwargs: Any) -> None:
         seen["steps"] += 1
         owned = [part for group in owner.param_groups for part in group["params"]]
         seen["with_gradients"] += any(p.grad is not None and bool(p.grad.any()) for p in owned)
+        rates.append(float(owner.param_groups[0]["lr"]))
+        for name, part in parameters.items():
+            remember(f"gradient of {name}", part.grad)
 
-    def judged(_criterion: Any, _inputs: Any) -> None:
+    def judged(_criterion: Any, args: Any, named: Any) -> None:
         seen["losses"] += 1
+        scores, labels = [*args, *named.values(), None, None][:2]
+        remember("scores", scores)
+        remember("labels", labels)
+        sizes.append(len(labels) if isinstance(labels, torch.Tensor) and labels.ndim else 0)
+
+    def lost(_criterion: Any, _args: Any, loss: Any) -> None:
+        means.append(float(loss.detach()) if getattr(loss, "numel", int)() == 1 else math.nan)
 
     for layer in net.modules():
         layer.register_forward_pre_hook(passed)
-    for parameter in parameters.values():
-        parameter.register_hook(derived)
+    net.register_forward_hook(answered)
+    for name, parameter in parameters.items():
+        parameter.register_hook(functools.partial(derived, name=name))
     optimizer = getattr(torch.optim, optimizer_name)(net.parameters(), **optimizer_options)
     optimizer.register_step_pre_hook(stepped)
     criterion = getattr(nn, loss_name)()
-    criterion.register_forward_pre_hook(judged)
+    criterion.register_forward_pre_hook(judged, with_kwargs=True)
+    criterion.register_forward_hook(lost)
     loader = DataLoader(Counted(inputs, labels), batch_size=batch_size)
-    call(train_epoch, net, loader, criterion, optimizer, torch.device("cpu"))
-    return {**seen, "from_the_start": all(starts)}
+    returned = call(train_epoch, net, loader, criterion, optimizer, torch.device("cpu"))
+    return {
+        **seen,
+        "from_the_start": all(starts),
+        "first": first,
+        "kept": kept,
+        "rates": rates,
+        "means": means,
+        "sizes": sizes,
+        "returned": returned,
+    }

@@ -4,10 +4,10 @@ device)`, which makes its own optimizer and returns a history of losses and accu
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -16,12 +16,20 @@ import torch
 from torch import nn
 
 from autograder.errors import StudentRaised
-from autograder.grading.compare import describe, expect, expect_close, relative_difference
+from autograder.grading.compare import (
+    Explained,
+    Mismatch,
+    describe,
+    expect,
+    expect_close,
+    relative_difference,
+)
 from autograder.grading.device import Device
 from autograder.grading.probe import Probe
 from autograder.grading.replies import fields, likely_mistake, real, sequence, updates, vector
 from autograder.grading.student import Challenge, Student
 from autograder.grading.training.epoch import TOLERANCE
+from autograder.grading.training.fit_clues import EARLIER, better_hint, only_hands_on, watched_fit
 from autograder.grading.training.fit_probes import fit_placement, fitted, lectures_call
 from autograder.grading.training.loops import ERRORS
 from autograder.grading.training.placement import expect_moved
@@ -51,6 +59,8 @@ class FitChecks:
         moves: whether the network has to be moved to the device; not where `call` names none.
         statistics: whether the running statistics have to be right as well. Without it a batch that passes
             twice in training mode changes the accuracies in some draws enough to be seen, and in others not.
+        stands_on: names of the functions that the notebook has and the reference's module as well, and
+            that a fit may call: where those alone are wrong, the fit's checks say so.
     """
 
     task: Task
@@ -62,6 +72,7 @@ class FitChecks:
     keys: tuple[str, str] = ("train_loss", "test_accuracy")
     moves: bool = True
     statistics: bool = False
+    stands_on: tuple[str, ...] = ()
 
     def drawn(self, challenge: Challenge, epochs: int) -> Drawn:
         """What is trained, for so many epochs."""
@@ -107,20 +118,61 @@ class FitChecks:
         """Fail unless the history has one loss and one accuracy an epoch, of a network that was trained."""
         for epochs in (1, 3):
             drawn = self.drawn(challenge, epochs)
-            reply = self.result_of(student, drawn, device)
-            _, accuracies = self.histories(reply, epochs)
-            moved = updates(reply["state"], drawn.parameters)
-            expect(bool(np.any(moved)), "The network was not trained: no parameter moved.")
-            expect(
-                all(0 <= value <= 1 for value in accuracies),
-                "The test accuracies should lie between 0 and 1.",
-            )
+            with self.explaining(student, drawn):
+                reply = self.result_of(student, drawn, device)
+                _, accuracies = self.histories(reply, epochs)
+                moved = updates(reply["state"], drawn.parameters)
+                expect(bool(np.any(moved)), "The network was not trained: no parameter moved.")
+                expect(
+                    all(0 <= value <= 1 for value in accuracies),
+                    "The test accuracies should lie between 0 and 1.",
+                )
+
+    @contextlib.contextmanager
+    def explaining(self, student: Student, drawn: Drawn) -> Iterator[None]:
+        """Where what is done here fails, say so of the functions that the fit stands on, if it is theirs."""
+        try:
+            yield
+        except Mismatch as wrong:
+            self._explain(student, self._watched(student, drawn), drawn, str(wrong))
+            raise
+
+    def _explain(self, student: Student, watched: Any, drawn: Drawn, what: str) -> None:
+        """Raise where the mistake is in what the fit stands on; of `what` the first sentence is kept."""
+        if watched is None or not only_hands_on(watched, self._watched_reference(drawn)):
+            return
+        *others, last = (f"`{name}`" for name in self.stands_on)
+        why = (
+            f"`{self.function}` itself does what it should: it hands the right things on and keeps what it "
+            f"gets. The mistake is in {', '.join(others)} or {last}: see there."
+        )
+        first = what.partition(". ")[0].rstrip(".")
+        if why in student.mistakes_told:
+            raise Explained(f"{first}. The same explains this.") from None
+        student.mistakes_told.append(why)
+        raise Explained(f"{first}. {why}") from None
+
+    def _watched(self, student: Student, drawn: Drawn) -> Any:
+        """How the student's fit goes about it, or None. Asked only of what is wrong."""
+        try:
+            return student.run(self._probe(watched_fit), **self._to_watch(drawn))
+        except StudentRaised:
+            return None
+
+    def _watched_reference(self, drawn: Drawn) -> Any:
+        ask = watched_fit.with_(build=drawn.task.build, call=lectures_call)
+        return ask(self.reference, **self._to_watch(drawn))
+
+    def _to_watch(self, drawn: Drawn) -> dict[str, Any]:
+        asked = {name: drawn.data[name] for name in watched_fit.parameters if name in drawn.data}
+        return {**asked, "stands_on": list(self.stands_on)}
 
     def expect_epochs(self, student: Student, challenge: Challenge, device: Device) -> None:
         """Fail, with the mistake's name where it is known, unless three epochs come to what they should."""
         drawn = self.drawn(challenge, 3)
         for name in device.names:
             self._expect_epochs(student, drawn.on(name), device)
+        self._expect_no_choice(student, drawn, device)
         if self.moves:
             ask = self._probe(fit_placement)
             expect_moved(student, ask, drawn.data, device, self.task.noun, "parameters")
@@ -130,46 +182,70 @@ class FitChecks:
         seen = updates(reply["state"], drawn.parameters)
         right = fit_by(self.reference, drawn)
         if relative_difference(seen, updates(right["state"], drawn.parameters)) > TOLERANCE:
-            mistakes = {
-                name: lambda fit=fit: updates(fit_by(fit, drawn)["state"], drawn.parameters)
-                for name, fit in self.wrong.items()
-            }
-            hint = likely_mistake(seen, mistakes, TOLERANCE, "Your parameters moved exactly as if")
-            expect(
-                False, f"The parameters did not move as three epochs of training move them. {hint}"
-            )
-        if self.statistics:
-            before = drawn.buffers
-            passed = (vector(part["state"], before, "statistic") for part in (reply, right))
-            expect(
-                relative_difference(*passed) <= TOLERANCE,
-                "The running statistics are not those of three epochs in which each batch passes once in "
-                "training mode.",
-            )
-        losses, _ = self.histories(reply, 3)
-        right_losses = right["history"][self.keys[0]]
-        expect_close(losses, right_losses, rtol=LOSS_TOLERANCE, what="the training losses")
-        self._expect_accuracies(reply, right, drawn)
-        falling = self._falling(drawn)
-        reply = self.result_of(student, falling, device)
-        self._expect_accuracies(reply, fit_by(self.reference, falling), falling)
-
-    def _falling(self, drawn: Drawn) -> Drawn:
-        one_epoch = Drawn(drawn.task, {**drawn.data, "epochs": 1})
-        state = fit_by(self.reference, one_epoch)["state"]
-        net = drawn.task.network(drawn.data["options"], state)
-        return that_falls(drawn, net)
+            what = "The parameters did not move as three epochs of training move them."
+            watched = self._watched(student, drawn)
+            self._explain(student, watched, drawn, what)
+            hint = self._named(seen, drawn)
+            if watched is not None:
+                hint = better_hint(hint, watched, self._watched_reference(drawn), drawn)
+            expect(False, f"{what} {hint}")
+        with self.explaining(student, drawn):
+            if self.statistics:
+                before = drawn.buffers
+                passed = (vector(part["state"], before, "statistic") for part in (reply, right))
+                expect(
+                    relative_difference(*passed) <= TOLERANCE,
+                    "The running statistics are not those of three epochs in which each batch passes once in "
+                    "training mode.",
+                )
+            losses, _ = self.histories(reply, 3)
+            right_losses = right["history"][self.keys[0]]
+            expect_close(losses, right_losses, rtol=LOSS_TOLERANCE, what="the training losses")
+            self._expect_accuracies(reply, right, drawn)
 
     def _expect_accuracies(
         self, reply: dict[str, Any], right: dict[str, Any], drawn: Drawn
     ) -> None:
-        _, accuracies = self.histories(reply, 3)
+        _, accuracies = self.histories(reply, drawn.data["epochs"])
         off = np.abs(np.subtract(accuracies, right["history"][self.keys[1]]))
         expect(
             bool(off.max() * len(drawn.data["test_labels"]) < MAY_DIFFER + 0.5),
             "The test accuracies are not those after each epoch. Are they taken from the test loader, after "
             "training?",
         )
+
+    def _named(self, seen: Any, drawn: Drawn) -> str:
+        mistakes = {
+            name: lambda fit=fit: updates(fit_by(fit, drawn)["state"], drawn.parameters)
+            for name, fit in self.wrong.items()
+        }
+        return likely_mistake(seen, mistakes, TOLERANCE, "Your parameters moved exactly as if")
+
+    def _expect_no_choice(self, student: Student, drawn: Drawn, device: Device) -> None:
+        """Fail a fit that stops, goes back, or reports by its best test accuracy.
+
+        The test labels are here what the network answers after its first epoch: that has an accuracy of 1,
+        and all later ones have less.
+        """
+        epochs = 6
+        first = fit_by(self.reference, Drawn(drawn.task, {**drawn.data, "epochs": 1}))
+        net = drawn.task.network(drawn.data["options"], first["state"]).eval()
+        longer = that_falls(Drawn(drawn.task, {**drawn.data, "epochs": epochs}), net)
+        reply = self.result_of(student, longer, device)
+        what = "Over more epochs, of which the first has the best test accuracy,"
+        lengths = [len(sequence(reply["history"].get(key, []), "The history")) for key in self.keys]
+        expect(
+            lengths == [epochs] * len(lengths),
+            f"{what} the history should still have one entry for each. Does training stop early?",
+        )
+        seen = updates(reply["state"], drawn.parameters)
+        right = fit_by(self.reference, longer)
+        expect(
+            relative_difference(seen, updates(right["state"], drawn.parameters)) <= TOLERANCE,
+            f"{what} the network should still be the one after the last. {EARLIER}",
+        )
+        with self.explaining(student, drawn):
+            self._expect_accuracies(reply, right, longer)
 
     def expect_no_luck(
         self,
@@ -292,98 +368,3 @@ def tells_apart(
         and (bool(np.max(off, axis=0).min() > MAY_DIFFER + 2) or len(hits) == 2)
         and max(losses_off) > 2 * LOSS_TOLERANCE
     )
-
-
-def around(train_epoch: Callable[..., float], task: Task, **changes: Any) -> Fit:
-    """A fit around a loop, without its history.
-
-    Args:
-        changes: `learning_rate`; `optimizer`, of parameters and `lr`, Adam by default; `epochs`, a
-            function of the number that was asked for.
-    """
-
-    def fit(
-        net: Any, train_loader: Any, _test: Any, epochs: int, learning_rate: float, device: Any
-    ) -> dict[str, list[float]]:
-        net.to(device)
-        make = changes.get("optimizer", torch.optim.Adam)
-        optimizer = make(net.parameters(), lr=changes.get("learning_rate", learning_rate))
-        for _ in range(changes.get("epochs", lambda count: count)(epochs)):
-            train_epoch(net, train_loader, task.criterion(), optimizer, device)
-        return {}
-
-    return fit
-
-
-def wrong_fits(
-    reference: Fit,
-    train_epoch: Callable[..., float],
-    task: Task,
-    *,
-    optimizer: str = "Adam",
-    settings: Mapping[str, Any] | None = None,
-    rates: tuple[str, ...] = ("1e-4", "1e-3"),
-) -> dict[str, Fit]:
-    """Fits with one mistake each, by the words that name it behind "as if".
-
-    Args:
-        reference: a right fit, and
-        train_epoch: a right loop, from which they are made.
-        optimizer: the class of `torch.optim` that is right, over all parameters.
-        settings: its arguments besides the learning rate.
-        rates: learning rates that may stand in place of the one that is passed.
-    """
-
-    def new_optimizer_each_epoch(*args: Any) -> dict[str, list[float]]:
-        net, train_loader, test_loader, epochs, learning_rate, device = args
-        for _ in range(epochs):
-            reference(net, train_loader, test_loader, 1, learning_rate, device)
-        return {}
-
-    def trained_on_test_images(*args: Any) -> Any:
-        net, _, test_loader, epochs, learning_rate, device = args
-        return reference(net, test_loader, test_loader, epochs, learning_rate, device)
-
-    optim = torch.optim
-    right = partial(getattr(optim, optimizer), **(settings or {}))
-    memory = "Adam's running means" if optimizer == "Adam" else "what the last one remembers"
-    with_ = partial(around, train_epoch, task)
-    return {
-        f"a new optimizer were made for each epoch, which forgets {memory}": (
-            new_optimizer_each_epoch
-        ),
-        **{
-            f"the learning rate were {rate} (is `learning_rate` passed on?)": with_(
-                learning_rate=float(rate), optimizer=right
-            )
-            for rate in rates
-        },
-        "only one epoch were trained": with_(epochs=lambda _count: 1, optimizer=right),
-        "one epoch too many were trained": with_(epochs=lambda count: count + 1, optimizer=right),
-        "one epoch too few were trained": with_(epochs=lambda count: count - 1, optimizer=right),
-        "nothing were trained": with_(epochs=lambda _count: 0, optimizer=right),
-        **{
-            f"{name} were used, and not {optimizer}": with_(optimizer=getattr(optim, name))
-            for name in ("SGD", "Adam", "AdamW")
-            if name != optimizer
-        },
-        **{
-            f"{optimizer} had the weight decay {decay}": with_(
-                optimizer=partial(right, weight_decay=float(decay))
-            )
-            for decay in ("5e-4", "0.01")
-        },
-        **{
-            f"{optimizer} had no {name.replace('_', ' ')}": with_(
-                optimizer=partial(
-                    getattr(optim, optimizer),
-                    **{other: value for other, value in (settings or {}).items() if other != name},
-                )
-            )
-            for name in settings or {}
-        },
-        f"the test {task.noun}s were trained on": trained_on_test_images,
-        "only the last layer's parameters were given to the optimizer": with_(
-            optimizer=lambda parameters, lr: right(list(parameters)[-2:], lr=lr)
-        ),
-    }

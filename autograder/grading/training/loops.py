@@ -8,6 +8,7 @@ entry, and the words fit both. Two mistakes at once move them like neither, and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from autograder.errors import StudentRaised
 from autograder.grading.training.task import Task, as_they_are
 
 TrainEpoch = Callable[..., float]
@@ -29,10 +31,12 @@ class Habits:
 
     Attributes:
         activation: between the network's outputs and the loss.
+        labels: what becomes of a batch's labels before the loss.
         training: the mode into which the network is set.
         order: what is done for each batch. `clip` clips gradients to a norm of 1, `clamp` each number in
             them to 0.1; `eval` ends training mode.
-        zero_every: of so many batches the first one sets gradients to zero.
+        zero_every: of so many batches the first one sets gradients to zero, and
+        step_every: the last one makes a step.
         optimizer: makes one of the loop's own from the parameters, which takes the steps.
         batches: the first and behind the last batch that is used.
         same: the first batch stands for all of them.
@@ -42,9 +46,11 @@ class Habits:
     """
 
     activation: Activation
+    labels: Callable[[torch.Tensor], torch.Tensor] = as_they_are
     training: bool = True
     order: str = "zero forward backward step"
     zero_every: int = 1
+    step_every: int = 1
     optimizer: Callable[..., torch.optim.Optimizer] | None = None
     batches: tuple[int | None, int | None] = (None, None)
     same: bool = False
@@ -79,7 +85,7 @@ def loop(habits: Habits) -> TrainEpoch:
                 losses: list[torch.Tensor] = losses,
             ) -> None:
                 outputs = habits.activation(net(inputs.to(device)))
-                losses.append(criterion(outputs, labels.to(device)))
+                losses.append(criterion(outputs, habits.labels(labels).to(device)))
                 losses[-1] = losses[-1] * habits.factor(len(labels), len(batches))
 
             actions: dict[str, Callable[[], Any]] = {
@@ -91,8 +97,13 @@ def loop(habits: Habits) -> TrainEpoch:
                 "eval": net.eval,
                 "step": optimizer.step,
             }
+            left_out = set()
+            if number % habits.zero_every:
+                left_out.add("zero")
+            if (number + 1) % habits.step_every:
+                left_out.add("step")
             for action in habits.order.split():
-                if action != "zero" or number % habits.zero_every == 0:
+                if action not in left_out:
                     actions[action]()
             total += float(losses[-1].detach()) * len(labels)
             count += len(labels)
@@ -125,6 +136,7 @@ def wrong_loops(task: Task) -> dict[str, TrainEpoch]:
             order="forward backward step"
         ),
         "the gradients were set to zero only before every second batch": right(zero_every=2),
+        "step() were called only after every second batch": right(zero_every=2, step_every=2),
         **{
             f"an Adam of the loop's own, with the learning rate {rate}, made the steps, and not the "
             "optimizer that was passed in": right(
@@ -162,9 +174,24 @@ def wrong_loops(task: Task) -> dict[str, TrainEpoch]:
         ),
         "the loss were made larger and not smaller (a sign)": right(factor=lambda _i, _b: -1.0),
         "step() were called once, after the loop": right(order="forward backward", one_step=True),
+        **{
+            f"the labels of each batch stood {where} against their {many}": right(labels=way)
+            for where, way in _MISPLACED.items()
+        },
         **{name: Habits(activation) for name, activation in _wrong_activations(task).items()},
     }
     return {name: loop(way) for name, way in habits.items()}
+
+
+_MISPLACED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "one place too late": lambda labels: labels.roll(1, 0),
+    "one place too early": lambda labels: labels.roll(-1, 0),
+    "in reverse order": lambda labels: labels.flip(0),
+}
+
+
+def _log_of_softmax_and(added: float, outputs: torch.Tensor) -> torch.Tensor:
+    return torch.log(torch.softmax(outputs, dim=1) + added)
 
 
 def _wrong_activations(task: Task) -> dict[str, Activation]:
@@ -183,6 +210,11 @@ def _wrong_activations(task: Task) -> dict[str, Activation]:
             "a ReLU stood before log_softmax, which makes all negative outputs alike": lambda outputs: (
                 log_softmax(outputs.relu(), dim=1)
             ),
+            **{
+                f"{added} were added inside the logarithm, log(softmax + {added}), which makes all small "
+                "probabilities alike": partial(_log_of_softmax_and, float(added))
+                for added in ("0.01", "0.001")
+            },
         }
     if task.loss == "CrossEntropyLoss":
         return {
@@ -208,12 +240,32 @@ def _wrong_activations(task: Task) -> dict[str, Activation]:
     }
 
 
-# Mistakes that torch itself refuses: words of its message, and the question to ask.
+_LABELS = "Are the labels one-hot vectors, or floats? This loss takes the number of each class."
+# Mistakes that torch itself refuses: a pattern of its message, and the question to ask.
 ERRORS = {
     "modified by an inplace operation": "Does step() stand between the forward pass and backward()?",
     "through the graph a second time": "Are the losses of earlier batches part of the loss on which "
     "you call backward()? Add up numbers, by .item() or .detach().",
     "empty parameter list": "Does nothing of the network require a gradient: is the head frozen, too?",
     "does not require grad": "Is the loss cut off from the network before backward(), by no_grad(), "
-    "detach() or item()?",
+    "detach() or item()? Or are all parameters frozen?",
+    "multi-target not supported": _LABELS,
+    "target dtype to be Long": _LABELS,
+    r"Target -?\d+ is out of bounds": "Are the classes counted from 0?",
+    "object is not callable": "Is one name used twice, for a function and for what it gave, as in "
+    "`loss = loss(…)` or `list = []`?",
+    "implicitly created only for scalar": "Is the loss one number, or one for each example? backward() needs "
+    "their mean (see `reduction`).",
+    r"size of tensor a .* must match": "Do the shapes of outputs and labels fit? Or is it "
+    "a loss for numbers (MSELoss), where there are classes?",
+    "defined either for all": "Are the classes weighted (`weight=`), with a fixed number of them?",
 }
+
+
+def asking(raised: StudentRaised, told: list[str]) -> StudentRaised:
+    """The same error, with the question that helps where it is one that is known and was not `told`."""
+    for words, question in ERRORS.items():
+        if re.search(words, str(raised)) and question not in told:
+            told.append(question)
+            return raised.asking(question)
+    return raised

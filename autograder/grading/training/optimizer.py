@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from autograder.errors import StudentRaised
 from autograder.grading.compare import (
+    Explained,
     describe,
     expect,
     expect_close,
@@ -22,8 +24,9 @@ from autograder.grading.compare import (
     relative_difference,
 )
 from autograder.grading.probe import probe
-from autograder.grading.replies import Floats, fields, likely_mistake, updates
+from autograder.grading.replies import Floats, fields, likely_mistake, sequence, updates
 from autograder.grading.student import Challenge, Student
+from autograder.grading.training.loops import asking
 
 # Adam's implementations (for-loop, foreach, fused) differ by rounding: a float32 parameter near 3
 # has steps of 2.4e-7, which is 0.0024 of an update of 1e-4 (and less of larger ones). AdamW at its
@@ -61,6 +64,7 @@ def criterion_and_steps(
     criterion, optimizer = made
     if not isinstance(optimizer, torch.optim.Optimizer):
         return {"made": "no optimizer", "optimizer": optimizer}
+    owned = {id(part) for group in optimizer.param_groups for part in group["params"]}
     for gradient, times in zip(gradients, repeats):  # noqa: B905
         for _ in range(times):
             for name, parameter in net.named_parameters():
@@ -69,6 +73,8 @@ def criterion_and_steps(
     return {
         "made": "both",
         "loss": criterion(scores, labels),
+        "left_out": [name for name, part in net.named_parameters() if id(part) not in owned],
+        "frozen": [name for name, part in net.named_parameters() if not part.requires_grad],
         "state": {name: tensor.detach() for name, tensor in net.state_dict().items()},
     }
 
@@ -101,12 +107,27 @@ class OptimizerChecks:
         scores, labels = data["scores"], data["labels"]
         right = getattr(nn, self.loss)()(scores, labels)
         expect_type(loss, torch.Tensor, "the loss")
-        expect(loss.numel() == 1, f"The loss should be one number; yours is {describe(loss)}.")
+        expect(
+            loss.numel() == 1,
+            f"The loss should be one number; yours is {describe(loss)}. Is its `reduction` set?",
+        )
         seen = loss.reshape(1)
         matches = relative_difference(seen, [float(right)]) <= 1e-4
         wrong = _wrong_losses(self.loss, scores, labels, right)
         hint = "" if matches else likely_mistake(seen, wrong, 1e-4, "It is as if")
+        if not matches and not hint and self._is_right_for_each(student, data):
+            hint = "For one example at a time it is right. Do some classes count more than others (`weight`)?"
         expect_close(seen, [float(right)], rtol=1e-4, what="the criterion's value", hint=hint)
+
+    def _is_right_for_each(self, student: Student, data: dict[str, Any]) -> bool:
+        loss = getattr(nn, self.loss)()
+        for number in range(len(data["labels"])):
+            part = slice(number, number + 1)
+            one = {**data, "scores": data["scores"][part], "labels": data["labels"][part]}
+            right = [float(loss(one["scores"], one["labels"]))]
+            if relative_difference(self.result_of(student, one)["loss"].reshape(-1), right) > 1e-4:
+                return False
+        return True
 
     def expect_optimizer(
         self,
@@ -127,7 +148,13 @@ class OptimizerChecks:
                 of 1e-4: it is 0.002 to 0.004 of them (100 challenges).
         """
         data = drawn_steps(challenge, learning_rate, calms_down=calms_down, at_rest=at_rest)
-        seen = updates(self.result_of(student, data)["state"], data["start"])
+        reply = self.result_of(student, data)
+        frozen = sequence(reply["frozen"], "The frozen parameters")
+        expect(
+            not frozen,
+            "The network's parameters should all be trained, and some are frozen (requires_grad) afterwards.",
+        )
+        seen = updates(reply["state"], data["start"])
         rate = self.default_rate if learning_rate is None else learning_rate
         right = partial(getattr(torch.optim, self.optimizer), lr=rate, **self.settings)
         if relative_difference(seen, moved_by(data, right)) <= TOLERANCE:
@@ -136,17 +163,34 @@ class OptimizerChecks:
             name: partial(moved_by, data, make)
             for name, make in _others(self.optimizer, self.settings, rate).items()
         }
-        wrong["no parameters were given to the optimizer"] = lambda: np.zeros_like(seen)
-        hint = likely_mistake(seen, wrong, TOLERANCE, "They moved as if")
-        expect(
-            False,
-            f"The parameters did not move as {self.optimizer} moves them at this learning rate. {hint}",
+        wrong["none of the network's parameters were given to the optimizer"] = lambda: (
+            np.zeros_like(seen)
         )
+        what = f"The parameters did not move as {self.optimizer} moves them at this learning rate."
+        told = {name: make for name, make in wrong.items() if name in student.mistakes_told}
+        if likely_mistake(seen, told, TOLERANCE, ""):
+            raise Explained(f"{what} The mistake that is named above explains this.")
+        lead = "They moved as if"
+        hint = likely_mistake(seen, wrong, TOLERANCE, lead)
+        if not hint and sequence(reply["left_out"], "What is left out"):
+            hint = (
+                "The optimizer does not hold all of the network's parameters. Was it made before a layer was "
+                "replaced?"
+            )
+        mistake = hint.removeprefix(lead).strip(" .")
+        if mistake and mistake in student.mistakes_told:
+            raise Explained(f"{what} The mistake that is named above explains this.")
+        student.mistakes_told.append(mistake)
+        expect(False, f"{what} {hint}")
 
     def result_of(self, student: Student, data: dict[str, Any]) -> dict[str, Any]:
         """The criterion's value, and the state after the steps."""
         ask = criterion_and_steps.with_(call=self.call, make_criterion_and_optimizer=self.function)
-        reply = fields(student.run(ask, **data), "made")
+        try:
+            reply = fields(student.run(ask, **data), "made")
+        except StudentRaised as raised:
+            raised = asking(raised, student.mistakes_told)
+            raise raised from None
         made = reply["made"]
         expect(
             not (isinstance(made, str) and made == "no optimizer"),
@@ -157,7 +201,7 @@ class OptimizerChecks:
             isinstance(made, str) and made == "both",
             f"Two things should be returned, (criterion, optimizer); yours is {describe(made)}.",
         )
-        return fields(reply, "loss", "state")
+        return fields(reply, "loss", "state", "frozen", "left_out")
 
 
 def drawn_steps(
@@ -246,8 +290,10 @@ def _others(
         )
     if right.startswith("Adam"):
         others[f"{right} had amsgrad"] = partial(own, lr=rate, amsgrad=True)
-        others[f"{right} had other betas, (0.5, 0.999)"] = partial(own, lr=rate, betas=(0.5, 0.999))
-        others[f"{right} had an epsilon of 0.001"] = partial(own, lr=rate, eps=1e-3)
+        for betas in ((0.5, 0.999), (0.9, 0.99), (0.9, 0.95), (0.95, 0.999), (0.5, 0.9)):
+            others[f"{right} had other betas, {betas}"] = partial(own, lr=rate, betas=betas)
+        for epsilon in ("1e-1", "1e-2", "1e-3", "1e-4", "1e-5", "1e-6"):
+            others[f"{right} had the epsilon {epsilon}"] = partial(own, lr=rate, eps=float(epsilon))
     return {
         **others,
         f"{right} made the loss larger (maximize)": partial(own, lr=rate, maximize=True),
@@ -256,6 +302,7 @@ def _others(
         "the learning rate were ten times as large": partial(own, lr=10 * rate),
         "the learning rate were a hundred times as large": partial(own, lr=100 * rate),
         "the learning rate were a tenth of it": partial(own, lr=rate / 10),
+        "the learning rate were a hundredth of it": partial(own, lr=rate / 100),
         "only the last layer's parameters were given to the optimizer": lambda parameters: own(
             list(parameters)[-2:], lr=rate
         ),
@@ -276,6 +323,9 @@ def _wrong_losses(
         wrong["the criterion took a log-softmax of its own (cross-entropy)"] = lambda: [
             functional.cross_entropy(scores, labels)
         ]
+        wrong[
+            "the criterion took a log-softmax of its own (cross-entropy), and smoothed the labels by 0.1"
+        ] = lambda: [functional.cross_entropy(scores, labels, label_smoothing=0.1)]
     if loss == "CrossEntropyLoss":
         wrong["the criterion took log-probabilities, and no raw scores (NLLLoss)"] = lambda: [
             functional.nll_loss(scores, labels)

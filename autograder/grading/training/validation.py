@@ -18,6 +18,7 @@ from autograder.grading.device import Device
 from autograder.grading.probe import Probe, probe
 from autograder.grading.replies import fields, flag, likely_mistake, real, sequence, updates, vector
 from autograder.grading.student import Challenge, Student
+from autograder.grading.training.metric import validated_one_by_one, way_of_counting
 from autograder.grading.training.placement import expect_moved, gpu_or_stand_in, placed
 from autograder.grading.training.steady import STEADY, held, remembered, steady
 from autograder.grading.training.task import Drawn, Task, drawn_state
@@ -145,9 +146,9 @@ class ValidationChecks:
         """Fail, with the mistake's name where it is known, unless the result is the accuracy."""
         drawn = validation_challenge(self.task, challenge, training=True)
         for name in device.names:
-            self._expect_accuracy(self.result_of(student, drawn.on(name)), drawn)
+            self._expect_accuracy(student, self.result_of(student, drawn.on(name)), drawn)
 
-    def _expect_accuracy(self, seen: dict[str, Any], drawn: Drawn) -> None:
+    def _expect_accuracy(self, student: Student, seen: dict[str, Any], drawn: Drawn) -> None:
         returned = seen["accuracy"]
         expect(
             returned is not None, f"{self.function} should return the accuracy; yours returns None."
@@ -169,6 +170,10 @@ class ValidationChecks:
             for name, value in mistaken_accuracies(right, sizes, in_training).items()
         }
         hint = likely_mistake([accuracy], wrong, 1e-4, "It is as if")
+        if not hint:
+            asked = {name: drawn.data[name] for name in ("state", "inputs", "labels", "options")}
+            reply = student.run(self._probe(validated_one_by_one), **asked)
+            hint = way_of_counting(reply, drawn, accuracy)
         expect(False, f"The accuracy is not right. {hint}")
 
     def expect_no_gradients(self, student: Student, challenge: Challenge, device: Device) -> None:
@@ -285,6 +290,9 @@ def mistaken_accuracies(right: Any, sizes: Any, in_training: Any) -> dict[str, f
         "only the first batch were counted (is `return` inside the loop?)": right[0] / sizes[0],
         "only the last batch were counted": right[-1] / sizes[-1],
         "wrong answers were counted": 1 - right.sum() / count,
+        "it were rounded to two decimals": np.round(right.sum() / count, 2),
+        "it were divided by full batches, and the last one is smaller": right.sum()
+        / (len(sizes) * sizes[0]),
     }
 
 
@@ -305,7 +313,13 @@ def _drawn(task: Task, challenge: Challenge, seed: int, training: bool) -> dict[
     with torch.no_grad():
         # As drawn, the network has one answer to all inputs; so each class starts from where it is.
         scores = net(inputs)
-        state[_last_bias(net, scores.shape[1])] -= scores.mean(dim=0)
+        bias = _last_bias(net, scores.shape[1])
+        state[bias] -= scores.mean(dim=0)
+        # And it is sure of about half of its answers, so that a threshold for them shows.
+        factor = _to_be_sure(scores - scores.mean(dim=0))
+        for name in (bias, f"{bias.removesuffix('bias')}weight"):
+            if name in state:
+                state[name] *= factor
         net.load_state_dict(state)
         top = net(inputs).topk(2, dim=1)
     # The clearer half of the answers: no rounding, not even a GPU's, turns one of them.
@@ -342,6 +356,16 @@ def _last_bias(net: nn.Module, classes: int) -> str:
             "validation_challenge: the task's network should end in a layer with a bias, one a class."
         )
     return names[-1]
+
+
+def _to_be_sure(scores: torch.Tensor) -> float:
+    """By what to multiply scores (n, classes), so that a quarter of the answers are surer than one half."""
+    factors = (1.25**power for power in range(60))
+    return next(f for f in factors if _surest_quarter(f * scores) > 0.5 or f > 1e5)
+
+
+def _surest_quarter(scores: torch.Tensor) -> float:
+    return float(torch.softmax(scores, dim=1).amax(dim=1).quantile(0.75))
 
 
 def right_answers(drawn: Drawn, training: bool) -> tuple[list[float], list[int]]:

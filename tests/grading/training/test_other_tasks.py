@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from autograder.grading import Challenge, Device, Mismatch, Student, StudentRaised
-from autograder.grading.training import EpochChecks, OptimizerChecks, Task, ValidationChecks, epoch
+from autograder.grading import Challenge, Device, Explained, Mismatch, Student, StudentRaised
+from autograder.grading.training import EpochChecks, OptimizerChecks, Task, ValidationChecks
+from autograder.grading.training.means import batch_losses
 from tests.graders.fake_box import FakeBox
 
 LOOP = """
@@ -110,7 +112,7 @@ def test_the_last_batch_stands_out_by_its_labels_alone(
     check = EpochChecks(Task(of_words, examples, lambda _rng: {"outputs": outputs}, loss))
     for number in range(20):
         challenge = Challenge(f"secret {number}".encode(), "s", "t")
-        means, sizes = epoch.batch_losses(check.draw(challenge, learning_rate=0.0))
+        means, sizes = batch_losses(check.draw(challenge, learning_rate=0.0))
         right = np.average(means, weights=sizes)
         assert abs(np.mean(means) - right) > 4e-3 * right
         assert means[-1] > right
@@ -131,6 +133,19 @@ def test_the_last_batch_stands_out_by_its_labels_alone(
         (BINARY, "in loader:", "in [next(iter(loader))] * 5:", "used again and again"),
         (BINARY, "        optimizer.step()\n", "        optimizer.zero_grad(); optimizer.step()\n", "found no gradient"),
         (REGRESSION, "total / count", "total / len(loader)", "divided by the number of batches"),
+        (REGRESSION, "model(inputs), labels", "model(inputs), labels.flip(0)", "in reverse order"),
+        (BINARY, "model(inputs), labels", "model(inputs), labels[torch.randperm(len(labels))]", "shuffled separately"),
+        (REGRESSION, "model(inputs), labels", "model(inputs), labels + 0.1", "not those of the batch's examples."),
+        (BINARY, "model(inputs), labels", "model(2 * inputs - 1), labels", "scaled or shifted"),
+        (REGRESSION, "model(inputs), labels", "model(inputs.flip(1)), labels", "the same values, in other places"),
+        (BINARY, "model(inputs), labels", "model(inputs.square()), labels", "their values were changed"),
+        (REGRESSION, "model(inputs), labels", "model(inputs).tanh(), labels", "not the network's outputs as they came"),
+        (BINARY, "loss.backward()", "(loss + sum(p.abs().sum() for p in model.parameters())).backward()", "(L1)"),
+        (REGRESSION, "loss.backward()", "(2.5 * loss).backward()", "another length"),
+        (BINARY, "loss.backward()", "loss.backward(); [p.grad.sign_() for p in model.parameters()]", "done to the gradients"),
+        (REGRESSION, "optimizer.zero_grad()", "model[0].zero_grad()", "zero_grad() reach all parameters"),
+        (BINARY, "model.train()", "model[0].requires_grad_(False)", "Are they frozen"),
+        (REGRESSION, "optimizer.step()", "optimizer.step(); optimizer.param_groups[0]['lr'] *= 0.5", "a scheduler"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_said(check: EpochChecks, right: str, wrong: str, named: str) -> None:
@@ -138,6 +153,39 @@ def test_a_mistake_is_said(check: EpochChecks, right: str, wrong: str, named: st
     with pytest.raises(Mismatch) as told:
         steps(check, LOOP.replace(right, wrong))
     assert named in str(told.value)
+
+
+def test_a_mistake_is_said_once() -> None:
+    """A later check that the same mistake explains says so, and has no lead of its own."""
+    student = Student(FakeBox({"notebook": LOOP.replace(", labels)", ", labels.flip(0))")}))
+    challenges = [Challenge(b"secret", "s", name) for name in ("first", "second")]
+
+    def steps_of(challenge: Challenge) -> None:
+        REGRESSION.expect_steps(student, challenge, Device(), learning_rate=0.05)
+
+    with pytest.raises(Mismatch, match="in reverse order"):
+        steps_of(challenges[0])
+    later: list[Callable[[], None]] = [
+        lambda: steps_of(challenges[1]),
+        lambda: REGRESSION.expect_mean_loss(student, challenges[1], Device()),
+        lambda: REGRESSION.expect_given_criterion(
+            student, challenges[1], Device(), learning_rate=0.05
+        ),
+    ]
+    for check in later:
+        with pytest.raises(Explained, match="named above explains this"):
+            check()
+
+
+def test_a_second_mistake_is_not_explained_by_the_first() -> None:
+    wrong = LOOP.replace(", labels)", ", labels.flip(0))").replace("/ count", "/ len(loader)")
+    student = Student(FakeBox({"notebook": wrong}))
+    challenge = Challenge(b"secret", "s", "t")
+    with pytest.raises(Mismatch, match="in reverse order"):
+        REGRESSION.expect_steps(student, challenge, Device(), learning_rate=0.05)
+    with pytest.raises(Mismatch) as told:
+        REGRESSION.expect_mean_loss(student, challenge, Device())
+    assert not isinstance(told.value, Explained)
 
 
 def test_a_loader_of_the_notebooks_own_is_seen() -> None:
@@ -159,14 +207,17 @@ def test_what_was_missing_is_said_in_double_precision_as_well() -> None:
 
 
 @pytest.mark.parametrize(
-    "odd",
+    ("odd", "last"),
     [
-        "    if hasattr(model, 'met'): raise ValueError\n    nn.Module.met = True\n",
-        DOUBLE,
+        (
+            "    if hasattr(model, 'met'): raise ValueError\n    nn.Module.met = True\n",
+            "as one epoch of training moves them.",
+        ),
+        (DOUBLE, "(L2) added to the loss? None is asked for."),
     ],
     ids=["raises_when_watched", "in_double_precision"],
 )
-def test_to_be_watched_changes_no_verdict(odd: str) -> None:
+def test_to_be_watched_changes_no_verdict(odd: str, last: str) -> None:
     """What is wrong and has no name fails, and is accused of nothing, whatever the second run does."""
     wrong = LOOP.replace("    model.train()\n", f"    model.train()\n{odd}").replace(
         "loss.backward()", "(loss + 0.3 * sum((p**2).sum() for p in model.parameters())).backward()"
@@ -177,7 +228,7 @@ def test_to_be_watched_changes_no_verdict(odd: str) -> None:
     finally:
         if hasattr(nn.Module, "met"):
             del nn.Module.met
-    assert str(told.value).strip().endswith("as one epoch of training moves them.")
+    assert str(told.value).strip().endswith(last)
 
 
 def test_what_torch_refuses_comes_with_a_question() -> None:

@@ -1,0 +1,40 @@
+"""The mean loss of an epoch, and the means that students take in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+
+from autograder.grading.replies import Floats
+from autograder.grading.training.task import Drawn
+
+
+def batch_losses(drawn: Drawn) -> tuple[Floats, Floats]:
+    """The mean loss of each batch, and its number of examples, with the parameters as drawn."""
+    net, criterion = drawn.network(), drawn.task.criterion()
+    with torch.no_grad():
+        means = [float(criterion(drawn.task.activation(net(x)), y)) for x, y in drawn.batches()]
+    return np.array(means), np.array([float(len(y)) for _, y in drawn.batches()])
+
+
+def mistaken_means(means: Floats, sizes: Floats, noun: str) -> dict[str, Callable[[], list[float]]]:
+    """What is returned in place of the mean loss, by the words that name it."""
+    wrong = {
+        "the means of the batches were averaged, and the smaller last batch weighed as much as the "
+        "others": np.mean(means),
+        f"the sum of the batch means were divided by the number of {noun}s": np.sum(means)
+        / np.sum(sizes),
+        "the batch means were added up, and not divided by anything": np.sum(means),
+        f"the losses of all {noun}s were added up, and not divided": np.dot(means, sizes),
+        f"the sum over all {noun}s were divided by the number of batches": np.dot(means, sizes)
+        / len(sizes),
+        "each batch mean were taken times the batch size of full batches": np.sum(means)
+        * sizes[0]
+        / np.sum(sizes),
+        "only the last batch's loss were returned": means[-1],
+        "only the losses of the first batch counted": means[0],
+    }
+    return {name: partial(list, (float(value),)) for name, value in wrong.items()}

@@ -1,0 +1,85 @@
+"""How many wrong cases are caught, named and misnamed, over several secrets of the course.
+
+    python tests/benchmarks/naming.py [--secrets 30] [--cases 'train_epoch__*' 'validate__*' 'fit__*']
+
+Each case is judged with each secret, by the item of its own function alone. A wrong case is *caught* if it
+loses the points that its scorecard says; *named* if the words that name its mistake stand in what the student
+reads; *misnamed* if other words stand there that name one. A right case keeps all points, or it is listed.
+What differs from one secret to another is listed as well. Exit code 1 when a right case loses a point, a wrong
+one is not caught, or one is misnamed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import fnmatch
+import os
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the workers that grade
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from autograder.release.cases import Case
+from autograder.release.catalogue import Outcome
+from tests.cases.judging import CASES, Memory, item_of, judged
+
+TRAINING = ("train_epoch__*", "validate__*", "fit__*")
+
+
+def own_row(case: Case, secret: bytes, memory: Memory) -> Outcome:
+    """What becomes of the case in its own function's item."""
+    own = f"{item_of(case)}_tests"
+    items = judged(case, secret, memory, only=[own]).items
+    alone = {key: wanted for key, wanted in case.items.items() if key == own}
+    return Outcome(dataclasses.replace(case, items=alone), items, (own,))
+
+
+def result_of(row: Outcome) -> list[str]:
+    """What a case counts for."""
+    if row.case.right:
+        return ["kept"] if row.as_expected else ["lost"]
+    found = ["caught"] if row.caught and row.as_expected else ["not caught"]
+    return [
+        *found,
+        "named" if row.named else "not named",
+        *([] if row.told and not row.misnamed else ["misnamed"]),
+    ]
+
+
+def main() -> int:
+    """Judge, and print the figures after each secret."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--secrets", type=int, default=30)
+    parser.add_argument("--cases", nargs="+", default=TRAINING, metavar="GLOB", help="only these")
+    options = parser.parse_args()
+    cases = [
+        case
+        for name, case in CASES.items()
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in options.cases)
+    ]
+    right = sum(case.right for case in cases)
+    print(f"{right} right cases, {len(cases) - right} wrong ones", flush=True)
+    counts: Counter[str] = Counter()
+    started, bad = time.perf_counter(), 0
+    for number in range(options.secrets):
+        memory = Memory()
+        for case in cases:
+            row = own_row(case, f"secret {number}".encode(), memory)
+            found = result_of(row)
+            counts.update(found)
+            trouble = {"lost", "not caught", "misnamed"} & set(found)
+            bad += bool(trouble)
+            if trouble or "not named" in found:
+                scores = [(str(item.verdict), item.score) for item in row.items.values()]
+                print(f"{case.name}, secret {number}: {', '.join(found)}; {scores}", flush=True)
+        spent_s = time.perf_counter() - started
+        print(f"after {number + 1} secrets, {spent_s:.0f} s: {dict(counts)}", flush=True)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

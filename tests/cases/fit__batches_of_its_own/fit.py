@@ -1,0 +1,12 @@
+from torch.utils.data import DataLoader
+
+
+def fit(net, train_loader, test_loader, epochs, learning_rate, device):
+    train_loader = DataLoader(train_loader.dataset, batch_size=64)
+    net.to(device)
+    criterion, optimizer = make_criterion_and_optimizer(net, learning_rate)
+    history = {"train_loss": [], "test_accuracy": []}
+    for epoch in range(epochs):
+        history["train_loss"].append(train_epoch(net, train_loader, criterion, optimizer, device))
+        history["test_accuracy"].append(validate(net, test_loader, device))
+    return history

@@ -1,0 +1,13 @@
+import torch
+from torch import nn
+
+
+def fit(net, train_loader, test_loader, epochs, learning_rate, device):
+    net.to(device)
+    criterion, optimizer = make_criterion_and_optimizer(net, learning_rate)
+    net[-1] = nn.Linear(net[-1].in_features, net[-1].out_features).to(device)
+    history = {"train_loss": [], "test_accuracy": []}
+    for epoch in range(epochs):
+        history["train_loss"].append(train_epoch(net, train_loader, criterion, optimizer, device))
+        history["test_accuracy"].append(validate(net, test_loader, device))
+    return history

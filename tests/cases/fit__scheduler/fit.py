@@ -1,0 +1,14 @@
+import torch
+from torch import nn
+
+
+def fit(net, train_loader, test_loader, epochs, learning_rate, device):
+    net.to(device)
+    criterion, optimizer = make_criterion_and_optimizer(net, learning_rate)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5)
+    history = {"train_loss": [], "test_accuracy": []}
+    for epoch in range(epochs):
+        history["train_loss"].append(train_epoch(net, train_loader, criterion, optimizer, device))
+        history["test_accuracy"].append(validate(net, test_loader, device))
+        scheduler.step()
+    return history

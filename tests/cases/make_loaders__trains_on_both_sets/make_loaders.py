@@ -1,0 +1,6 @@
+from torch.utils.data import ConcatDataset
+from torch.utils.data import DataLoader
+
+
+def make_loaders(train_set, test_set, batch_size=64):
+    return DataLoader(ConcatDataset([train_set, test_set]), batch_size, shuffle=True), DataLoader(test_set, batch_size)
