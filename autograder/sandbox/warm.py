@@ -266,8 +266,8 @@ _starting = threading.RLock()
 
 def _key(settings: BoxSettings, data: Path | None) -> tuple[object, ...]:
     built = (settings.threads, settings.disk_mib, settings.gpu)
-    imports = (*settings.warm_imports, "", *settings.warm_besides)
-    return (os.getpid(), data, *built, imports)
+    imports = (tuple(settings.warm_besides), tuple(settings.warm_imports))
+    return (os.getpid(), data, *built, *imports)
 
 
 def _own(settings: BoxSettings, data: Path | None) -> WarmProcess:
