@@ -19,6 +19,8 @@ FACES = (
     "autograder.grading.training",
     "autograder.data",
 )
+# What lies beside the notebooks: students have all of it.
+OF_STUDENTS = {f"autograder.data.{path.stem}" for path in (ROOT / "data").glob("*_tools.py")}
 TEMPLATE = ROOT / "release" / "templates" / "assignment" / "graders"
 FILES = sorted([*(ROOT / "graders").rglob("*.py"), *TEMPLATE.rglob("*.py")])
 
@@ -31,7 +33,7 @@ def past_the_face(text: str) -> list[str]:
             names += [alias.name for alias in node.names if alias.name.startswith("autograder.")]
         elif isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "autograder":
             module = str(node.module)
-            if not module.startswith("autograder.graders."):
+            if not module.startswith("autograder.graders.") and module not in OF_STUDENTS:
                 offered = importlib.import_module(module).__all__ if module in FACES else ()
                 names += [f"{module}.{a.name}" for a in node.names if a.name not in offered]
     return names

@@ -126,7 +126,7 @@ class RateChecks:
             for name in ("SGD", "Adam", "AdamW", "RMSprop")
             if name != self.optimizer
         }
-        some["there were a weight decay of 0.01"] = right, partial(own, weight_decay=0.01)
+        some["there were a weight decay, of a hundredth"] = right, partial(own, weight_decay=0.01)
         some["nothing were held by the optimizer"] = {}, own
         # With one part left, all its rates are the right one.
         return {

@@ -91,11 +91,12 @@ def test_a_right_fit_reaches_its_goals_and_a_wrong_one_reads_which_it_missed(
 
 def test_examples_that_decide_never_reach_the_box(short: ShortRun) -> None:
     run = short.drawn(7)
-    inputs, _ = points(np.random.default_rng(7), 68, width=3)
+    inputs, labels = points(np.random.default_rng(7), 68, width=3)
     for name, part in (("inputs", inputs[:40]), ("test_inputs", inputs[40:48])):
         assert torch.equal(run.data[name], part)
     sent = [tensor for tensor in run.data.values() if isinstance(tensor, torch.Tensor)]
     assert not any((tensor == inputs[-1, 0]).any() for tensor in sent)
+    assert torch.equal(run.judge(run.data["state"]).labels, labels[48:])
 
 
 def test_a_run_may_begin_with_trained_parameters_and_take_prepared_inputs(short: ShortRun) -> None:
