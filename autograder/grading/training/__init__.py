@@ -6,12 +6,13 @@ the same parameters and batches, and name the mistake where they know it.
 """
 
 from autograder.grading.training.epoch import EpochChecks
-from autograder.grading.training.fitting import FitChecks, around, tells_apart, wrong_fits
+from autograder.grading.training.fitting import FitChecks, tells_apart
 from autograder.grading.training.loops import Habits, loop, right_loop, wrong_loops
 from autograder.grading.training.optimizer import OptimizerChecks
 from autograder.grading.training.steady import STEADY, held, remembered, steady
 from autograder.grading.training.task import Drawn, Task, as_they_are, drawn_state, log_softmax
 from autograder.grading.training.validation import ValidationChecks
+from autograder.grading.training.wrong_fits import around, wrong_fits
 
 __all__ = [
     "STEADY",
