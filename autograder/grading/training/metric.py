@@ -94,8 +94,8 @@ def _ways(drawn: Drawn) -> dict[str, torch.Tensor]:
         "it takes the class with the second highest score": order[:, 1] == labels,
         "it takes the class with the lowest score (argmin)": order[:, -1] == labels,
         "its classes are counted from 1": order[:, 0] + 1 == labels,
-        f"it counts a label of 0 as right, whatever the network says, as argmax over the {noun}s of the batch "
-        "(dim=0) does": (labels == 0),
+        f"it counts a label of 0 as right, whatever the network says, as argmax over the {noun}s of the "
+        "batch (dim=0) does": (labels == 0),
         "it takes the highest score itself for the answer, and not its place. max() gives both, argmax() the "
         "place": values.round() == labels,
     }
