@@ -4,6 +4,7 @@ import torch.nn.functional as F
 
 def train_epoch(net, loader, criterion, optimizer, device):
     net.train()
+    torch.manual_seed(0)
     total, count = 0.0, 0
     for images, labels in loader:
         images, labels = images.to(device), labels.to(device)

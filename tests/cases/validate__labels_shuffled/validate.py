@@ -5,6 +5,7 @@ def validate(net, loader, device):
     mode = net.training
     net.eval()
     right = count = 0
+    torch.manual_seed(0)
     with torch.no_grad():
         for images, labels in loader:
             images, labels = images.to(device), labels.to(device)
