@@ -127,8 +127,8 @@ def judged(
         graders = corpus.graders / f"test_{case.notebook}.py"
         ids = {f"{name}_tests": points for name, points in corpus.points[case.notebook].items()}
         results = [
-            judge(graders, box, secret, case.notebook, device, only=[grade_id])
-            for grade_id in only or [""]
+            judge(graders, box, secret, case.notebook, device, only=wanted)
+            for wanted in [(grade_id,) for grade_id in only] or [()]
         ]
     trouble = "\n".join(result.trouble for result in results if result.trouble)
     assert trouble == "", trouble

@@ -57,9 +57,6 @@ from autograder.grading.training.task import Drawn, Task, epoch_examples
 # 0.49 at most. So both are off where updates are compared (`steady`, `held`). Not yet seen on a GPU.
 TOLERANCE = 0.01
 
-# For running statistics, where nothing moves but they. Over 15 challenges right loops are equal to the last
-# bit; images that are flipped or reshaped, whose means are nearly the same, are at 0.006 or more.
-SAME_STATISTICS = 2e-3
 EXPLAINED = "The mistake that is named above explains this."
 
 
@@ -260,7 +257,7 @@ class EpochChecks:
                     "training mode.",
                 )
                 continue
-            if relative_difference(seen, right) <= SAME_STATISTICS:
+            if relative_difference(seen, right) <= TOLERANCE:
                 continue
             still = not np.any(seen != start)
             what = (
