@@ -160,7 +160,8 @@ class FitChecks:
             return None
 
     def _watched_reference(self, drawn: Drawn) -> Any:
-        ask = watched_fit.with_(build=drawn.task.build, call=lectures_call)
+        task = drawn.task
+        ask = watched_fit.with_(build=task.build, call=lectures_call, uses=task.uses)
         return ask(self.reference, **self._to_watch(drawn))
 
     def _to_watch(self, drawn: Drawn) -> dict[str, Any]:
