@@ -19,7 +19,7 @@ from autograder.course import Course, course_at, find_course
 from autograder.course.bonus import announced
 from autograder.course.walk import odd_files
 from autograder.judge.submission import Submission, names_of_notebooks, read_submission
-from autograder.sandbox.wall import check_wall
+from autograder.sandbox import check_wall
 
 
 class SubmissionExporter(NotebookExporter):  # type: ignore[misc]

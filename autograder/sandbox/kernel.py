@@ -27,7 +27,7 @@ from typing import Any
 
 from autograder.sandbox import in_flight, wall
 from autograder.sandbox.folders import new_folder
-from autograder.sandbox.settings import BoxSettings
+from autograder.sandbox.settings import BUBBLEWRAP, LANDLOCK, BoxSettings
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 BASELINE_MIB = 1024  # private memory that an idle kernel with torch maps without using it
@@ -47,12 +47,13 @@ class KernelPlan:
     graded: bool = True  # whether its environment says that it is being graded
     seed: int = 0  # of its random number generators
 
-    def options(self, key: str, settings: BoxSettings) -> dict[str, Any]:
+    def options(self, key: str, settings: BoxSettings, form: str) -> dict[str, Any]:
         """What `box_kernel.run_kernel` is told, besides the descriptors."""
         return {
             "key": key,
             "seed": self.seed,
             "environment": {"AUTOGRADER_BOX": "1"} if self.graded else {},
+            "own_network": form != LANDLOCK,
             "gpu_bytes": None if settings.gpu is None else allocatable_mib(settings) * 2**20,
         }
 
@@ -60,6 +61,15 @@ class KernelPlan:
 def allocatable_mib(settings: BoxSettings) -> int:
     """What torch may allocate on the GPU: less than the box may hold, so that torch refuses first."""
     return max(settings.gpu_memory_mib - _CONTEXT_MIB, settings.gpu_memory_mib // 2)
+
+
+@dataclass(frozen=True)
+class Confined:
+    """What a box is outside, where it has no namespaces."""
+
+    attendant: int  # a pidfd of the process that ends all of it and removes its files; then it ends
+    user: int  # the id that everything in it has, and nothing else
+    folder: Path  # where it may write, with the folders `work` and `tmp`
 
 
 @dataclass
@@ -76,6 +86,7 @@ class BoxedKernel:
     was_killed: Callable[[], bool] = lambda: (
         False
     )  # by something outside of the box, but not by `kill`
+    confined: Confined | None = None
     _killed: bool = False
 
     def socket_path(self, channel: str) -> str:
@@ -102,6 +113,9 @@ class BoxedKernel:
             self.process.wait()
         else:
             select.select([self.pidfd], [], [], 10)
+        if self.confined is not None:
+            select.select([self.confined.attendant], [], [], 10)
+            os.close(self.confined.attendant)
         self.wire.close()
         os.close(self.pidfd)
         os.close(self.log)
@@ -172,21 +186,25 @@ def resource_limits(settings: BoxSettings) -> dict[str, int]:
     }
 
 
-def start_cold(settings: BoxSettings, plan: KernelPlan) -> BoxedKernel:
+def start_cold(settings: BoxSettings, plan: KernelPlan, form: str = BUBBLEWRAP) -> BoxedKernel:
     """Start a kernel in a bubblewrap of its own; it answers some seconds later.
+
+    Args:
+        form: of the wall: one of bubblewrap's.
 
     Raises:
         BoxUnavailable: when the wall cannot be built here.
     """
     with new_ends() as ends, contextlib.ExitStack() as stack:
-        layout = wall.WallLayout(settings, plan.data)
+        layout = wall.WallLayout(settings, plan.data, own_proc=form == BUBBLEWRAP)
         inherited = layout.open_files(stack)
         for name, content in plan.files.items():
             fd = stack.enter_context(wall.memory_file(content))
             inherited.append(fd)
             layout.add_file(fd, name)
         options = {
-            **plan.options(ends.key, settings),
+            **plan.options(ends.key, settings, form),
+            "own_proc": form == BUBBLEWRAP,
             "fds": {
                 name: listener.fileno()
                 for name, listener in zip(CHANNELS, ends.listeners, strict=True)
