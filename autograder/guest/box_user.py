@@ -24,6 +24,8 @@ import select
 import signal
 import socket
 import subprocess
+import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -144,13 +146,14 @@ def killed_by_the_system() -> int:
     return 0
 
 
-def see(needed: list[str]) -> None:
+def see() -> None:
     """Behind the wall: whether what boxes need can be read.
 
     Raises:
         OSError: when not; it says what.
     """
-    for path in needed:
+    needed = [os.__file__, sys.executable, sysconfig.get_path("purelib")]
+    for path in [*needed, os.environ.get("COURSE_DATA", os.__file__)]:
         try:
             if os.path.isdir(path):  # noqa: PTH112
                 os.listdir(path)  # noqa: PTH208

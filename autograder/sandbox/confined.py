@@ -16,7 +16,7 @@ import shutil
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +69,12 @@ class ConfinedLayout:
             (self.folder / name).mkdir(mode=0o700)
         for file in wall.guest_files():
             shutil.copy(file, self.folder / "box")
-        for path in (self.folder / "box", *(self.folder / "box").iterdir()):
-            path.chmod(0o755)
+        if (
+            data is not None
+        ):  # which may lie in a folder that is closed to others, as a course's records are
+            shutil.copytree(data, self.folder / "data")
+        for path in (self.folder / "box", self.folder / "data"):
+            _open_to_all(path)
 
     def open_files(self, stack: contextlib.ExitStack) -> list[int]:
         """Write the rules down, for the warm process to inherit."""
@@ -101,28 +105,24 @@ class ConfinedLayout:
             yield path, "read"
         yield "/dev/shm", "shared"
         yield str(self.folder / "box"), "read"
-        if self._data is not None:
-            yield str(self._data.resolve()), "read"
+        yield str(self.folder / "data"), "read"
         if self._settings.gpu is not None:
             nodes, folders = find_gpu(self._settings.gpu).places()
             yield from ((str(node), "device") for node in nodes)
             yield from ((str(folder), "read") for folder in folders)
 
 
-def options(settings: BoxSettings, data: Path | None, closed: Path) -> dict[str, Any]:
+def options(settings: BoxSettings, closed: Path) -> dict[str, Any]:
     """What a request for a kernel says of its wall.
 
     Args:
         closed: a file of the grader's that a trial must not be able to read.
     """
-    site = sysconfig.get_path("purelib")
-    needed = [os.__file__, sys.executable, site, *([] if data is None else [str(data)])]
     return {
         "base": tempfile.gettempdir(),
         "first_user": settings.user_id,
         "users": _IDS,
-        "environment": _environment(settings, data, "{box}"),
-        "needed": needed,
+        "environment": _environment(settings, None, "{box}"),
         "trial": {"closed": str(closed), "grader": os.getpid()},
     }
 
@@ -130,7 +130,7 @@ def options(settings: BoxSettings, data: Path | None, closed: Path) -> dict[str,
 def _environment(settings: BoxSettings, data: Path | None, box: str) -> dict[str, str]:
     """The environment behind the other forms of the wall, with the paths of this one."""
     places = {
-        wall.DATA: str(data),
+        wall.DATA: f"{box}/data",
         wall.WORK: f"{box}/work",
         "/tmp": f"{box}/tmp",
         wall.ENVIRONMENT: sys.prefix,
@@ -167,13 +167,15 @@ def _below(place: Path, word: str, hidden: set[Path]) -> Iterator[tuple[str, str
             yield from _below(entry, word, hidden)
 
 
+def _open_to_all(top: Path) -> None:
+    for folder, _folders, files in os.walk(top):
+        Path(folder).chmod(0o755)
+        for name in files:
+            Path(folder, name).chmod(0o644)
+
+
 def _held() -> set[str]:
     """Which of the rights that are needed this process has."""
     line = Path("/proc/self/status").read_text().partition("\nCapEff:")[2]
     bits = int(line.split(None, 1)[0], 16)
     return {name for name, bit in _RIGHTS.items() if bits >> bit & 1}
-
-
-def environment_of(layout: wall.WallLayout | ConfinedLayout) -> Mapping[str, str]:
-    """What a warm process's command starts with; bubblewrap sets its own."""
-    return layout.environment() if isinstance(layout, ConfinedLayout) else {}

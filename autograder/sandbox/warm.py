@@ -63,7 +63,7 @@ def join(settings: BoxSettings, data: Path | None, folder: Path) -> None:
     with _starting:
         if key not in _links or _links[key].folder != folder:
             _forget(key)
-            _links[key] = WarmLink(folder, settings, allowed(form_at(folder), settings), data)
+            _links[key] = WarmLink(folder, settings, allowed(form_at(folder), settings))
 
 
 @cache
@@ -106,7 +106,7 @@ def _link(settings: BoxSettings, data: Path | None) -> WarmLink:
         key = _key(settings, data)
         if key not in _links:
             own = _own(settings, data)
-            _links[key] = WarmLink(own.folder, settings, own.form, data)
+            _links[key] = WarmLink(own.folder, settings, own.form)
         return _links[key]
 
 

@@ -125,13 +125,10 @@ class WarmProcess:
 class WarmLink:
     """A connection to a warm process. Kernels that were forked through it end with it."""
 
-    def __init__(
-        self, folder: Path, settings: BoxSettings, form: str, data: Path | None = None
-    ) -> None:
+    def __init__(self, folder: Path, settings: BoxSettings, form: str) -> None:
         self.folder = folder
         self.form = form
         self._settings = settings
-        self._data = data
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._closed = False
@@ -199,7 +196,7 @@ class WarmLink:
 
     def _wall(self, settings: BoxSettings) -> dict[str, Any]:
         if self.form == LANDLOCK:
-            return confined.options(settings, self._data, closed=self.folder / _FORM)
+            return confined.options(settings, closed=self.folder / _FORM)
         return {
             "user": wall.box_user(settings) if wall.as_root() else None,
             "disk_bytes": settings.disk_mib * 2**20,
