@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import shutil
 import sys
@@ -18,7 +19,9 @@ from autograder.course.unhonoured import unhonoured
 from autograder.errors import KitError
 from autograder.judge.slots import settings_for
 from autograder.sandbox import BoxSettings, check_wall, warm
+from autograder.sandbox.forms import LACKS, form_of
 from autograder.sandbox.gpu import find_gpu
+from autograder.sandbox.settings import WALLS
 
 _PACKAGES = ("torch", "torchvision", "nbgrader", "ipykernel", "pytest", "safetensors")
 
@@ -41,19 +44,41 @@ def examine(folder: Path) -> Iterator[Finding]:
             yield Finding(name, True, metadata.version(name))
         except metadata.PackageNotFoundError:
             yield Finding(name, False, f"not installed. Run `pip install {name}`, or `make setup`.")
-    try:
-        yield Finding("box", True, check_wall())
-    except KitError as error:
-        yield Finding("box", False, str(error))
-    else:
-        yield _kernels()
+    yield from _box(folder)
     free_gib = shutil.disk_usage(folder).free / 2**30
     yield Finding("disk", free_gib > 2, f"{free_gib:.0f} GiB free (2 GiB are needed for a class)")
     yield from _examine_course(folder)
 
 
-def _kernels() -> Finding:
-    trouble = warm.warm_trouble()
+def _box(folder: Path) -> Iterator[Finding]:
+    """The form of the wall that boxes get here, and which others could be had."""
+    settings = BoxSettings()
+    with contextlib.suppress(KitError):  # which is told below
+        settings = BoxSettings(config=load_course(find_course(folder)).config)
+    try:
+        text = check_wall(weakest=settings.wall)
+        form = form_of(settings)
+    except KitError as error:
+        yield Finding("box", False, f"{error}{_weaker(settings)}")
+        return
+    yield Finding("box", True, f"{text}.{LACKS[form]}")
+    yield _kernels(form)
+
+
+def _weaker(settings: BoxSettings) -> str:
+    """What a course could allow instead of what cannot be had."""
+    for form in WALLS[WALLS.index(settings.wall) + 1 :]:
+        with contextlib.suppress(KitError):
+            check_wall(weakest=form)
+            return (
+                f" What can be had here is a weaker form: {form}.{LACKS[form]} To allow it for a course, "
+                f'write `c.BoxSettings.wall = "{form}"` into its course_config.py.'
+            )
+    return ""
+
+
+def _kernels(form: str) -> Finding:
+    trouble = warm.warm_trouble(form)
     if trouble is None:
         return Finding("kernels", True, "forked from one warm process, in a fifth of a second")
     text = f"each starts from nothing, in some seconds; no warm process can be had here: {trouble}"
@@ -75,7 +100,7 @@ def _gpus(course: Course) -> Iterator[Finding]:
 def _slots(course: Course, gpu: int) -> Finding:
     try:
         found = find_gpu(gpu)
-        check_wall(gpu)
+        check_wall(gpu, BoxSettings(config=course.config).wall)
     except KitError as error:
         return Finding(f"GPU {gpu}", False, str(error))
     try:
@@ -116,7 +141,7 @@ def _gpu(settings: BoxSettings) -> Finding:
         return Finding("GPU", True, text)
     try:
         gpu = find_gpu(settings.gpu)
-        check_wall(settings.gpu)
+        check_wall(settings.gpu, settings.wall)
     except KitError as error:
         return Finding("GPU", False, str(error))
     share = f"a box may hold {settings.gpu_memory_mib} of {gpu.memory_mib} MiB"

@@ -9,7 +9,7 @@ from autograder.course import Course
 from autograder.course.bonus import check_bonus
 from autograder.judge.judge import not_submitted
 from autograder.judge.service import judge_service
-from autograder.judge.slots import gpus_of
+from autograder.judge.slots import gpus_of, weakest_wall
 from autograder.judge.submission import read_one, read_submission
 from autograder.sandbox import check_wall
 from autograder.scorecard import Scorecard, merge
@@ -25,7 +25,7 @@ def score_path(course: Course, assignment: str, path: Path, student: str) -> Sco
         KitError: when the path does not exist or the notebook is none of the assignment's.
     """
     for gpu in gpus_of(course):
-        check_wall(gpu)
+        check_wall(gpu, weakest_wall(course))
     check_bonus(course)
     judge_service().prepare(course)
     read = read_submission if path.is_dir() else read_one

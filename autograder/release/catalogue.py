@@ -25,6 +25,7 @@ from autograder.release.cases import Case, agrees, submission_of
 from autograder.release.gate import judged_sources
 from autograder.release.gate.trials import disjoint, read_cases
 from autograder.release.release import draft, scratch
+from autograder.judge.slots import weakest_wall
 from autograder.sandbox import check_wall
 from autograder.scorecard import Item, Scorecard, Verdict, add_points
 
@@ -129,7 +130,7 @@ def judge_cases(
     Raises:
         KitError: when there is no such assignment or case, one cannot be read, or no box can be built.
     """
-    check_wall()
+    check_wall(weakest=weakest_wall(course))
     with scratch(course) as aside:
         draft(course, assignment, aside / "draft")
         sources = judged_sources(course, assignment, aside / "draft")

@@ -16,6 +16,17 @@ from autograder.sandbox.settings import BUBBLEWRAP, BUBBLEWRAP_PROC, LANDLOCK, W
 from autograder.sandbox.warm_process import try_fork
 
 ONLY = "AUTOGRADER_WALL"
+# What a form does not hold, against the strongest; docs/security.md has all of it.
+LACKS = {
+    BUBBLEWRAP: "",
+    BUBBLEWRAP_PROC: (
+        " It does not hide the names and command lines of this container's processes; write no secret there."
+    ),
+    LANDLOCK: (
+        " It does not hide which files there are, nor what is open to all users: sockets in folders, and "
+        "files in /dev/shm. A box's disk has no fixed size: a watchdog stops it."
+    ),
+}
 
 
 def form_of(settings: BoxSettings) -> str:
@@ -88,7 +99,4 @@ def _try(form: str, gpu: int | None) -> str:
     trouble = try_fork(BoxSettings(gpu=gpu), LANDLOCK)
     if trouble is not None:
         raise BoxUnavailable(f"Without namespaces it cannot be built either: {trouble}")
-    return (
-        "Landlock without namespaces; each box runs as a user of its own. What this form does not hold "
-        "stands in docs/security.md"
-    )
+    return "Landlock, without namespaces; each box runs as a user of its own"

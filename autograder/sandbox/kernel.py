@@ -86,6 +86,7 @@ class BoxedKernel:
     was_killed: Callable[[], bool] = lambda: (
         False
     )  # by something outside of the box, but not by `kill`
+    form: str = BUBBLEWRAP  # of the wall
     confined: Confined | None = None
     _killed: bool = False
 
@@ -221,4 +222,6 @@ def start_cold(settings: BoxSettings, plan: KernelPlan, form: str = BUBBLEWRAP) 
             stderr=ends.log,
             env={},
         )
-        return ends.kernel(os.pidfd_open(process.pid), process)
+        kernel = ends.kernel(os.pidfd_open(process.pid), process)
+        kernel.form = form
+        return kernel

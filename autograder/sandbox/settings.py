@@ -23,7 +23,7 @@ class BoxSettings(Configurable):
 
     wall = Enum(
         WALLS,
-        default_value=LANDLOCK,
+        default_value=BUBBLEWRAP,
         help="The weakest form of the wall that may be used; the strongest that can be built is. "
         "'bubblewrap' has namespaces of its own for everything. 'bubblewrap-proc' sees the processes of the "
         "container it is in, by name. 'landlock' is for containers that allow no namespaces. What each does "

@@ -150,6 +150,7 @@ class WarmLink:
             if not pidfds:
                 raise BoxFailed(f"A box could not be made: {said.get('error', 'no answer')}.")
             kernel = ends.kernel(pidfds[0])
+            kernel.form = self.form
             if self.form == LANDLOCK:
                 kernel.confined = Confined(pidfds[1], said["user"], Path(said["folder"]))
             kernel.parent_is_gone = self.is_gone

@@ -15,6 +15,7 @@ from autograder.release.cases import agrees
 from autograder.release.gate.contract import FILE, bonuses_of, items_in_notebook
 from autograder.release.gate.refusal import Refusal
 from autograder.release.gate.trials import Trial
+from autograder.judge.slots import weakest_wall
 from autograder.sandbox import check_wall
 from autograder.scorecard import Item, Scorecard, Verdict, points_text
 
@@ -66,7 +67,8 @@ def run_trials(trials: Sequence[Trial], progress: Progress) -> Iterator[Refusal]
     Raises:
         KitError: when no box can be built here, or a worker died twice.
     """
-    check_wall()
+    for weakest in {weakest_wall(course_of(trial.job)) for trial in trials}:
+        check_wall(weakest=weakest)
     service = judge_service()
     keys = [judgement_key(course_of(trial.job), trial.job) for trial in trials]
     futures = {
