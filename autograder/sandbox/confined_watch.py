@@ -44,18 +44,23 @@ class Held:
     hidden: list[int] = field(default_factory=list)  # processes that show nobody what they hold
 
 
-def held_by(user: int, folder: Path, processes: Iterable[int], most_files: int) -> Held:
+def held_by(
+    user: int, folder: Path, processes: Iterable[int], most_files: int, most_sockets: int
+) -> Held:
     """Look at a box.
 
     Args:
         processes: of the box.
-        most_files: after which no more are counted; a folder that is too deep to be walked counts as more.
+        most_sockets: after which no more are counted.
+        most_files: the same; a folder that is too deep to be walked counts as more.
     """
     held = Held()
     seen: set[tuple[int, int]] = set()
     with as_user(user):
         for pid in processes:
             _look_behind(pid, held, seen)
+            if held.sockets > most_sockets:  # enough to stop it, and looking takes long
+                return held
     for top in (str(folder), _SHARED):
         for visited, about in enumerate(_walk(top)):
             if about is None:

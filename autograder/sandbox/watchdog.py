@@ -138,9 +138,11 @@ class Watchdog:
             return None
         limits, processes = self._settings, self._processes()
         most_files = 2 * limits.disk_files  # the work folder and the temporary one
-        self._held = held_by(confined.user, confined.folder, processes, most_files)
-        # A large tree takes long to walk: a twentieth of the time at most.
-        self._next_files = now + max(_FILES_EVERY_S, 20 * (time.monotonic() - now))
+        most_sockets = limits.memory_mib * _MIB // (2 * _send_buffer_bytes())
+        began_s = time.thread_time()
+        self._held = held_by(confined.user, confined.folder, processes, most_files, most_sockets)
+        # A large tree takes long to walk: a fifth of this thread's time at most.
+        self._next_files = now + max(_FILES_EVERY_S, 4 * (time.thread_time() - began_s))
         if self._held.file_bytes > 2 * limits.disk_mib * _MIB:
             text = f"its files held more than {2 * limits.disk_mib} MiB"
             return Excess("disk_mib", text)
