@@ -42,7 +42,7 @@ def _stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     found = SimpleNamespace(memory_mib=40960, name="A stand-in")
     for module in (slots, doctor):
         monkeypatch.setattr(module, "find_gpu", lambda _number: found)
-    monkeypatch.setattr(doctor, "check_wall", lambda _number, _weakest: "a wall")
+    monkeypatch.setattr(doctor, "check_wall", lambda *_asked, **_more: "a wall")
     with tempfile.TemporaryDirectory(dir="/tmp") as short:  # a box's sockets are below it
         monkeypatch.setattr(tempfile, "tempdir", short)
         yield
