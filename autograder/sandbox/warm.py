@@ -84,7 +84,8 @@ _starting = threading.RLock()
 def _key(settings: BoxSettings, data: Path | None) -> tuple[object, ...]:
     built = (settings.threads, settings.disk_mib, settings.gpu)
     built = (settings.threads, settings.disk_mib, settings.gpu)
-    return (os.getpid(), data, settings.wall, *built, *_imports(settings))
+    imports, besides = _imports(settings)
+    return (os.getpid(), data, settings.wall, *built, besides, imports)
 
 
 def _imports(settings: BoxSettings) -> tuple[tuple[str, ...], tuple[str, ...]]:
