@@ -154,8 +154,7 @@ def see() -> None:
     Raises:
         OSError: when not; it says what.
     """
-    needed = [os.__file__, sys.executable, sysconfig.get_path("purelib")]
-    for path in [*needed, os.environ.get("COURSE_DATA", os.__file__)]:
+    for path in _needed():
         try:
             if os.path.isdir(path):  # noqa: PTH112
                 os.listdir(path)  # noqa: PTH208
@@ -165,6 +164,13 @@ def see() -> None:
             raise OSError(
                 f"{path} is closed to other users, and students' code runs as one: {error.strerror}"
             ) from None
+
+
+def _needed() -> Iterator[str]:
+    yield os.__file__
+    yield sys.executable
+    yield sysconfig.get_path("purelib")  # which reads more of what the first two lie beside
+    yield os.environ.get("COURSE_DATA", os.__file__)
 
 
 def try_out(trial: dict[str, Any]) -> None:

@@ -61,3 +61,11 @@ def test_attacks_are_held_or_known() -> None:
     passed = re.search(r"(\d+) passed", done.stdout)
     assert passed
     assert int(passed[1]) > 95
+
+
+def test_a_warm_process_without_some_of_its_modules_knows_the_rules() -> None:
+    """It starts anew without those that start threads."""
+    pytest_ = [sys.executable, "-m", "pytest", "tests/sandbox/test_warm_imports.py", "-q"]
+    done = behind_landlock([*pytest_, "--no-header", "-p", "no:cacheprovider"])
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    assert "2 passed" in done.stdout
