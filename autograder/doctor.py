@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import shutil
 import sys
@@ -18,7 +19,9 @@ from autograder.course.unhonoured import unhonoured
 from autograder.errors import KitError
 from autograder.judge.slots import settings_for
 from autograder.sandbox import BoxSettings, check_wall, warm
+from autograder.sandbox.forms import LACKS, form_of
 from autograder.sandbox.gpu import find_gpu
+from autograder.sandbox.settings import WALLS
 from autograder.sandbox.wall import packages_inside
 from autograder.scorecard import counted
 
@@ -44,20 +47,42 @@ def examine(folder: Path) -> Iterator[Finding]:
             yield Finding(name, True, metadata.version(name))
         except metadata.PackageNotFoundError:
             yield Finding(name, False, f"not installed. Run `pip install {name}`, or `make setup`.")
-    try:
-        yield Finding("box", True, check_wall())
-    except KitError as error:
-        yield Finding("box", False, str(error))
-    else:
-        yield _kernels()
+    yield from _box(folder)
     free_gib = shutil.disk_usage(folder).free / 2**30
     yield Finding("disk", free_gib > 2, f"{free_gib:.0f} GiB free (2 GiB are needed for a class)")
     yield from _examine_course(folder)
 
 
-def _kernels() -> Finding:
+def _box(folder: Path) -> Iterator[Finding]:
+    """The form of the wall that boxes get here, and which others could be had."""
+    settings = BoxSettings()
+    with contextlib.suppress(KitError):  # which is told below
+        settings = BoxSettings(config=load_course(find_course(folder)).config)
     try:
-        inside = packages_inside()
+        text = check_wall(weakest=settings.wall)
+        form = form_of(settings)
+    except KitError as error:
+        yield Finding("box", False, f"{error}{_weaker(settings)}")
+        return
+    yield Finding("box", True, f"{text}.{LACKS[form]}")
+    yield _kernels(form)
+
+
+def _weaker(settings: BoxSettings) -> str:
+    """What a course could allow instead of what cannot be had."""
+    for form in WALLS[WALLS.index(settings.wall) + 1 :]:
+        with contextlib.suppress(KitError):
+            check_wall(weakest=form)
+            return (
+                f" What can be had here is a weaker form: {form}.{LACKS[form]} To allow it for a course, "
+                f'write `c.BoxSettings.wall = "{form}"` into its course_config.py.'
+            )
+    return ""
+
+
+def _kernels(form: str) -> Finding:
+    try:
+        inside = packages_inside(form)
     except KitError as error:
         return Finding("kernels", False, str(error))
     if absent := [name for name in _IN_NOTEBOOKS if name not in inside]:
@@ -66,7 +91,7 @@ def _kernels() -> Finding:
             "none of PYTHONPATH or of a user's own folder. Install what is missing there."
         )
         return Finding("kernels", False, text)
-    trouble = warm.warm_trouble()
+    trouble = warm.warm_trouble(form)
     if trouble is None:
         return Finding("kernels", True, "forked from one warm process, in a fifth of a second")
     text = f"each starts from nothing, in some seconds; no warm process can be had here: {trouble}"
@@ -88,7 +113,7 @@ def _gpus(course: Course) -> Iterator[Finding]:
 def _slots(course: Course, gpu: int) -> Finding:
     try:
         found = find_gpu(gpu)
-        check_wall(gpu)
+        check_wall(gpu, BoxSettings(config=course.config).wall)
     except KitError as error:
         return Finding(f"GPU {gpu}", False, str(error))
     try:
@@ -129,7 +154,7 @@ def _gpu(settings: BoxSettings) -> Finding:
         return Finding("GPU", True, text)
     try:
         gpu = find_gpu(settings.gpu)
-        check_wall(settings.gpu)
+        check_wall(settings.gpu, settings.wall)
     except KitError as error:
         return Finding("GPU", False, str(error))
     share = f"a box may hold {settings.gpu_memory_mib} of {gpu.memory_mib} MiB"
@@ -203,7 +228,7 @@ def _packages(course: Course) -> Iterator[Finding]:
     files = [file for folder in folders if (file := folder / packages.NAME).is_file()]
     if files:
         try:
-            inside = packages_inside()
+            inside = packages_inside(form_of(BoxSettings(config=course.config)))
         except KitError:
             return  # said of the box
         for file in files:

@@ -12,6 +12,7 @@ Format, version 1::
     {"format": "autograder-scorecard", "version": 1,
      "assignment": "vgg16", "student": "ada", "size": "short", "device": "cpu",
      "trial": false,
+     "wall": "bubblewrap",
      "notebooks": [
        {"name": "1_data_and_head", "reason": null, "repairs": ["..."], "staff": [],
         "items": [
@@ -20,6 +21,9 @@ Format, version 1::
            "checks": [
              {"name": "test_...", "title": "...", "weight": 2.0, "verdict": "failed",
               "message": "...", "hint": "...", "share": null}]}]}]}
+
+`wall` is the form of the wall around the student's code, of several the weakest (`c.BoxSettings.wall`); empty
+where none of it ran.
 
 `judged_by` is "hidden tests", "tests in the notebook" (beside the student's code, which could have forged the
 points) or "a person". A check's `share` is the part of its weight that it gives, where it is neither all nor
@@ -50,6 +54,8 @@ FORMAT = "autograder-scorecard"
 VERSION = 1
 
 
+# Forms of the wall, the weakest last, as `sandbox.settings` has them.
+_WALLS = ("", "bubblewrap", "bubblewrap-proc", "landlock")
 _DECIMALS = 12  # of a score: more than any points have, fewer than the noise of binary fractions
 
 
@@ -188,6 +194,7 @@ class Scorecard:
     size: str = "short"
     device: str = "cpu"
     trial: bool = False  # with challenges of its own, so that it says nothing certain of the mark
+    wall: str = ""
 
     @property
     def items(self) -> list[Item]:
@@ -272,6 +279,7 @@ class Scorecard:
             "size": self.size,
             "device": self.device,
             "trial": self.trial,
+            "wall": self.wall,
             "score": self.score,
             "auto_max_score": self.auto_max_score,
             "notebooks": [_notebook_to_json(notebook) for notebook in self.notebooks],
@@ -297,6 +305,7 @@ class Scorecard:
             size=data["size"],
             device=data["device"],
             trial=data.get("trial", False),
+            wall=data.get("wall", ""),  # which cards of before did not say
             notebooks=tuple(_notebook_from_json(entry) for entry in data["notebooks"]),
         )
 
@@ -311,7 +320,8 @@ def merge(cards: Iterable[Scorecard]) -> Scorecard:
     # One notebook may have had a GPU and another none.
     device = next((card.device for card in parts if card.device != "cpu"), "cpu")
     size = next((card.size for card in parts if card.size != "short"), "short")
-    return dataclasses.replace(parts[0], notebooks=notebooks, size=size, device=device)
+    wall = max((card.wall for card in parts), key=_WALLS.index)
+    return dataclasses.replace(parts[0], notebooks=notebooks, size=size, device=device, wall=wall)
 
 
 def _notebook_to_json(notebook: NotebookCard) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def test_one_notebook_is_judged_without_what_lies_beside_it(tiny: TinyCourse) ->
 def test_without_a_box_the_answer_key_alone_is_made(
     tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuses(*_: object) -> None:
+    def refuses(*_: object, **_more: object) -> None:
         raise BoxUnavailable("bubblewrap is missing")
 
     for module in ("release.gate.runs", "nbgrader_plugin.exporter", "judge.pool"):

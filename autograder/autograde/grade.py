@@ -36,7 +36,7 @@ from autograder.judge.forked import run_in_worker
 from autograder.judge.job import Judgement
 from autograder.judge.pool import CourseChanged
 from autograder.judge.service import judge_service
-from autograder.judge.slots import gpus_of
+from autograder.judge.slots import gpus_of, weakest_wall
 from autograder.judge.submission import read_submission
 from autograder.judge.training_data import box_data
 from autograder.progress import Progress
@@ -114,7 +114,7 @@ def grade_class(
         Stopped: when `stopping` said so. What was judged by then is kept.
     """
     for gpu in gpus_of(course):
-        judge_service().check(gpu)
+        judge_service().check(gpu, weakest_wall(course))
     check_bonus(course)
     students = course.students(assignment, pattern)
     if regrade or not all(was_graded(course, assignment, name) for name in students):

@@ -14,7 +14,7 @@ from autograder.errors import KitError
 from autograder.judge.job import Job
 from autograder.judge.judge import not_submitted
 from autograder.judge.service import judge_service
-from autograder.judge.slots import gpus_of
+from autograder.judge.slots import gpus_of, weakest_wall
 from autograder.judge.submission import Submission, read_one, read_submission
 from autograder.sandbox import check_wall
 from autograder.scorecard import Scorecard, merge
@@ -42,7 +42,7 @@ def score_path(
     """
     wanted = _notebooks_of(course, assignment, only)
     for gpu in gpus_of(course):
-        check_wall(gpu)
+        check_wall(gpu, weakest_wall(course))
     check_bonus(course)
     read = read_submission if path.is_dir() else read_one
     submission = read(course, assignment, student, path)

@@ -31,7 +31,7 @@ from autograder.errors import KitError
 from autograder.judge.job import Job, Judgement, course_of
 from autograder.judge.pool import LocalPool, PoolLost
 from autograder.judge.service import judge_service
-from autograder.judge.slots import gpus_of, has_gpu
+from autograder.judge.slots import gpus_of, has_gpu, weakest_wall
 from autograder.scorecard import counted
 
 try:
@@ -118,7 +118,7 @@ class ClusterPool:
         there = max(1, len(self._client.nthreads()) if self._alive() else 1)
         return there + (self._here.workers if self._gives_bonus else 0)
 
-    def check(self, gpu: int | None) -> None:  # noqa: ARG002
+    def check(self, gpu: int | None, weakest: str) -> None:  # noqa: ARG002
         if not self._alive():
             raise self._lost()
 
@@ -175,9 +175,10 @@ class ClusterPool:
         """The name of the plugin that has what a job's assignment needs, sent when it is first asked for."""
         place = (job.course, job.assignment)
         if place not in self._bundles:
-            bundle = pack(course_of(job), job.assignment)
+            course = course_of(job)
+            bundle, gpus = pack(course, job.assignment), gpus_of(course)
             plugin = worker.CourseOnWorker(
-                bundle, self._versions, self._owner, gpus_of(course_of(job))
+                bundle, self._versions, self._owner, gpus, weakest_wall(course)
             )
             if not self._sent:  # those of a run that was killed
                 old = self._client.run(worker.bundles_of, self._owner, on_error="ignore").values()
@@ -265,7 +266,7 @@ class ClusterPool:
             raise KitError(
                 f"The cluster has no worker yet. Start some, then grade again.\n{_how_to_start(course)}"
             ) from None
-        gpus = gpus_of(course)
+        gpus, weakest = gpus_of(course), weakest_wall(course)
         known = self._client.scheduler_info(n_workers=-1)["workers"].values()
         if gpus != [None] and not any(about["resources"].get("GPU") for about in known):
             raise KitError(
@@ -274,7 +275,9 @@ class ClusterPool:
                 "`dask worker … --nworkers 1 --resources GPU=1`."
             )
         troubles = self._scheduler_troubles()
-        for address, found in self._client.run(worker.examine, gpus, on_error="return").items():
+        for address, found in self._client.run(
+            worker.examine, gpus, weakest, on_error="return"
+        ).items():
             if isinstance(found, Exception):
                 said = [f"it cannot run this autograder-kit: {_said(found)}"]
                 name = address
@@ -290,7 +293,7 @@ class ClusterPool:
         """Submissions that bring a file for a bonus are judged on this machine."""
         try:
             for gpu in gpus_of(course):
-                self._here.check(gpu)
+                self._here.check(gpu, weakest_wall(course))
         except KitError as error:
             raise KitError(
                 "Submissions that bring a file for a bonus (c.CourseSettings.bonus) are judged on the "

@@ -70,11 +70,12 @@ def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
     return [*sorted(found), *sorted(packages)]
 
 
-def examine(gpus: Sequence[int | None], dask_worker: Worker) -> dict[str, Any]:
+def examine(gpus: Sequence[int | None], weakest: str, dask_worker: Worker) -> dict[str, Any]:
     """What a worker has, and `troubles` for which it cannot judge, whatever the versions.
 
     Args:
         gpus: those that boxes are to use, or None alone.
+        weakest: as `BoxSettings.wall`.
     """
     troubles = []
     if dask_worker.state.nthreads != 1:
@@ -82,7 +83,7 @@ def examine(gpus: Sequence[int | None], dask_worker: Worker) -> dict[str, Any]:
         troubles.append(f"it judges {dask_worker.state.nthreads} at a time. {repair}")
     try:
         for gpu in gpus:
-            check_wall(gpu)
+            check_wall(gpu, weakest)
         check_place(Path(dask_worker.local_directory))
         for name in ("key", "cert"):
             path = dask.config.get(f"distributed.comm.tls.worker.{name}", None)
@@ -97,7 +98,12 @@ class CourseOnWorker(WorkerPlugin):  # type: ignore[misc]
     """A course on a worker: unpacks its bundle, judges its jobs."""
 
     def __init__(
-        self, bundle: Bundle, wanted: dict[str, str], owner: str, gpus: Sequence[int | None]
+        self,
+        bundle: Bundle,
+        wanted: dict[str, str],
+        owner: str,
+        gpus: Sequence[int | None],
+        weakest: str,
     ) -> None:
         """Prepare it on the course's machine.
 
@@ -105,15 +111,16 @@ class CourseOnWorker(WorkerPlugin):  # type: ignore[misc]
             wanted: the versions of the course's machine.
             owner: of the course; its bundles of earlier runs are thrown away.
             gpus: see `examine`.
+            weakest: see `examine`.
         """
         self.name = f"autograder-{owner}-{bundle.digest[:16]}"
         self._bundle: Bundle | None = bundle
-        self._wanted, self._gpus = wanted, gpus
+        self._wanted, self._gpus, self._weakest = wanted, gpus, weakest
         self.unpacked: Unpacked | None = None
 
     async def setup(self, worker: Worker) -> None:
         """Unpack, or end the worker if it must not judge."""
-        found = examine(self._gpus, worker)
+        found = examine(self._gpus, self._weakest, worker)
         troubles = [*differences(self._wanted, found["versions"]), *found["troubles"]]
         if troubles:
             said = f"{worker.address} ({found['host']}) is not used: {'; '.join(troubles)}."

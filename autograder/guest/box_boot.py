@@ -15,11 +15,14 @@ sys.modules["debugpy"] = None  # type: ignore[assignment]
 sys.path.insert(0, str(Path(__file__).parent))
 
 import box_kernel
+import box_landlock
 import box_seccomp
 
 if __name__ == "__main__":
     options = json.loads(sys.argv[1])
     sys.argv[1:] = []
     box_kernel.set_limits(options["limits"])
+    if not options["own_proc"]:
+        box_landlock.scope()
     box_seccomp.install_filter()
     box_kernel.run_kernel(options)

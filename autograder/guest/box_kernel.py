@@ -42,7 +42,8 @@ def run_kernel(options: dict[str, Any]) -> None:
 
     Args:
         options: `fds` (channel to descriptor), `wire`, `key`, `seed`, `torch` (whether that is seeded, too),
-            `environment`, and `gpu_bytes`: what torch may allocate on the GPU, or None where there is none.
+            `environment`, `gpu_bytes`: what torch may allocate on the GPU, or None where there is none; and
+            `own_network`: whether it has a network namespace of its own.
     """
     import box_probe
 
@@ -50,6 +51,9 @@ def run_kernel(options: dict[str, Any]) -> None:
     _use_inherited_sockets(options["fds"])
     box_probe.open_wire(options["wire"])
     seed_all(options["seed"], options["torch"])
+    temporary = os.environ.get("TMPDIR", "/tmp")
+    if not options["own_network"]:
+        _print_through(f"ipc://{temporary}/printed")
     if options["gpu_bytes"] is not None:
         limit_gpu(options["gpu_bytes"])
     sys.path[0] = ""  # as in an ordinary kernel: the working folder first
@@ -65,7 +69,7 @@ def run_kernel(options: dict[str, Any]) -> None:
         stdin_port=3,
         control_port=4,
         hb_port=5,
-        connection_file="/tmp/kernel.json",
+        connection_file=f"{temporary}/kernel.json",
         parent_handle=0,
     )
     config = Config()
@@ -133,6 +137,31 @@ def _use_inherited_sockets(fds: dict[str, int]) -> None:
     IPKernelApp._try_bind_socket = lambda _self, socket, port: bind(socket, port)
     Heartbeat._try_bind_socket = lambda self: bind(self.socket, self.port)
     Heartbeat.pick_port = lambda self: self.port
+
+
+def _print_through(address: str) -> None:
+    """Have ipykernel take what forked children print by another way than TCP, which there is none of."""
+    import zmq
+    from ipykernel.iostream import IOPubThread
+    from zmq.eventloop.zmqstream import ZMQStream
+
+    def listen(self: Any) -> None:
+        self._pipe_uuid = os.urandom(16)
+        inward = self.socket.context.socket(zmq.PULL)
+        inward.linger = 0
+        inward.bind(address)
+        self._pipe_in = ZMQStream(inward, self.io_loop)
+        self._pipe_in.on_recv(self._handle_pipe_msg)
+
+    def connect(_self: Any) -> tuple[Any, Any]:
+        context = zmq.Context()  # a new one, after a fork
+        outward = context.socket(zmq.PUSH)
+        outward.linger = 3000
+        outward.connect(address)
+        return context, outward
+
+    IOPubThread._setup_pipe_in = listen
+    IOPubThread._setup_pipe_out = connect
 
 
 def _connect_figures() -> None:

@@ -55,11 +55,21 @@ _SOCKET = {"x86_64": 41, "aarch64": 198}
 _SETSOCKOPT = {"x86_64": 54, "aarch64": 208}
 _SOL_SOCKET, _SO_SNDBUF = 1, 7
 
+# What a box shares with its surroundings where it has no namespaces of its own: message queues, and word of
+# which files others open (inotify, which Landlock does not govern).
+_SHARED = {
+    "x86_64": {"mq_open": 240, "mq_unlink": 241, "inotify_init": 253, "inotify_init1": 294},
+    "aarch64": {"mq_open": 180, "mq_unlink": 181, "inotify_init1": 26},
+}
+_PRCTL = {"x86_64": 157, "aarch64": 167}
+_PR_SET_DUMPABLE = 4  # of the kernel's include/uapi/linux/prctl.h
+
 # CLONE_NEW{TIME,NS,CGROUP,UTS,IPC,USER,PID,NET}
 _NEW_NAMESPACE = (
     0x80 | 0x20000 | 0x2000000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000 | 0x40000000
 )
 _FAMILIES = (1, 2, 10, 16)  # unix, inet, inet6 and netlink; the network namespace is empty anyway
+_FAMILIES_SHARED = (1,)  # where there is no network namespace
 
 _KILL = 0x80000000  # SECCOMP_RET_KILL_PROCESS
 _ALLOW = 0x7FFF0000
@@ -71,13 +81,16 @@ _NUMBER, _ARCHITECTURE, _ARGUMENT_0, _ARGUMENT_1, _ARGUMENT_2 = 0, 4, 16, 24, 32
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
 
 
-def install_filter() -> None:
+def install_filter(shared: bool = False) -> None:
     """Take the system calls away from this process and all that it starts, for good.
+
+    Args:
+        shared: as for `filter_bytes`.
 
     Raises:
         OSError: when the kernel refuses the filter, or this processor is not known.
     """
-    program = filter_bytes()
+    program = filter_bytes(shared)
     libc = ctypes.CDLL(None, use_errno=True)
     buffer = ctypes.create_string_buffer(program, len(program))
 
@@ -91,8 +104,12 @@ def install_filter() -> None:
         raise OSError(ctypes.get_errno(), "the system-call filter was refused")
 
 
-def filter_bytes() -> bytes:
+def filter_bytes(shared: bool = False) -> bytes:
     """The filter as the system takes it: an array of struct sock_filter.
+
+    Args:
+        shared: whether the box shares its surroundings' namespaces. Then it gets no socket but unix ones,
+            no message queue, no word of others' files, and may not hide its memory from the watchdog.
 
     Raises:
         OSError: when this processor is not known.
@@ -100,10 +117,10 @@ def filter_bytes() -> bytes:
     machine = platform.machine()
     if machine not in _ARCH:
         raise OSError(errno.ENOSYS, f"no system-call filter for {machine}")
-    return b"".join(struct.pack("HBBI", *part) for part in _program(machine))
+    return b"".join(struct.pack("HBBI", *part) for part in _program(machine, shared))
 
 
-def _program(machine: str) -> list[tuple[int, int, int, int]]:
+def _program(machine: str, shared: bool) -> list[tuple[int, int, int, int]]:
     """Instructions as (code, jump if true, jump if false, operand); jumps count instructions."""
     part = [
         (_LOAD, 0, 0, _ARCHITECTURE),
@@ -113,7 +130,11 @@ def _program(machine: str) -> list[tuple[int, int, int, int]]:
     ]
     if machine == "x86_64":  # the x32 calls are the same ones under other numbers
         part += [(_GREATER_EQUAL, 0, 1, 0x40000000), _error(errno.ENOSYS)]
-    for number in sorted(_DENIED[machine].values()):
+    denied = _DENIED[machine]
+    families: tuple[int, ...] = _FAMILIES
+    if shared:
+        denied, families = denied | _SHARED[machine], _FAMILIES_SHARED
+    for number in sorted(denied.values()):
         part += [(_EQUAL, 0, 1, number), _error(errno.EPERM)]
     # clone3 keeps its flags in memory, where a filter cannot look: C libraries fall back to clone.
     part += [(_EQUAL, 0, 1, _CLONE3), _error(errno.ENOSYS)]
@@ -123,9 +144,12 @@ def _program(machine: str) -> list[tuple[int, int, int, int]]:
     part += [(_EQUAL, 0, 6, _SETSOCKOPT[machine]), (_LOAD, 0, 0, _ARGUMENT_1)]
     part += [(_EQUAL, 0, 3, _SOL_SOCKET), (_LOAD, 0, 0, _ARGUMENT_2)]
     part += [(_EQUAL, 0, 1, _SO_SNDBUF), _error(errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
-    part += [(_EQUAL, 0, len(_FAMILIES) + 2, _SOCKET[machine]), (_LOAD, 0, 0, _ARGUMENT_0)]
-    for number, family in enumerate(_FAMILIES):
-        part += [(_EQUAL, len(_FAMILIES) - number, 0, family)]
+    if shared:
+        part += [(_EQUAL, 0, 4, _PRCTL[machine]), (_LOAD, 0, 0, _ARGUMENT_0)]
+        part += [(_EQUAL, 0, 1, _PR_SET_DUMPABLE), _error(errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
+    part += [(_EQUAL, 0, len(families) + 2, _SOCKET[machine]), (_LOAD, 0, 0, _ARGUMENT_0)]
+    for number, family in enumerate(families):
+        part += [(_EQUAL, len(families) - number, 0, family)]
     part += [_error(errno.EAFNOSUPPORT), (_RETURN, 0, 0, _ALLOW)]
     return part
 

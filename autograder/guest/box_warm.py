@@ -17,6 +17,10 @@ is a packet with the kernel's pidfd, by which the trusted side kills the whole b
 reason for a failure. The request {} asks whether the warm process lives, and {"ended": PID} whether a
 kernel got SIGKILL: that comes from outside of the box, for nobody in a pid namespace can send it to the
 namespace's first process. When a worker's connection ends, so do its kernels; when the owner's does, all.
+
+Where no namespaces can be made, the warm process is root's, of a container that keeps rules for what its
+kernels may read; they are made by `box_confined`, and an answer brings the attendant's pidfd as well, which
+tells when all of the box has gone.
 """
 
 from __future__ import annotations
@@ -33,7 +37,6 @@ import select
 import signal
 import socket
 import sys
-import tarfile
 from collections import deque
 from pathlib import Path
 from typing import Any, NoReturn
@@ -41,26 +44,28 @@ from typing import Any, NoReturn
 sys.modules["debugpy"] = None  # type: ignore[assignment]
 sys.path.insert(0, str(Path(__file__).parent))
 
+import box_confined
 import box_kernel
+import box_landlock
+import box_namespaces
+import box_process
 import box_seccomp
+import box_user
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
-# From <sched.h>, <sys/mount.h> and <sys/prctl.h>.
-_NEW = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000
-_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND = 1, 2, 4, 8, 32, 4096
-_MS_REC, _MS_PRIVATE = 16384, 1 << 18
-_PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 1, 24, 38, 4
+_PR_SET_PDEATHSIG = 1  # from <sys/prctl.h>
 _DESCRIPTORS = 8  # of a request
-_KILLED = 9  # exit status of an attendant whose kernel got SIGKILL
 _REMEMBERED = 256  # kernels that were killed
-_CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 
 
 def main() -> None:
     """Import, then answer requests until the owner is gone."""
     settings = json.loads(sys.argv[1])
     sys.argv[1:] = []
+    rules = None
+    if settings["rules"] is not None:
+        rules = box_user.begin(settings["rules"])
     gc.disable()  # all that imports make stays, so looking through it again and again finds nothing
     for name in settings["imports"]:
         importlib.import_module(name)
@@ -77,13 +82,15 @@ def main() -> None:
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads != 1 and settings["besides"]:  # once more without them
         again = json.dumps(settings | {"besides": []})
-        os.execv(sys.executable, [sys.executable, sys.argv[0], again])
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:-1], again])
     if threads != 1:  # a fork of a process with threads can hang
         raise SystemExit(f"the warm process has {threads} threads; which import starts them?")
+    if settings["rules"] is not None:
+        os.close(settings["rules"])
     gc.collect()
     gc.freeze()  # the forks' collectors leave these pages alone, and so shared
     gc.enable()
-    _Server(settings["listener"], settings["owner"]).run()
+    _Server(settings["listener"], settings["owner"], rules, settings["alive"]).run()
 
 
 def _draw_once() -> None:
@@ -103,12 +110,25 @@ def _draw_once() -> None:
 class _Server:
     """Answers requests one after the other, and remembers whose kernels run."""
 
-    def __init__(self, listener: int, owner: int) -> None:
+    def __init__(
+        self, listener: int, owner: int, rules: list[tuple[int, str]] | None, alive: int
+    ) -> None:
+        """Serve.
+
+        Args:
+            rules: of the files that every kernel may use, where there are no namespaces (`box_landlock`).
+            alive: a descriptor that whoever has something of a box to end or remove holds open; or -1.
+        """
+        self._rules = rules
+        self._alive = alive
+        self._lifeline, self._held = (
+            os.pipe()
+        )  # of which attendants see that this process has ended
         self._listener = socket.socket(fileno=listener)
         self._owner = socket.socket(fileno=owner)
         self._workers: set[socket.socket] = set()
-        # By attendant: its worker, and its kernel's pidfd and pid.
-        self._kernels: dict[int, tuple[socket.socket, int, int]] = {}
+        # By attendant: its worker, its kernel's pidfd and pid, and where that has one its user id.
+        self._kernels: dict[int, tuple[socket.socket, int, int, int | None]] = {}
         self._killed: deque[int] = deque(maxlen=_REMEMBERED)  # kernels' pids
         self._child_ended, wake = socket.socketpair()
         wake.setblocking(False)
@@ -151,7 +171,7 @@ class _Server:
             else:
                 answer = packet
         except OSError as error:  # no process or descriptor to be had: this box's trouble alone
-            answer, pidfds = _failure(error), []
+            answer, pidfds = box_process.failure(error), []
         finally:
             for fd in fds:
                 os.close(fd)
@@ -159,10 +179,13 @@ class _Server:
             socket.send_fds(worker, [answer], pidfds)
         except ConnectionError:
             return False
+        finally:
+            for pidfd in pidfds[1:]:
+                os.close(pidfd)
         return True
 
     def _how_it_ended(self, kernel: int) -> bytes:
-        if any(pid == kernel for _worker, _pidfd, pid in self._kernels.values()):
+        if any(pid == kernel for _worker, _pidfd, pid, _user in self._kernels.values()):
             return b'{"killed": null}'
         return json.dumps({"killed": kernel in self._killed}).encode()
 
@@ -176,11 +199,18 @@ class _Server:
             with theirs:
                 attendant = os.fork()
                 if attendant == 0:
-                    _attend(request, fds, theirs)
+                    if self._rules is None:
+                        _attend(request, fds, theirs)
+                    held = [self._lifeline, self._alive, *(fd for fd, _word in self._rules)]
+                    box_process.close_all_but({0, 1, 2, *fds, theirs.fileno(), *held})
+                    box_confined.attend(request, fds, theirs, self._rules, self._lifeline)
             answer, pidfds, _flags, _address = socket.recv_fds(ours, 4096, 1)
         if pidfds:
-            kernel = json.loads(answer)["pid"]
-            self._kernels[attendant] = (worker, pidfds[0], kernel)
+            said = json.loads(answer)
+            kernel = said["pid"]
+            self._kernels[attendant] = (worker, pidfds[0], kernel, said.get("user"))
+            if self._rules is not None:
+                pidfds.append(os.pidfd_open(attendant))
             if kernel in self._killed:  # an older one's
                 self._killed.remove(kernel)
         return answer or b'{"error": "the box was not made"}', pidfds
@@ -188,19 +218,22 @@ class _Server:
     def _drop(self, worker: socket.socket) -> None:
         self._workers.discard(worker)
         worker.close()
-        for owner, pidfd, _pid in self._kernels.values():
+        for owner, pidfd, _pid, _user in self._kernels.values():
             if owner is worker:
-                _kill(pidfd)
+                box_process.kill(pidfd)
 
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
             while (found := os.waitpid(-1, os.WNOHANG)) != (0, 0):
                 attendant, status = found
                 if attendant in self._kernels:
-                    _worker, pidfd, kernel = self._kernels.pop(attendant)
-                    _kill(pidfd)  # gone already, unless it was the attendant that somebody killed
+                    _worker, pidfd, kernel, user = self._kernels.pop(attendant)
+                    # Gone already, unless it was the attendant that somebody killed.
+                    box_process.kill(pidfd)
                     os.close(pidfd)
-                    if os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == _KILLED:
+                    if user is not None and os.WIFSIGNALED(status):
+                        box_user.end_user_elsewhere(user)  # the next grader removes its folder
+                    if os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == box_process.KILLED:
                         self._killed.append(kernel)
 
 
@@ -208,10 +241,10 @@ def _attend(request: dict[str, Any], fds: list[int], report: socket.socket) -> N
     """The attendant: namespaces, the kernel's first process, its pidfd, then wait."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _close_all_but({0, 1, 2, *fds, report.fileno()})  # no other worker's connection
+    box_process.close_all_but({0, 1, 2, *fds, report.fileno()})  # no other worker's connection
     try:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        _check("unshare", _libc.unshare(_NEW))
+        box_namespaces.unshare()
         ready, go = os.pipe()
         kernel = os.fork()
         if kernel == 0:
@@ -237,119 +270,34 @@ def _attend(request: dict[str, Any], fds: list[int], report: socket.socket) -> N
             _pid, status = os.waitpid(kernel, 0)
             # Within a pid namespace nobody can do this to its first process.
             if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-                os._exit(_KILLED)
+                os._exit(box_process.KILLED)
     except BaseException as error:
-        _report(report, error)
+        box_process.report_failure(report, error)
     os._exit(0)
 
 
 def _become_kernel(request: dict[str, Any], fds: list[int], report: socket.socket) -> NoReturn:
     try:
         report.close()
-        _redirect_standard_streams(fds[7])
+        box_process.redirect_standard_streams(fds[7])
         os.setsid()  # where the system shares processor time by session, no more than a sibling gets
         wall = request["wall"]
-        _check("sethostname", _libc.sethostname(b"box", 3))
-        _mount(wall)
+        box_namespaces.mount(wall)
         os.chdir("/work")
-        _drop_rights(wall["user"])
+        box_process.drop_rights(wall["user"])
+        if not wall["own_proc"]:
+            box_landlock.scope()
         if request["kernel"] is None:  # a trial of the wall
             box_seccomp.install_filter()
             os._exit(0)
-        _unpack(fds[6])
+        box_process.unpack(fds[6], "/work")
         box_kernel.set_limits(request["limits"])
         box_seccomp.install_filter()
-        options = request["kernel"] | {
-            "fds": dict(zip(_CHANNELS, fds[:5], strict=True)),
-            "wire": fds[5],
-        }
-        _close_all_but({0, 1, 2, *fds[:6]})
-        box_kernel.run_kernel(options)
+        box_process.close_all_but({0, 1, 2, *fds[:6]})
+        box_process.run(request, fds)
     except BaseException as error:
-        sys.stderr.write(f"box: {type(error).__name__}: {error}\n")
-        sys.stderr.flush()
-        os._exit(70)
+        box_process.say_and_exit(error)
     os._exit(0)
-
-
-def _mount(wall: dict[str, Any]) -> None:
-    """Private folders over what the forks would share, and this pid namespace's own /proc."""
-    nothing = _MS_NOSUID | _MS_NODEV
-    size = wall["disk_bytes"]
-    _check("private", _libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None))
-    for folder in ("/work", "/tmp", "/dev/shm"):
-        options = f"mode=1777,size={size},nr_inodes={wall['files']}"
-        _check(folder, _libc.mount(b"tmpfs", folder.encode(), b"tmpfs", nothing, options.encode()))
-    pts = b"newinstance,ptmxmode=0666,mode=620"
-    _check("/dev/pts", _libc.mount(b"devpts", b"/dev/pts", b"devpts", _MS_NOSUID | _MS_NOEXEC, pts))
-    _check("/proc", _libc.mount(b"proc", b"/proc", b"proc", nothing | _MS_NOEXEC, None))
-    for path in ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus"):
-        if Path(path).exists():
-            name = path.encode()
-            _check(path, _libc.mount(name, name, None, _MS_BIND | _MS_REC, None))
-            flags = _MS_BIND | _MS_REMOUNT | _MS_RDONLY | nothing | _MS_NOEXEC
-            _check(path, _libc.mount(None, name, None, flags, None))
-
-
-def _drop_rights(user: int | None) -> None:
-    """No capability, no other group, and (started by root) an unprivileged user, for good."""
-    _check("no_new_privs", _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    for capability in range(64):
-        if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
-            break
-    if user is not None:
-        os.setgroups([])
-        os.setresgid(user, user, user)
-        os.setresuid(user, user, user)
-    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3
-    _check("capset", _libc.capset(header, (ctypes.c_uint32 * 6)()))
-    # A change of user makes a process undumpable, and its /proc/self root's; nothing in it is secret.
-    _libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
-
-
-def _unpack(fd: int) -> None:
-    with open(fd, "rb") as stream:
-        content = stream.read()
-    if content:
-        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            # Not by an argument: Python 3.11.2, which is Debian 12's, has none.
-            archive.extraction_filter = getattr(tarfile, "data_filter", None)
-            archive.extractall("/work")
-
-
-def _redirect_standard_streams(log: int) -> None:
-    null = os.open("/dev/null", os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-
-
-def _close_all_but(kept: set[int]) -> None:
-    for path in list(Path("/proc/self/fd").iterdir()):
-        if int(path.name) not in kept:
-            with contextlib.suppress(OSError):  # the descriptor of the listing itself
-                os.close(int(path.name))
-
-
-def _kill(pidfd: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-
-
-def _report(report: socket.socket, error: BaseException) -> None:
-    with contextlib.suppress(OSError):
-        report.send(_failure(error))
-
-
-def _failure(error: BaseException) -> bytes:
-    return json.dumps({"error": f"{type(error).__name__}: {error}"}).encode()
-
-
-def _check(what: str, result: int) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,8 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
     reason = reason or _what_cells_said(items) or _what_tests_said(items)
     outputs = tuple(run.outputs for run in runs)
     title = device.title if judged.used_device else "cpu"
-    card = replace(_card(job, items, reason, explained.staff), size=judged.size, device=title)
+    card = _card(job, items, reason, explained.staff)
+    card = replace(card, size=judged.size, device=title, wall=looks.wall)
     return Judgement(card, outputs)
 
 

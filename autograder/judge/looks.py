@@ -60,6 +60,8 @@ class Looks:
             for file in job.bonus_files
         }
 
+        self.wall = ""  # the form of it that the cells ran behind
+
     def judge(self, settings: BoxSettings, watch: GpuWatch) -> tuple[list[CellRun], Judged, Device]:
         """Run the cells and ask the hidden tests, twice where that may give more points.
 
@@ -91,6 +93,7 @@ class Looks:
 
         with opened() as box:
             runs = box.run_cells()
+            self.wall = box.wall
             strikes = self._second.strikes(runs)
             judged, device = self._ask(box, settings, watch, job.only, strikes)
         if not watch.ran_out:  # else all is judged once more

@@ -48,7 +48,7 @@ class Pool(Protocol):
     def workers(self) -> int:
         """How many jobs are judged side by side, at least 1. It may change."""
 
-    def check(self, gpu: int | None) -> None:
+    def check(self, gpu: int | None, weakest: str) -> None:
         """See whether anything can be judged at all.
 
         Args:
@@ -100,8 +100,8 @@ class LocalPool:
     def workers(self) -> int:
         return self._workers
 
-    def check(self, gpu: int | None) -> None:
-        check_wall(gpu)
+    def check(self, gpu: int | None, weakest: str) -> None:
+        check_wall(gpu, weakest)
 
     def prepare(self, course: Course, assignment: str) -> None:
         try:

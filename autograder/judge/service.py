@@ -40,16 +40,17 @@ class JudgeService:
         """How many jobs are judged side by side."""
         return self._pool.workers
 
-    def check(self, gpu: int | None) -> None:
+    def check(self, gpu: int | None, weakest: str) -> None:
         """See whether anything can be judged at all.
 
         Args:
             gpu: as `BoxSettings.gpu`.
+            weakest: as `BoxSettings.wall`.
 
         Raises:
             KitError: when not, with the repair.
         """
-        self._pool.check(gpu)
+        self._pool.check(gpu, weakest)
 
     def prepare(self, course: Course, assignment: str) -> None:
         """Begin what the first job of an assignment would wait for, and do not wait for it."""

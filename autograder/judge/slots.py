@@ -144,6 +144,11 @@ def gpus_of(course: Course) -> list[int | None]:
     return list(course.settings.gpus) or [BoxSettings(config=course.config).gpu]
 
 
+def weakest_wall(course: Course) -> str:
+    """The weakest form of the wall that a course allows."""
+    return str(BoxSettings(config=course.config).wall)
+
+
 def slots_of(course: Course) -> int:
     """How many notebooks are judged in slots at a time on a machine, by as many workers."""
     return len(course.settings.gpus) * course.settings.gpu_slots

@@ -20,7 +20,7 @@ from autograder.course.bonus import announced
 from autograder.course.walk import odd_files
 from autograder.database import make_ready
 from autograder.judge.submission import Submission, names_of_notebooks, read_submission
-from autograder.sandbox.wall import check_wall
+from autograder.sandbox import BoxSettings, check_wall
 
 
 class SubmissionExporter(NotebookExporter):  # type: ignore[misc]
@@ -32,9 +32,10 @@ class SubmissionExporter(NotebookExporter):  # type: ignore[misc]
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        check_wall(None)  # remembered by its argument, which a grading run gave it before
         super().__init__(*args, **kwargs)
         self.optimistic_validation = True  # once, after all preprocessors; nbconvert's own setting
+        # Remembered by its arguments, which a grading run gave it before.
+        check_wall(None, BoxSettings(config=self.config).wall)
         self.judged: JudgedSubmission | None = None  # of which nbgrader wanted a notebook last
         converter = self.parent
         if isinstance(converter, SubmissionConverter):  # `autograder grade` has read and judged it

@@ -19,6 +19,7 @@ from autograder.errors import KitError
 from autograder.judge.job import Job, course_of
 from autograder.judge.keys import judgement_key
 from autograder.judge.service import judge_service
+from autograder.judge.slots import weakest_wall
 from autograder.judge.submission import as_read, make_job
 from autograder.progress import Progress
 from autograder.release.cases import Case, agrees, submission_of
@@ -135,7 +136,7 @@ def judge_cases(
     Raises:
         KitError: when there is no such assignment or case, one cannot be read, or no box can be built.
     """
-    check_wall()
+    check_wall(weakest=weakest_wall(course))
     with scratch(course) as aside:
         draft(course, assignment, aside / "draft")
         sources = judged_sources(course, assignment, aside / "draft")

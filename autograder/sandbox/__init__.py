@@ -6,7 +6,7 @@ started `kernel`'s, how it is talked to `driver`'s.
 """
 
 from autograder.sandbox.box import Box, CellRun, open_box
+from autograder.sandbox.forms import check_wall
 from autograder.sandbox.settings import BoxSettings
-from autograder.sandbox.wall import check_wall
 
 __all__ = ["Box", "BoxSettings", "CellRun", "check_wall", "open_box"]

@@ -68,6 +68,7 @@ class Box:
         self._died = False  # the last kernel, of something that could be another cell's doing
         self.used_s = used_s  # by cells and probes; not by what the grader does in between
         self.runs: list[CellRun] = []
+        self.wall = ""  # the form of it, once there is a kernel
 
     def run_cells(self, before: int | None = None, left_out: Collection[int] = ()) -> list[CellRun]:
         """Run every cell in order; what a cell does to the kernel costs only that cell.
@@ -174,6 +175,7 @@ class Box:
     def _start(self) -> None:
         kernel = start_kernel(self._settings, self._plan)
         try:
+            self.wall = kernel.form
             self._driver = Driver(kernel, self._settings)
             self._driver.wait_until_ready()
         except BaseException:

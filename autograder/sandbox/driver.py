@@ -70,7 +70,7 @@ class Driver:
         self._kernel = kernel
         self._settings = settings
         self._session = Session(key=kernel.key.encode(), username="grader")
-        self._watchdog = Watchdog(kernel.pidfd, settings)
+        self._watchdog = Watchdog(kernel.pidfd, settings, kernel.confined)
         self._shell = Channel(kernel.socket_path("shell"), "DEALER", _MAX_MESSAGE)
         self._control = Channel(kernel.socket_path("control"), "DEALER", _MAX_MESSAGE)
         self._iopub = Channel(kernel.socket_path("iopub"), "SUB", _MAX_MESSAGE)

@@ -27,8 +27,11 @@ _numbers = itertools.count()
 _lock = threading.Lock()
 
 
-def new_folder(name: str) -> Path:
+def new_folder(name: str, for_others: bool = False) -> Path:
     """An empty folder in this process's own, with a number after its name; whoever asked removes it.
+
+    Args:
+        for_others: whether other users may enter this one (and pass the one that it is in).
 
     Raises:
         BoxUnavailable: when the temporary folder's path is too long for a socket in it.
@@ -47,6 +50,9 @@ def new_folder(name: str) -> Path:
             sweep()
         folder = _held[key][0] / f"{name}-{next(_numbers)}"
         folder.mkdir(mode=0o700)
+        if for_others:
+            for one in (folder, folder.parent):
+                one.chmod(0o711)
         return folder
 
 

@@ -49,6 +49,10 @@ class Gpu:
             arguments += ["--ro-bind", folder, folder]
         return arguments
 
+    def places(self) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+        """The device nodes, and the folders to read, where nothing is bound in."""
+        return self.nodes, tuple(map(Path, _SYSTEM))
+
 
 @cache
 def find_gpu(number: int) -> Gpu:

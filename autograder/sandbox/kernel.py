@@ -27,7 +27,7 @@ from typing import Any
 
 from autograder.sandbox import in_flight, wall
 from autograder.sandbox.folders import new_folder
-from autograder.sandbox.settings import BoxSettings
+from autograder.sandbox.settings import BUBBLEWRAP, LANDLOCK, BoxSettings
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 BASELINE_MIB = 1024  # private memory that an idle kernel with torch maps without using it
@@ -48,13 +48,14 @@ class KernelPlan:
     seed: int = 0  # of its random number generators
     torch: bool = True  # whether to import it, for its generator to be seeded
 
-    def options(self, key: str, settings: BoxSettings) -> dict[str, Any]:
+    def options(self, key: str, settings: BoxSettings, form: str) -> dict[str, Any]:
         """What `box_kernel.run_kernel` is told, besides the descriptors."""
         return {
             "key": key,
             "seed": self.seed,
             "torch": self.torch,
             "environment": {"AUTOGRADER_BOX": "1"} if self.graded else {},
+            "own_network": form != LANDLOCK,
             "gpu_bytes": None if settings.gpu is None else allocatable_mib(settings) * 2**20,
         }
 
@@ -62,6 +63,15 @@ class KernelPlan:
 def allocatable_mib(settings: BoxSettings) -> int:
     """What torch may allocate on the GPU: less than the box may hold, so that torch refuses first."""
     return max(settings.gpu_memory_mib - _CONTEXT_MIB, settings.gpu_memory_mib // 2)
+
+
+@dataclass(frozen=True)
+class Confined:
+    """What a box is outside, where it has no namespaces."""
+
+    attendant: int  # a pidfd of the process that ends all of it and removes its files; then it ends
+    user: int  # the id that everything in it has, and nothing else
+    folder: Path  # where it may write, with the folders `work` and `tmp`
 
 
 @dataclass
@@ -78,6 +88,8 @@ class BoxedKernel:
     was_killed: Callable[[], bool] = lambda: (
         False
     )  # by something outside of the box, but not by `kill`
+    form: str = BUBBLEWRAP  # of the wall
+    confined: Confined | None = None
     _killed: bool = False
 
     def socket_path(self, channel: str) -> str:
@@ -104,6 +116,9 @@ class BoxedKernel:
             self.process.wait()
         else:
             select.select([self.pidfd], [], [], 10)
+        if self.confined is not None:
+            select.select([self.confined.attendant], [], [], 10)
+            os.close(self.confined.attendant)
         self.wire.close()
         os.close(self.pidfd)
         os.close(self.log)
@@ -174,21 +189,25 @@ def resource_limits(settings: BoxSettings) -> dict[str, int]:
     }
 
 
-def start_cold(settings: BoxSettings, plan: KernelPlan) -> BoxedKernel:
+def start_cold(settings: BoxSettings, plan: KernelPlan, form: str = BUBBLEWRAP) -> BoxedKernel:
     """Start a kernel in a bubblewrap of its own; it answers some seconds later.
+
+    Args:
+        form: of the wall: one of bubblewrap's.
 
     Raises:
         BoxUnavailable: when the wall cannot be built here.
     """
     with new_ends() as ends, contextlib.ExitStack() as stack:
-        layout = wall.WallLayout(settings, plan.data)
+        layout = wall.WallLayout(settings, plan.data, own_proc=form == BUBBLEWRAP)
         inherited = layout.open_files(stack)
         for name, content in plan.files.items():
             fd = stack.enter_context(wall.memory_file(content))
             inherited.append(fd)
             layout.add_file(fd, name)
         options = {
-            **plan.options(ends.key, settings),
+            **plan.options(ends.key, settings, form),
+            "own_proc": form == BUBBLEWRAP,
             "fds": {
                 name: listener.fileno()
                 for name, listener in zip(CHANNELS, ends.listeners, strict=True)
@@ -205,4 +224,6 @@ def start_cold(settings: BoxSettings, plan: KernelPlan) -> BoxedKernel:
             stderr=ends.log,
             env={},
         )
-        return ends.kernel(os.pidfd_open(process.pid), process)
+        kernel = ends.kernel(os.pidfd_open(process.pid), process)
+        kernel.form = form
+        return kernel

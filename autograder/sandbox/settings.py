@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from traitlets import Bool, Float, Integer, List, Unicode, default
+from traitlets import Bool, Enum, Float, Integer, List, Unicode, default
 from traitlets.config import Configurable
+
+BUBBLEWRAP, BUBBLEWRAP_PROC, LANDLOCK = "bubblewrap", "bubblewrap-proc", "landlock"
+WALLS = (BUBBLEWRAP, BUBBLEWRAP_PROC, LANDLOCK)  # forms of the wall, the strongest first
 
 _BASE_CELL_S = 45.0
 # nbgrader's Execute has its time-out of its own section, or of those of the classes above it.
@@ -18,6 +21,14 @@ class BoxSettings(Configurable):
     `cell_wall_s`, and a longer one than ours lengthens what depends on it.
     """
 
+    wall = Enum(
+        WALLS,
+        default_value=BUBBLEWRAP,
+        help="The weakest form of the wall that may be used; the strongest that can be built is. "
+        "'bubblewrap' has namespaces of its own for everything. 'bubblewrap-proc' sees the processes of the "
+        "container it is in, by name. 'landlock' is for containers that allow no namespaces. What each does "
+        "not hold stands in docs/security.md.",
+    ).tag(config=True)
     start_wall_s = Float(
         120.0,
         help="Starting a kernel: 5 s for imports on an idle machine, much longer on a busy one. "

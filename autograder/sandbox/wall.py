@@ -31,7 +31,7 @@ from pathlib import Path
 from autograder import plain_data
 from autograder.errors import BoxUnavailable
 from autograder.sandbox.gpu import find_gpu
-from autograder.sandbox.settings import BoxSettings
+from autograder.sandbox.settings import BUBBLEWRAP, LANDLOCK, BoxSettings
 
 GUEST = Path(__file__).parent.parent / "guest"
 ENVIRONMENT = "/opt/python"  # where the Python environment appears in the box
@@ -41,24 +41,32 @@ DATA = "/data"
 _IDS = 1000
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-_ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime")
 
 
 class WallLayout:
     """What is in a box, as bubblewrap's arguments."""
 
-    def __init__(self, settings: BoxSettings, data: Path | None, warm: bool = False) -> None:
+    def __init__(
+        self,
+        settings: BoxSettings,
+        data: Path | None,
+        warm: bool = False,
+        own_proc: bool = True,
+    ) -> None:
         """Plan a box.
 
         Args:
             data: a folder of training data, bound read-only to /data.
+            own_proc: whether it gets a /proc of its own, or sees the container's, read-only.
             warm: for the process from which kernels are forked. It keeps the right to make
                 namespaces and to drop to another user, and never runs a student's code.
         """
         self._settings = settings
         self._data = data
         self._warm = warm
+        self._own_proc = own_proc
         self._texts: dict[str, int] = {}
         self._filter = -1
         self._files: list[str] = []
@@ -85,19 +93,24 @@ class WallLayout:
         """The command that runs a program behind the wall; the program's own command follows it."""
         size = str(self._settings.disk_mib * 2**20)
         command = [_tool("bwrap"), "--unshare-ipc", "--unshare-pid", "--unshare-net"]
-        command += ["--unshare-uts", "--unshare-cgroup-try", "--hostname", "box"]
+        command += ["--unshare-uts", "--unshare-cgroup-try"]
+        # Engines let only those change it who have rights outside of a user namespace.
+        command += ["--hostname", "box"] if self._own_proc else []
         command += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
         rights = ["CAP_SYS_ADMIN", "CAP_SETPCAP"] if self._warm else []
         if as_root():
             # The warm process ends the kernels of a lost worker, which are another user's.
             rights += ["CAP_SETUID", "CAP_SETGID", "CAP_KILL" if self._warm else "CAP_SETPCAP"]
         else:
-            command += ["--unshare-user", "--disable-userns", "--uid", "65534", "--gid", "65534"]
+            command += ["--unshare-user", "--uid", "65534", "--gid", "65534"]
+            # That needs a /proc/sys that can be written; the filter refuses user namespaces besides.
+            command += ["--disable-userns"] if self._own_proc else []
         for right in rights:
             command += ["--cap-add", right]
         for folder in ("/etc", "/opt", "/box"):
             command += ["--perms", "0755", "--dir", folder]
-        command += [*_system_binds(), "--proc", "/proc", "--dev", "/dev"]
+        proc = ("--proc", "/proc") if self._own_proc else ("--ro-bind", "/proc", "/proc")
+        command += [*_system_binds(), *proc, "--dev", "/dev"]
         for folder in ("/dev/shm", "/tmp", WORK):
             command += ["--perms", "1777", "--size", size, "--tmpfs", folder]
         if self._settings.gpu is not None:
@@ -105,7 +118,7 @@ class WallLayout:
         command += _python_binds()
         for path, fd in self._texts.items():
             command += ["--perms", "0444", "--ro-bind-data", str(fd), path]
-        for file in (*sorted(GUEST.glob("box_*.py")), Path(plain_data.__file__)):
+        for file in guest_files():
             command += ["--ro-bind", str(file), f"/box/{file.name}"]
         if self._data is not None:
             command += ["--ro-bind", str(self._data), DATA]
@@ -113,7 +126,7 @@ class WallLayout:
         if self._filter >= 0:
             command += ["--seccomp", str(self._filter)]
         command += ["--chdir", WORK, "--clearenv"]
-        for name, value in _environment(self._settings, self._data).items():
+        for name, value in environment(self._settings, self._data).items():
             command += ["--setenv", name, value]
         command += ["--"]
         if as_root() and not self._warm:
@@ -149,12 +162,18 @@ def _pyvenv_text() -> str:
     return f"home = {Path(_base_python()).parent}\ninclude-system-site-packages = false\n"
 
 
+def guest_files() -> list[Path]:
+    """What of the kit's own is in a box."""
+    return [*sorted(GUEST.glob("box_*.py")), Path(plain_data.__file__)]
+
+
 @cache
-def check_wall(gpu: int | None = None) -> str:
+def check_bubblewrap(gpu: int | None = None, own_proc: bool = True) -> str:
     """Build the wall once around a trivial program.
 
     Args:
         gpu: as `BoxSettings.gpu`.
+        own_proc: as for `WallLayout`.
 
     Returns:
         a sentence that says which form of the wall is used.
@@ -163,19 +182,23 @@ def check_wall(gpu: int | None = None) -> str:
         BoxUnavailable: when it cannot be built here; the message names the repair.
     """
     probe = "import os; print(os.getuid(), os.path.exists('/box/box_boot.py'))"
-    done = _run_inside(probe, gpu)
+    done = _run_inside(probe, gpu, own_proc)
     words = done.stdout.split()
     if done.returncode != 0 or len(words) != 2 or words[0] == "0" or words[1] != "True":
         raise BoxUnavailable(_why_not(done.stderr.strip()))
     if as_root():
         return f"bubblewrap, built by root; students' code runs as user {words[0]}"
-    return "bubblewrap in a user namespace; students' code runs as your user, without your files"
+    form = "bubblewrap in a user namespace; students' code runs as your user, without your files"
+    return form if own_proc else f"{form}, and sees the names of this container's processes"
 
 
-def packages_inside() -> dict[str, str]:
+def packages_inside(form: str = BUBBLEWRAP) -> dict[str, str]:
     """The packages that notebooks can import, with their versions.
 
     They are those of the Python environment itself: a box has nothing of PYTHONPATH, and no user's own.
+
+    Args:
+        form: of the wall, one that can be built.
 
     Raises:
         BoxUnavailable: when the wall cannot be built here.
@@ -184,7 +207,13 @@ def packages_inside() -> dict[str, str]:
         "import json; from importlib import metadata\n"
         "print(json.dumps({found.name: found.version for found in metadata.distributions()}))"
     )
-    done = _run_inside(probe)
+    if form == LANDLOCK:  # which has them at the same places as outside
+        command = [sys.executable, "-I", "-c", probe]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=False, env={}
+        )
+    else:
+        done = _run_inside(probe, own_proc=form == BUBBLEWRAP)
     if done.returncode != 0:
         raise BoxUnavailable(_why_not(done.stderr.strip()))
     packages: dict[str, str] = json.loads(done.stdout)
@@ -193,12 +222,14 @@ def packages_inside() -> dict[str, str]:
 
 def is_inside(file: Path) -> bool:
     """Whether a file of a Python package is there in a box."""
-    return any(file.is_relative_to(root) for root in (sys.prefix, sys.base_prefix, *_SYSTEM))
+    return any(file.is_relative_to(root) for root in (sys.prefix, sys.base_prefix, *SYSTEM))
 
 
-def _run_inside(code: str, gpu: int | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a few lines of ours behind the wall."""
-    layout = WallLayout(BoxSettings(gpu=gpu), data=None)
+def _run_inside(
+    code: str, gpu: int | None = None, own_proc: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run a few lines of ours behind the wall, in one of bubblewrap's forms."""
+    layout = WallLayout(BoxSettings(gpu=gpu), data=None, own_proc=own_proc)
     with contextlib.ExitStack() as stack:
         inherited = layout.open_files(stack)
         return subprocess.run(
@@ -277,12 +308,12 @@ def _base_python() -> str:
 
 
 def _system_binds() -> Iterator[str]:
-    for path in map(Path, _SYSTEM):
+    for path in map(Path, SYSTEM):
         if path.is_symlink():
             yield from ("--symlink", str(path.readlink()), str(path))
         elif path.is_dir():
             yield from ("--ro-bind", str(path), str(path))
-    for name in _ETC:
+    for name in ETC:
         yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
 
 
@@ -310,7 +341,8 @@ def _python_binds() -> Iterator[str]:
             yield from ("--ro-bind", "/dev/null", str(inside / entry.name))
 
 
-def _environment(settings: BoxSettings, data: Path | None) -> Mapping[str, str]:
+def environment(settings: BoxSettings, data: Path | None) -> Mapping[str, str]:
+    """The environment of what runs behind the wall."""
     threads = str(settings.threads)
     variables = {
         "PATH": f"{ENVIRONMENT}/bin:/usr/local/bin:/usr/bin:/bin",

@@ -4,7 +4,8 @@ Memory is held by a control group where the kit may make one (started by root): 
 what goes over, whatever kind of memory it is. Elsewhere the watchdog adds up what it sees a few times
 a second: private and shared memory of every process with its page tables, and what the box's sockets
 can hold at most. Memory without a process, which it could not see (memfds, System V's), the filter
-of system calls refuses to make; the tmpfs folders have sizes of their own.
+of system calls refuses to make; the tmpfs folders have sizes of their own. What a box without namespaces
+holds in files and sockets, `confined_watch` tells; there all processes below the attendant are the box's.
 Between two looks a box can overshoot by what it can write in that time, some hundred MiB at worst;
 each process has its own hard limits besides.
 """
@@ -14,14 +15,19 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from autograder.sandbox.confined_watch import Held, as_user, held_by, shows_itself
 from autograder.sandbox.gpu import find_gpu
+from autograder.sandbox.kernel import Confined
 from autograder.sandbox.settings import BoxSettings
 
 LOOK_EVERY_S = 0.1
+_FILES_EVERY_S = 0.5
+_HIDDEN_LOOKS = 3  # at files, in which a process may begin another program
 _TICK = os.sysconf("SC_CLK_TCK")
 _MIB = 2**20
 
@@ -37,9 +43,17 @@ class Excess:
 class Watchdog:
     """Watches one box, from before any of the student's code runs in it. Not for use by two threads."""
 
-    def __init__(self, kernel_pidfd: int, settings: BoxSettings) -> None:
+    def __init__(
+        self, kernel_pidfd: int, settings: BoxSettings, confined: Confined | None = None
+    ) -> None:
         self._settings = settings
         self._pid = pid_of(kernel_pidfd)
+        self._confined = confined
+        self._attendant = None if confined is None else pid_of(confined.attendant)
+        self._held = Held()
+        self._next_files = 0.0
+        self._hidden: Counter[int] = Counter()  # how many looks in a row a process hid from
+        self._wait_for_wall()
         self._group = MemoryGroup.create(self._processes(), settings)
         # Pages that the box shares with the warm process are not its own.
         self._baseline = self._resident_bytes()
@@ -83,6 +97,8 @@ class Watchdog:
         if self._group is None and self._threads() > limits.processes:
             text = f"it had more than {limits.processes} processes and threads"
             return Excess("processes", text)
+        if self._confined is not None and (excess := self._over_files(self._confined, now)):
+            return excess
         if self._gpu is not None and self._gpu.held_mib(self._processes()) > limits.gpu_memory_mib:
             text = f"it held more than {limits.gpu_memory_mib} MiB of the GPU's memory"
             return Excess("gpu_memory_mib", text)
@@ -110,13 +126,39 @@ class Watchdog:
         # Processes that the student forked share pages: count those once before calling it too much.
         return self._proportional_bytes() - self._own_baseline + unmapped > allowed
 
+    def _wait_for_wall(self) -> None:
+        """Until the kernel has become its user, whose processes alone tell what they share."""
+        for _ in range(100 if self._confined else 0):
+            if self._confined is None or shows_itself(self._confined.user, self._pid):
+                return
+            time.sleep(0.02)
+
+    def _over_files(self, confined: Confined, now: float) -> Excess | None:
+        if now < self._next_files:
+            return None
+        limits, processes = self._settings, self._processes()
+        most_files = 2 * limits.disk_files  # the work folder and the temporary one
+        most_sockets = limits.memory_mib * _MIB // (2 * _send_buffer_bytes())
+        began_s = time.thread_time()
+        self._held = held_by(confined.user, confined.folder, processes, most_files, most_sockets)
+        # A large tree takes long to walk: a fifth of this thread's time at most.
+        self._next_files = now + max(_FILES_EVERY_S, 4 * (time.thread_time() - began_s))
+        if self._held.file_bytes > 2 * limits.disk_mib * _MIB:
+            text = f"its files held more than {2 * limits.disk_mib} MiB"
+            return Excess("disk_mib", text)
+        if self._held.files > most_files:
+            return Excess(
+                "disk_files", f"it had more than {most_files} files, or too deep a folder"
+            )
+        self._hidden = Counter({pid: self._hidden[pid] + 1 for pid in self._held.hidden})
+        if any(looks >= _HIDDEN_LOOKS for looks in self._hidden.values()):
+            return Excess("memory_mib", "one of its processes hid how much memory it uses")
+        return None
+
     def _processes(self) -> list[int]:
-        found = [self._pid]
-        for pid in found:
-            with contextlib.suppress(OSError, ValueError):
-                for task in Path(f"/proc/{pid}/task").iterdir():
-                    found += map(int, (task / "children").read_text().split())
-        return found
+        if self._attendant is not None:
+            return _and_below([self._attendant])[1:]
+        return _and_below([self._pid])
 
     def _threads(self) -> int:
         return sum(len(_threads_of(pid)) for pid in self._processes())
@@ -127,7 +169,8 @@ class Watchdog:
     def _proportional_bytes(self) -> int:
         total = 0
         for pid in self._processes():
-            own = _bytes_of(pid, "smaps_rollup", ("Pss_Anon:", "Pss_Shmem:"))
+            with as_user(self._confined.user) if self._confined else contextlib.nullcontext():
+                own = _bytes_of(pid, "smaps_rollup", ("Pss_Anon:", "Pss_Shmem:"))
             # A process can hide these figures; then all that it shares counts as its own.
             total += own + _bytes_of(pid, "status", ("VmPTE:",)) if own else self._resident_of(pid)
         return total
@@ -138,6 +181,8 @@ class Watchdog:
 
     def _socket_bytes(self) -> int:
         """What the buffers of the box's sockets can hold: no process's memory, and told nowhere."""
+        if self._confined is not None:
+            return self._held.sockets * 2 * _send_buffer_bytes()
         ours = Path("/proc/self/ns/net").stat().st_ino
         for pid in self._processes():
             with contextlib.suppress(OSError):
@@ -150,11 +195,21 @@ class Watchdog:
 
     def _cpu_s(self) -> float:
         ticks = 0
-        for pid in self._processes():
+        # The attendant has waited for those whose parents ended before them.
+        for pid in [*self._processes(), *([self._attendant] if self._attendant else [])]:
             with contextlib.suppress(OSError, ValueError, IndexError):
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 ticks += sum(map(int, fields[11:15]))  # utime, stime, and those of waited children
         return ticks / _TICK
+
+
+def _and_below(found: list[int]) -> list[int]:
+    """Processes, and all that descend from them."""
+    for pid in found:
+        with contextlib.suppress(OSError, ValueError):
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
+    return found
 
 
 @cache

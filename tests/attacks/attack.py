@@ -31,6 +31,7 @@ class Attack:
             namespace ("userns"), in a process of the host's "root"; or empty, and then `why` tells why not.
         may_fail: whether a machine may refuse it even there (old kernels, sysctls, containers).
         refused: text that the refusal must hold, such as the name of an error number.
+        open_to: a form of the wall that does not hold it, as docs/security.md says; there it must work.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Attack:
     why: str = ""
     may_fail: bool = False
     refused: str = ""
+    open_to: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,10 @@ import struct, subprocess, sys, time, traceback
 from pathlib import Path
 
 libc = ctypes.CDLL(None, use_errno=True)
+PLACES = {}  # what lies elsewhere in a box without mounts of its own
+if "autograder-user-" in os.getcwd():
+    PLACES = {"/opt/python": sys.prefix, "/data": os.environ["COURSE_DATA"], "/work": os.getcwd()}
+    PLACES["/box"] = str(Path(sys.modules["box_probe"].__file__).parent)
 X86 = platform.machine() == "x86_64"
 NUMBERS = {  # x86-64, generic
     "pivot_root": (155, 41), "init_module": (175, 105), "finit_module": (313, 273),
@@ -78,6 +84,14 @@ def syscall(name, *arguments):
     libc.syscall.restype = ctypes.c_long
     made = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
     return checked(libc.syscall(ctypes.c_long(NUMBERS[name][0 if X86 else 1]), *made))
+
+
+def place(path):
+    """Where in this box lies what a path names in others."""
+    for there, here in PLACES.items():
+        if path == there or path.startswith(there + "/"):
+            return here + path.removeprefix(there)
+    return path
 
 
 def mount(source, target, kind, flags=0, data=b""):

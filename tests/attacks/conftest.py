@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +13,12 @@ from tests.attacks.targets import Targets, planted
 
 
 @pytest.fixture(scope="session")
-def targets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Targets]:
-    with planted(tmp_path_factory.mktemp("targets")) as found:
-        yield found
+def targets() -> Iterator[Targets]:
+    # Open to all users, unlike pytest's own folders: so that nothing but the wall holds.
+    with tempfile.TemporaryDirectory(prefix="targets-") as folder:
+        Path(folder).chmod(0o755)
+        with planted(Path(folder)) as found:
+            yield found
 
 
 @pytest.fixture(scope="session", autouse=True)

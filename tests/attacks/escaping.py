@@ -41,7 +41,7 @@ def _socket(name: str, family: int, kind: int, protocol: int, plain: str = "root
 ESCAPING = [
     Attack(
         "mount_tmpfs",
-        "return mount(b'tmpfs', at['mount_point'] if Path(at['mount_point']).exists() else '/work', b'tmpfs')",
+        "return mount(b'tmpfs', at['mount_point'] if os.access(at['mount_point'], os.W_OK) else place('/work'), b'tmpfs')",
         f"{FILTER}; {NO_RIGHTS}",
         "userns",
         may_fail=True,
@@ -51,7 +51,7 @@ ESCAPING = [
         "uncover_by_umount",
         """
         refusals = []
-        for path in (at["mount_point"], "/opt/python/bin", "/proc/sys", "/work", "/tmp", "/dev/shm", "/"):
+        for path in (at["mount_point"], place("/opt/python/bin"), "/proc/sys", place("/work"), "/tmp", "/dev/shm", "/"):
             try:
                 checked(libc.umount2(os.fsencode(path), 2))
                 return path
@@ -284,7 +284,7 @@ ESCAPING = [
     Attack(
         "make_a_device",
         """
-        os.mknod("/work/disk", 0o60666, os.makedev(254, 0))
+        os.mknod(place("/work/disk"), 0o60666, os.makedev(254, 0))
         return True
         """,
         NO_RIGHTS,
@@ -389,7 +389,7 @@ ESCAPING = [
     Attack(
         "plant_a_setuid_program",
         """
-        folder = at["copy"] if Path(at["copy"]).exists() else "/work"
+        folder = at["copy"] if os.access(at["copy"], os.W_OK) else place("/work")
         program = Path(folder, "id")
         program.write_bytes(Path("/usr/bin/id").read_bytes())
         os.chown(program, 0, 0)
@@ -406,8 +406,8 @@ ESCAPING = [
 def _tamper(name: str, path: str) -> Attack:
     body = f"""
     copy = Path(at["copy"])
-    path = Path(str(copy) + {path!r}) if copy.is_dir() else Path({path!r})
-    if copy.is_dir():
+    path = Path(str(copy) + {path!r}) if os.access(copy, os.W_OK) else Path(place({path!r}))
+    if os.access(copy, os.W_OK):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     with open(path, "a") as file:
@@ -426,7 +426,7 @@ TAMPERING = [
     Attack(
         "write_passwd",
         """
-        path = at["copy"] + "/passwd" if Path(at["copy"]).is_dir() else "/etc/passwd"
+        path = at["copy"] + "/passwd" if os.access(at["copy"], os.W_OK) else "/etc/passwd"
         with open(path, "a") as file:
             file.write("root2::0:0::/:/bin/sh")
         return True
@@ -437,8 +437,8 @@ TAMPERING = [
     Attack(
         "replace_an_installed_module",
         """
-        path = Path(at["copy"], "json.py") if Path(at["copy"]).is_dir() else Path(json.__file__)
-        if Path(at["copy"]).is_dir():
+        path = Path(at["copy"], "json.py") if os.access(at["copy"], os.W_OK) else Path(json.__file__)
+        if os.access(at["copy"], os.W_OK):
             path.touch()
         other = path.with_suffix(".new")
         other.write_text("")
@@ -451,8 +451,8 @@ TAMPERING = [
     Attack(
         "rename_a_folder_away",
         """
-        path = at["copy"] + "/a" if Path(at["copy"]).is_dir() else "/opt/python"
-        if Path(at["copy"]).is_dir():
+        path = at["copy"] + "/a" if os.access(at["copy"], os.W_OK) else place("/opt/python")
+        if os.access(at["copy"], os.W_OK):
             os.mkdir(path)
         os.rename(path, path + "-away")
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autograder.sandbox.settings import LANDLOCK
 from tests.attacks.attack import Attack
 
 _HAS = """
@@ -20,9 +21,9 @@ OWN_NET = "a network namespace with nothing in it"
 FILTER = "the system-call filter"
 
 
-def _read(name: str, key: str) -> Attack:
+def _read(name: str, key: str, open_to: str = "") -> Attack:
     body = f"{_HAS}\nreturn has(Path(at[{key!r}]).read_bytes())"
-    return Attack(name, body, NOT_MOUNTED, refused="ENOENT")
+    return Attack(name, body, NOT_MOUNTED, refused="ENOENT", open_to=open_to)
 
 
 READING = [
@@ -31,7 +32,7 @@ READING = [
     _read("read_course_secret", "secret"),
     _read("read_source_with_solutions", "solutions"),
     _read("read_other_submission", "other_submission"),
-    _read("read_host_shared_memory", "shared_memory"),
+    _read("read_host_shared_memory", "shared_memory", LANDLOCK),
     Attack(
         "search_disk_for_canary",
         _HAS
@@ -159,6 +160,33 @@ for path in glob.glob("/proc/[0-9]*/cmdline"):
         """,
         NOT_MOUNTED,
         refused="FileNotFoundError",
+    ),
+    Attack(
+        "connect_to_a_unix_socket_that_is_open_to_all",
+        """
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(at["open_unix_path"])
+            return s.getpeername()
+        """,
+        NOT_MOUNTED,
+        refused="FileNotFoundError",
+        open_to=LANDLOCK,
+    ),
+    Attack(
+        "learn_that_a_file_is_there",
+        "return os.stat(at['hidden_tests']).st_size",
+        NOT_MOUNTED,
+        refused="ENOENT",
+        open_to=LANDLOCK,
+    ),
+    Attack(
+        "watch_others_open_files",
+        """
+        watch = checked(libc.inotify_init1(0))
+        return checked(libc.inotify_add_watch(watch, os.fsencode(at["folder"]), 0xFFF)) + 1
+        """,
+        f"{NOT_MOUNTED}; without mounts {FILTER}",
+        refused="E",
     ),
     Attack(
         "attach_system_v_memory",
@@ -302,7 +330,8 @@ for name in os.listdir("/proc/self/fd"):
                 path = os.readlink(f"/proc/self/fd/{name}")
             except OSError:
                 continue
-            if path.startswith("/") and not path.startswith(("/dev/", "/proc/", "/work", "/tmp/ip", "/memfd:")):
+            own = ("/dev/", "/proc/", "/work", "/tmp/ip", "/memfd:", "/tmp/autograder-user-")
+            if path.startswith("/") and not path.startswith(own):
                 return path
         """,
         "every descriptor but the six of the kernel's is closed before it starts",

@@ -82,6 +82,9 @@ def planted(folder: Path) -> Iterator[Targets]:
         stack.enter_context(_listener(socket.AF_UNIX, f"\0{name}"))
         at["unix_path"] = f"{folder}/listening"
         stack.enter_context(_listener(socket.AF_UNIX, at["unix_path"]))
+        at["open_unix_path"] = f"{folder}/listening-to-all"
+        stack.enter_context(_listener(socket.AF_UNIX, at["open_unix_path"]))
+        Path(at["open_unix_path"]).chmod(0o777)
         shared = Path(f"/dev/shm/{name}")
         shared.write_text(canary)
         stack.callback(shared.unlink)

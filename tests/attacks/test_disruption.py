@@ -132,25 +132,70 @@ IN_A_CELL = [
     Disruption(
         "fills_folders",
         """
-        import os
-        for folder in ("/work", "/tmp", "/dev/shm"):
+        import os, tempfile
+        for folder in (os.getcwd(), tempfile.gettempdir(), "/dev/shm"):
             try:
                 for number in range(100):
                     with open(f"{folder}/{number}", "wb") as file: file.write(bytes(2**22))
             except OSError as error:
                 print("refused", folder, error.errno)
         """,
-        ("refused", "memory"),
+        ("refused", "memory", "disk_mib"),
     ),
     Disruption(
         "many_files",
         """
         try:
-            for number in range(10**5): open(f"/work/{number}", "w").close()
+            for number in range(10**5): open(f"{number}", "w").close()
         except OSError as error:
             print("refused", number, error.errno)
         """,
-        ("refused",),
+        ("refused", "disk_files"),
+    ),
+    Disruption(
+        "files_without_a_name",
+        """
+        import os, time
+        kept = []
+        try:
+            for number in range(200):
+                kept.append(open("file", "wb", 0))
+                os.unlink("file")
+                kept[-1].write(bytes(2**22))
+                time.sleep(0.01)
+        except OSError as error:
+            print("refused", number, error.errno)
+        """,
+        ("refused", "disk_mib"),
+    ),
+    Disruption(
+        "folder_in_folder",
+        """
+        import os, time
+        try:
+            for number in range(1000):
+                os.mkdir("a" * 200)
+                os.chdir("a" * 200)
+                if number == 50:
+                    time.sleep(2)
+        except OSError as error:
+            print("refused", number, error.errno)
+        os.chdir("/")
+        print("deep", number)
+        """,
+        ("deep", "disk_files"),
+    ),
+    Disruption(
+        "program_that_nobody_may_read",  # and of which nobody may see, therefore, what it holds
+        """
+        import os, shutil, subprocess, time
+        shutil.copy("/bin/sleep", "sleep")
+        os.chmod("sleep", 0o111)
+        started = subprocess.Popen(["./sleep", "1000"])
+        time.sleep(2.5)
+        print("it runs", started.poll())
+        """,
+        ("it runs None", "memory_mib"),
     ),
     Disruption("prints_200_mb", "for _ in range(200): print('x' * 2**20)", ("cut off", "limit")),
     Disruption("prints_200_mb_at_once", "print('x' * 200 * 2**20)", ("cut off", "ok", "memory")),
@@ -426,7 +471,12 @@ def _traces() -> set[str]:
         for name in names
         if name.startswith(f"autograder-box-{os.getpid()}-")
     }
-    folders = {str(path) for path in Path(tempfile.gettempdir()).rglob("box-*")}
+    temporary = Path(tempfile.gettempdir())
+    folders = {
+        str(path) for name in ("box-*", "autograder-user-*") for path in temporary.rglob(name)
+    }
+    shared = (entry for entry in os.scandir("/dev/shm") if entry.stat().st_uid != os.getuid())
+    folders |= {entry.path for entry in shared if 64000 <= entry.stat().st_uid < 65000}
     return children | mounts | groups | folders | descriptors
 
 
@@ -434,6 +484,7 @@ def _traces() -> set[str]:
 def _folders_of_our_own() -> Iterator[None]:
     """Other graders of this machine have folders of the same name; a socket's path must be short."""
     with tempfile.TemporaryDirectory(prefix="a", dir="/tmp") as folder:
+        Path(folder).chmod(0o711)  # boxes that are other users have theirs in it
         tempfile.tempdir, before = folder, tempfile.tempdir
         yield
         tempfile.tempdir = before

@@ -400,7 +400,9 @@ def test_a_worker_that_joins_later_and_may_not_judge_says_so_and_ends(
 
     bundle = pack(load_course(tiny.root), "tiny")
     late = FakeWorker(tmp_path / "worker", nthreads)
-    plugin = worker.CourseOnWorker(bundle, {**worker.versions(), **other}, "owner", [None])
+    plugin = worker.CourseOnWorker(
+        bundle, {**worker.versions(), **other}, "owner", [None], "bubblewrap"
+    )
     asyncio.run(plugin.setup(late))
     assert words in late.said[0]
     assert "tls://10.0.0.9:1" in late.said[0]

@@ -78,7 +78,7 @@ def test_doctor_asks_what_notebooks_can_import(
     assert "only-there is not installed" in seen["requirements.txt"].text
     assert seen["kernels"].good
     inside = {name: version for name, version in packages_inside().items() if name != "ipykernel"}
-    monkeypatch.setattr(doctor, "packages_inside", lambda: inside)
+    monkeypatch.setattr(doctor, "packages_inside", lambda _form: inside)
     seen = {finding.what: finding for finding in examine(tmp_path)}
     assert not seen["kernels"].good
     assert "no notebook can import ipykernel: a box has the packages of" in seen["kernels"].text

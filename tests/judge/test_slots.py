@@ -42,7 +42,7 @@ def _stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     found = SimpleNamespace(memory_mib=40960, name="A stand-in")
     for module in (slots, doctor):
         monkeypatch.setattr(module, "find_gpu", lambda _number: found)
-    monkeypatch.setattr(doctor, "check_wall", lambda _number: "a wall")
+    monkeypatch.setattr(doctor, "check_wall", lambda *_asked, **_more: "a wall")
     with tempfile.TemporaryDirectory(dir="/tmp") as short:  # a box's sockets are below it
         monkeypatch.setattr(tempfile, "tempdir", short)
         yield
@@ -333,7 +333,7 @@ def test_a_gpu_that_is_missing_stops_a_class_before_it_begins(
     tiny.submission("ada")
     asked: list[int | None] = []
 
-    def check_wall(gpu: int | None) -> str:
+    def check_wall(gpu: int | None, _weakest: str) -> str:
         asked.append(gpu)
         if gpu == 5:
             raise BoxUnavailable("there is no GPU 5")

@@ -214,7 +214,7 @@ def test_the_doctor_says_what_a_box_may_hold(answers: Answers, stand_in: Gpu) ->
     assert stand_in.memory_mib == 81920
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(doctor, "find_gpu", lambda _number: stand_in)
-        patch.setattr(doctor, "check_wall", lambda _number: "a wall")
+        patch.setattr(doctor, "check_wall", lambda *_asked, **_more: "a wall")
         good = doctor._gpu(BoxSettings(gpu=0))
         too_much = doctor._gpu(BoxSettings(gpu=0, gpu_memory_mib=90_000))
     assert good.good

@@ -22,6 +22,7 @@ import pytest
 from autograder.errors import BoxFailed, BoxUnavailable
 from autograder.sandbox import BoxSettings, check_wall, folders, open_box, wall, warm
 from autograder.sandbox.kernel import KernelPlan
+from autograder.sandbox.warm_process import WarmLink
 
 LIGHT = ["ipykernel.kernelapp", "ipykernel.ipkernel", "IPython"]
 BUSY = "import subprocess, sys\n" + "\n".join(
@@ -203,8 +204,8 @@ def test_an_error_of_ours_closes_the_box() -> None:
 
 @pytest.fixture
 def anew(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """`check_wall` without what it remembers from before."""
-    monkeypatch.setattr(wall, "check_wall", wall.check_wall.__wrapped__)
+    """`check_bubblewrap` without what it remembers from before."""
+    monkeypatch.setattr(wall, "check_bubblewrap", wall.check_bubblewrap.__wrapped__)
     return monkeypatch
 
 
@@ -218,7 +219,7 @@ def broken_tool(folder: Path, script: str) -> str:
 def test_without_bubblewrap_there_is_no_box(anew: pytest.MonkeyPatch) -> None:
     anew.setattr(shutil, "which", lambda *_args, **_kwargs: None)
     with pytest.raises(BoxUnavailable, match="sudo apt-get install bubblewrap"):
-        wall.check_wall()
+        wall.check_bubblewrap()
     settings = BoxSettings(warm=False)
     with (
         pytest.raises(BoxUnavailable, match="sudo apt-get install"),
@@ -245,7 +246,7 @@ def test_a_bubblewrap_that_fails_makes_no_box(
     real = wall._tool
     anew.setattr(wall, "_tool", lambda name: tool if name == "bwrap" else real(name))
     with pytest.raises(BoxUnavailable, match=said) as error:
-        wall.check_wall()
+        wall.check_bubblewrap()
     assert "nothing is graded" in str(error.value)
 
 
@@ -361,7 +362,7 @@ def test_a_warm_process_without_a_descriptor_left_makes_no_box_and_keeps_the_oth
     with open_box(settings, ["x = 1"]) as box:
         box.run_cells()
         python = the_warm_process()
-        worker = warm.WarmLink(warm._link(settings, None).folder, settings)
+        worker = WarmLink(warm._link(settings, None).folder, settings, "bubblewrap")
         assert not worker.is_gone()
         python.rlimit(psutil.RLIMIT_NOFILE, (3, 2**12))
         with pytest.raises(BoxFailed, match="Too many open files"):

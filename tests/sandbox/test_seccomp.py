@@ -44,6 +44,15 @@ def test_refused_calls_have_the_numbers_of_the_kernels_headers(machine: str) -> 
 
 
 @pytest.mark.parametrize("machine", TABLES)
+def test_calls_that_reach_what_is_shared_have_their_numbers(machine: str) -> None:
+    table = numbers(machine)
+    assert box_seccomp._SHARED[machine] == {
+        name: table[name] for name in box_seccomp._SHARED[machine]
+    }
+    assert box_seccomp._PRCTL[machine] == table["prctl"]
+
+
+@pytest.mark.parametrize("machine", TABLES)
 def test_calls_whose_arguments_are_looked_at_have_their_numbers(machine: str) -> None:
     table = numbers(machine)
     assert box_seccomp._CLONE[machine] == table["clone"]

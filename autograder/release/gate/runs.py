@@ -10,6 +10,7 @@ from autograder.course.judged_by import graded_ids
 from autograder.judge.job import course_of
 from autograder.judge.keys import judgement_key
 from autograder.judge.service import judge_service
+from autograder.judge.slots import weakest_wall
 from autograder.progress import Progress
 from autograder.release.cases import agrees
 from autograder.release.gate.contract import FILE, bonuses_of, items_in_notebook
@@ -66,7 +67,8 @@ def run_trials(trials: Sequence[Trial], progress: Progress) -> Iterator[Refusal]
     Raises:
         KitError: when no box can be built here, or a worker died twice.
     """
-    check_wall()
+    for weakest in {weakest_wall(course_of(trial.job)) for trial in trials}:
+        check_wall(weakest=weakest)
     service = judge_service()
     keys = [judgement_key(course_of(trial.job), trial.job) for trial in trials]
     futures = {

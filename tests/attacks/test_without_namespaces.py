@@ -1,0 +1,71 @@
+"""The attacks once more, behind the form of the wall for containers that allow no namespaces.
+
+It needs no container: as root it can be built on any host whose kernel has Landlock. Where the interpreter lies
+in a folder that is closed to other users, a private mount namespace opens the way to it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.test_isolation import open_the_way
+
+ROOT = Path(__file__).parent.parent.parent
+# Of the disruptions those that end by other means than behind the other forms.
+SELECTED = (
+    "is_held and warm or daemon or kills_all or catches_every or fills_folders or many_files or without_a_name "
+    "or folder_in_folder or nobody_may_read or memory_in_sockets"
+)
+
+
+def behind_landlock(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command where every box is one without namespaces."""
+    way = open_the_way([ROOT, Path(sys.prefix), Path(sys.base_prefix)])
+    script = f"set -e\n{way}\ncd {shlex.quote(str(ROOT))}\nexec {shlex.join(command)}"
+    environment = {**os.environ, "AUTOGRADER_WALL": "landlock", "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "bash", "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _where_it_can_be_built() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give each box a user of its own")
+    if "AUTOGRADER_WALL" in os.environ:
+        pytest.skip("these tests run behind one form already")
+    check = "from autograder.sandbox import check_wall; print(check_wall(weakest='landlock'))"
+    done = behind_landlock([sys.executable, "-c", check])
+    if done.returncode != 0:
+        pytest.skip(f"it cannot be built here: {done.stderr.strip().splitlines()[-1]}")
+    assert "without namespaces" in done.stdout
+
+
+def test_attacks_are_held_or_known() -> None:
+    pytest_ = [sys.executable, "-m", "pytest", "tests/attacks/test_attacks_on_the_wall.py"]
+    pytest_ += ["tests/attacks/test_disruption.py", "-q", "--no-header", "-rs", "--tb=short"]
+    done = behind_landlock([*pytest_, "-p", "no:cacheprovider", "-k", SELECTED])
+    print(done.stdout[-3000:])
+    assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-2000:]
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed
+    assert int(passed[1]) > 95
+
+
+def test_a_warm_process_without_some_of_its_modules_knows_the_rules() -> None:
+    """It starts anew without those that start threads."""
+    pytest_ = [sys.executable, "-m", "pytest", "tests/sandbox/test_warm_imports.py", "-q"]
+    done = behind_landlock([*pytest_, "--no-header", "-p", "no:cacheprovider"])
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    assert "2 passed" in done.stdout
