@@ -18,8 +18,10 @@ import numpy as np
 import torch
 
 from autograder.errors import StudentFault
+from autograder.grading import training
 from autograder.grading.student import BoxLike
 
+_LIBRARY = Path(training.__file__).parent
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 _OWN = re.compile(r"\b[Yy]ours?\b.*?(?:\. |\.$|$)|\d+ of \d+ (?:values|counts)")
 # Elements of arrays are compared only where a match is no chance: from this many digits on.
@@ -50,7 +52,7 @@ class Watched:
 def hidden_numbers_in(text: str, hidden: Iterator[Any], graders: Path) -> list[str]:
     """The numbers of a hint that give a hidden one away."""
     said = {token.rstrip(",") for token in _NUMBER.findall(_OWN.sub("", text))}
-    said -= _numbers_of_the_graders(graders)
+    said -= _numbers_of_the_graders(graders) | _numbers_of_the_graders(_LIBRARY)
     if not said:
         return []
     scalars: set[float] = set()

@@ -128,8 +128,7 @@ def judged(
         ids = {f"{name}_tests": points for name, points in corpus.points[case.notebook].items()}
         alone: list[tuple[str, ...]] = [(grade_id,) for grade_id in only] or [()]
         results = [
-            judge(graders, box, secret, case.notebook, device, only=wanted)
-            for wanted in alone
+            judge(graders, box, secret, case.notebook, device, only=wanted) for wanted in alone
         ]
     trouble = "\n".join(result.trouble for result in results if result.trouble)
     assert trouble == "", trouble

@@ -180,7 +180,8 @@ def better_hint(hint: str, seen: Any, right: Any, drawn: Drawn) -> str:
     ):
         return EARLIER
     # Something was trained, but not what was passed in; or it was frozen, not kept from the optimizer.
-    if steps["frozen"] or (count and "nothing were trained" in hint):
+    frozen = steps["frozen"] and not right["steps"]["frozen"]  # a right one may freeze on purpose
+    if frozen or (count and "nothing were trained" in hint):
         hint = ""
     return hint or other_steps(seen, right, drawn)
 
@@ -200,19 +201,18 @@ def _other_steps(seen: Any, right: Any, drawn: Drawn) -> str:
         return "No optimizer made a step."
     if steps["made_by"] and steps["made_by"][0] != wanted["made_by"][0]:
         return f"The steps were made by {str(steps['made_by'][0])[:30]}, and not by {wanted['made_by'][0]}."
-    if steps["left_out"]:
+    if steps["left_out"] and not wanted["left_out"]:
         return (
-            "At the first step the optimizer did not hold all parameters of the network that was passed in: "
-            f"{str(steps['left_out'][0])[:40]} was missing. Was it made before a layer was replaced, for a "
-            "copy, or for a part?"
+            "At the first step the optimizer did not hold all parameters of the network that was passed in. "
+            "Was it made before a layer was replaced, for a copy, or for a part?"
         )
     if not steps["from_the_start"]:
         return (
             "When the first step came, the parameters were not those that you were given. Is the network "
             "initialised anew?"
         )
-    if steps["frozen"]:
-        return f"Some parameters were frozen (requires_grad), {str(steps['frozen'][0])[:40]} among them."
+    if steps["frozen"] and not wanted["frozen"]:
+        return "Some parameters were frozen (requires_grad)."
     rates = [rate for rate in steps["rates"] if isinstance(rate, float)]
     asked = drawn.data["learning_rate"]
     if rates and max(rates) - min(rates) > SAME * asked:
