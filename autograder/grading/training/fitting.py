@@ -173,7 +173,7 @@ class FitChecks:
         drawn = self.drawn(challenge, 3)
         for name in device.names:
             self._expect_epochs(student, drawn.on(name), device)
-        self._expect_no_choice(student, drawn, device)
+            self._expect_no_choice(student, drawn.on(name), device)
         if self.moves:
             ask = self._probe(fit_placement)
             expect_moved(student, ask, drawn.data, device, self.task.noun, "parameters")
