@@ -14,6 +14,7 @@ import math
 import multiprocessing
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -44,6 +45,7 @@ Result = dict[str, float] | None
 Results = dict[tuple[str, int], Result]  # by solution (RIGHT, or a mistake's name) and seed
 
 
+_LOADING = threading.Lock()  # what is imported, and from where, is the whole process's
 _ROOM = 3  # how many times longer than a right run alone a submission's may take
 
 
@@ -114,10 +116,10 @@ def _load(graders: Path, images: Path | None, device: str) -> Calibration:
     assert spec is not None
     assert spec.loader is not None
     module: ModuleType = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up
     try:
         more = () if device == "cpu" else (device,)
-        with imported_anew(path):  # as hidden tests are
+        with _LOADING, imported_anew(path):  # as hidden tests are
+            sys.modules[name] = module  # dataclasses look their module up
             spec.loader.exec_module(module)
             found = module.calibration(images, *more)
         if not isinstance(found, Calibration):
