@@ -18,7 +18,7 @@ from autograder.grading import (
     likely_mistake,
     real,
 )
-from autograder.grading.training import validation
+from autograder.grading.training import IN_TRAINING, mistaken_accuracies, right_answers
 
 # make_loss_and_optimizer
 
@@ -106,12 +106,12 @@ def test_the_second_result_is_the_share_of_right_answers(
     """
     for _ in range(20):
         drawn = COUNTED.draw(challenge, learning_rate=0.0)
-        right, sizes = (np.array(part) for part in validation.right_answers(drawn, False))
+        right, sizes = (np.array(part) for part in right_answers(drawn, False))
         if right[0] and right.sum() > 4 and right[0] / sizes[0] != right.sum() / sizes.sum():
             break
     seen = real(COUNTED.result_of(student, drawn)["loss"], "The share of right answers")
-    mistakes = validation.mistaken_accuracies(right, sizes, right)
-    del mistakes[validation.IN_TRAINING]  # nothing here answers differently in another mode
+    mistakes = mistaken_accuracies(right, sizes, right)
+    del mistakes[IN_TRAINING]  # nothing here answers differently in another mode
     if abs(seen - right.sum() / sizes.sum()) >= 1e-4:
         made = {name: lambda value=value: [value] for name, value in mistakes.items()}
         hint = likely_mistake([seen], made, 1e-4, "It is as if")

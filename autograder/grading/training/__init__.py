@@ -31,10 +31,16 @@ from autograder.grading.training.task import (
     drawn_state,
     log_softmax,
 )
-from autograder.grading.training.validation import ValidationChecks
+from autograder.grading.training.validation import (
+    IN_TRAINING,
+    ValidationChecks,
+    mistaken_accuracies,
+    right_answers,
+)
 from autograder.grading.training.wrong_fits import around, wrong_fits
 
 __all__ = [
+    "IN_TRAINING",
     "STEADY",
     "Budget",
     "Drawn",
@@ -61,7 +67,9 @@ __all__ = [
     "loop",
     "loss_falls",
     "loss_is_small",
+    "mistaken_accuracies",
     "remembered",
+    "right_answers",
     "right_loop",
     "steady",
     "tells_apart",
