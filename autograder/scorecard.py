@@ -43,6 +43,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -57,6 +58,14 @@ VERSION = 1
 # Forms of the wall, the weakest last, as `sandbox.settings` has them.
 _WALLS = ("", "bubblewrap", "bubblewrap-proc", "landlock")
 _DECIMALS = 12  # of a score: more than any points have, fewer than the noise of binary fractions
+
+
+_NAMED = re.compile(r"as if (.+?)\.(?: |$)")  # how a hidden test says which mistake it has seen
+
+
+def named_mistakes(text: str) -> list[str]:
+    """The mistakes that a text for students names, in order, each once."""
+    return list(dict.fromkeys(_NAMED.findall(text)))
 
 
 def add_points(points: Iterable[float]) -> float:

@@ -8,7 +8,6 @@ end as its cases say, each of them is judged alone.
 from __future__ import annotations
 
 import fnmatch
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
@@ -28,9 +27,8 @@ from autograder.release.gate.runs import why_ungraded
 from autograder.release.gate.trials import disjoint, read_cases
 from autograder.release.release import draft, scratch
 from autograder.sandbox import check_wall
-from autograder.scorecard import Item, Scorecard, Verdict, add_points
+from autograder.scorecard import Item, Scorecard, Verdict, add_points, named_mistakes
 
-_NAME = re.compile(r"as if (.+?)\.(?: |$)")  # what `likely_mistake` says
 _COUNTED = ("right", "kept", "wrong", "caught", "named", "misnamed", "as_expected")
 
 
@@ -87,7 +85,7 @@ class Outcome:
             wanted = self.case.items.get(grade_id)
             words = (wanted.hint, *wanted.also) if wanted else ()
             known = [part.rpartition("as if ")[2] for part in words if part]
-            names = _NAME.findall(item.text)
+            names = named_mistakes(item.text)
             found += [name for name in names if not any(part in name for part in known)]
         return found
 

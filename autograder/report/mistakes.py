@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 from autograder.report.statistics import wilson_interval
 from autograder.report.table import Row
-from autograder.scorecard import Check, Verdict
-
-_NAME = re.compile(r"as if (.+?)\.(?: |$)")  # what `likely_mistake` says
+from autograder.scorecard import Verdict, named_mistakes
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def mistakes(rows: Sequence[Row]) -> list[Mistake]:
         for check in row.item.checks:
             if check.verdict in (Verdict.PASSED, Verdict.UNGRADED):
                 continue
-            names = names_in(check)
+            names = named_mistakes(f"{check.message} {check.hint}")
             for words in names or [check.title]:
                 key = (*place, check.name, words, bool(names))
                 found.setdefault(key, set()).add(row.student)
@@ -75,11 +73,6 @@ def mistakes(rows: Sequence[Row]) -> list[Mistake]:
         for (notebook, grade_id, name, words, named), students in found.items()
     ]
     return sorted(made, key=lambda mistake: (-len(mistake.students), mistake.key))
-
-
-def names_in(check: Check) -> list[str]:
-    """The mistakes that a check names, in order, each once."""
-    return list(dict.fromkeys(_NAME.findall(f"{check.message} {check.hint}")))
 
 
 def _slug(words: str) -> str:

@@ -25,7 +25,6 @@ import fnmatch
 import multiprocessing
 import os
 import random
-import re
 import sys
 import tempfile
 import time
@@ -36,8 +35,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the workers that grade
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from autograder.release.cases import Case, submission_of
-from autograder.scorecard import Item
-from tests.cases.judging import CASES, Memory, item_of, judged, text_of
+from autograder.scorecard import Item, named_mistakes
+from tests.cases.judging import CASES, Memory, item_of, judged
 
 Verdicts = dict[str, tuple[str, float | None, tuple[str, ...]]]
 Judge = Callable[[Case, bytes], dict[str, Item]]
@@ -93,7 +92,7 @@ def verdicts_of(items: dict[str, Item]) -> Verdicts:
         grade_id: (
             str(item.verdict),
             item.score,
-            tuple(sorted(set(re.findall(r"as if (.+?)\.(?: |$)", text_of(item))))),
+            tuple(sorted(named_mistakes(item.text))),
         )
         for grade_id, item in items.items()
     }

@@ -137,11 +137,6 @@ def judged(
     return Result(items, box, open_box(reference))
 
 
-def text_of(item: Item) -> str:
-    """All that the student reads on an item: messages and hints of every check that did not pass."""
-    return " ".join(f"{check.message} {check.hint}".strip() for check in item.checks).strip()
-
-
 class Memory:
     """Answers that many cases share."""
 

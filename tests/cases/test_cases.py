@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
 from autograder.release.cases import Case
-from autograder.scorecard import Item, Verdict
+from autograder.scorecard import Item, Verdict, named_mistakes
 from tests.cases.hidden_numbers import hidden_numbers_in
 from tests.cases.judging import (
     CORPORA,
@@ -20,7 +19,6 @@ from tests.cases.judging import (
     item_of,
     judged,
     reached_by,
-    text_of,
 )
 from tests.graders.fake_box import FakeBox
 
@@ -39,13 +37,13 @@ def test_a_case_gets_its_scorecard(name: str) -> None:
     for grade_id, item in result.items.items():
         _check_marks(case, item)
         _check_names(case, item)
-        leaks = hidden_numbers_in(text_of(item), result.hidden(), corpus.graders)
-        assert leaks == [], f"{grade_id} gives away {leaks}: {text_of(item)}"
+        leaks = hidden_numbers_in(item.text, result.hidden(), corpus.graders)
+        assert leaks == [], f"{grade_id} gives away {leaks}: {item.text}"
 
 
 def _check_marks(case: Case, item: Item) -> None:
     assert item.verdict is not None
-    seen = f"{item.grade_id}: {item.verdict.value}, {item.score}: {text_of(item)}"
+    seen = f"{item.grade_id}: {item.verdict.value}, {item.score}: {item.text}"
     details = "\n".join(check.staff_detail for check in item.checks)
     assert item.verdict is not Verdict.UNGRADED, seen + details
     wanted = case.items.get(item.grade_id)
@@ -53,7 +51,7 @@ def _check_marks(case: Case, item: Item) -> None:
     assert (item.verdict.value, item.score) == (verdict, score), seen
     if wanted:
         assert wanted.hint in item.hint, seen
-        assert all(words in text_of(item) for words in wanted.also), seen
+        assert all(words in item.text for words in wanted.also), seen
 
 
 def _check_names(case: Case, item: Item) -> None:
@@ -62,7 +60,7 @@ def _check_names(case: Case, item: Item) -> None:
     known = (
         [words.rpartition("as if ")[2] for words in (wanted.hint, *wanted.also)] if wanted else []
     )
-    for named in re.findall(r"as if (.+?)\.(?: |$)", text_of(item)):
+    for named in named_mistakes(item.text):
         assert any(words and words in named for words in known), (
             f"{case.name} has not made the mistake {named!r}, or its scorecard does not say so."
         )
