@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from autograder import scorecard
 from autograder.errors import KitError
+from autograder.sandbox.settings import WALLS
 from autograder.scorecard import (
     Check,
     Item,
@@ -136,3 +138,8 @@ def test_a_score_in_json_is_short() -> None:
 def test_what_is_counted_has_its_noun(number: float, said: str) -> None:
     assert counted(number, "box", "boxes") == said
     assert counted(number, "point") == said.replace("boxes", "points").replace("box", "point")
+
+
+def test_the_forms_of_the_wall_are_those_of_the_box() -> None:
+    """The card of a submission names the weakest; no import goes from here to the box."""
+    assert ("", *WALLS) == scorecard._WALLS
