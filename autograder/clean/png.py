@@ -66,7 +66,7 @@ def _chunks(data: bytes) -> dict[bytes, bytes]:
     if not data.startswith(_SIGNATURE):
         raise ValueError
     found: dict[bytes, bytes] = {}
-    pixels = []
+    pixels: list[bytes] = []
     at = len(_SIGNATURE)
     while True:
         size, kind = struct.unpack_from(">I4s", data, at)
@@ -98,6 +98,8 @@ def _unpacked(packed: bytes, size: int) -> bytes:
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I4s", len(content), kind) + content + struct.pack(
-        ">I", zlib.crc32(kind + content)
+    return (
+        struct.pack(">I4s", len(content), kind)
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
     )

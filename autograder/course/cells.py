@@ -119,17 +119,16 @@ class SourceNotebook:
 
     @cached_property
     def as_handed_in(self) -> dict[str, bool]:
-        """The code cells whose outputs are shown as they were handed in, by grade_id, and whether nothing else
-        is in them: a locked one is not run while grading, a student's own is.
+        """The cells whose outputs are shown as they were handed in, by grade_id, and whether they are locked.
 
-        One that is a grade cell is none of them, whatever it says.
+        A locked one need not be run. A grade cell is none of them, whatever its tags say.
         """
-        found = {}
+        found: dict[str, bool] = {}
         for cell in self.notebook.cells:
             grade_id, about = grade_id_of(cell), cell.metadata.get("nbgrader", {})
-            if grade_id and cell.cell_type == "code" and not about.get("grade"):
-                if AS_HANDED_IN in cell.metadata.get("tags", ()):
-                    found[grade_id] = not about.get("solution")
+            shown = AS_HANDED_IN in cell.metadata.get("tags", ()) and not about.get("grade")
+            if grade_id and shown and cell.cell_type == "code":
+                found[grade_id] = not about.get("solution")
         return found
 
     def released_cells(self) -> dict[str, NotebookNode]:

@@ -84,7 +84,9 @@ def unneeded(cells: Sequence[str], candidates: Collection[int]) -> frozenset[int
     left_out = set(candidates)
     free = [free_names(cell) for cell in cells]
     while True:
-        wanted = {name for number, names in enumerate(free) if number not in left_out for name in names}
+        wanted = {
+            name for number, names in enumerate(free) if number not in left_out for name in names
+        }
         back = {number for number in left_out if given_names(cells[number]) & {"*", *wanted}}
         if not back:
             return frozenset(left_out)

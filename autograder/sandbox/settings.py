@@ -59,9 +59,9 @@ class BoxSettings(Configurable):
     ).tag(config=True)
     pictures_anew = Bool(
         False,
-        help="Draw anew, while grading, what is only looked at: run the locked cells that the source tags "
-        "`as-handed-in`, and the notebooks' own helpers that draw. By default the pictures that were handed in "
-        "are shown instead. It changes no mark, and costs as much as all the rest.",
+        help="Draw anew, while grading, what is only looked at: cells that the source tags `as-handed-in`, "
+        "and pictures of the notebooks' own helpers. By default they are shown as they were handed in. It "
+        "changes no mark, and costs as much as all the rest.",
     ).tag(config=True)
     control_groups = Bool(
         True,

@@ -196,7 +196,9 @@ def compare(part: str, older: Build, newer: Build, options: argparse.Namespace) 
             old, new = before(), after()
         pairs.append((old, new))
     for what, which in (("processor", "cpu_s"), ("wall", "wall_s")):
-        old_s, new_s = ([getattr(cost, which) for cost in side] for side in zip(*pairs, strict=True))
+        old_s, new_s = (
+            [getattr(cost, which) for cost in side] for side in zip(*pairs, strict=True)
+        )
         ratios = [new / old for old, new in zip(old_s, new_s, strict=True)]
         print(
             f"{part:<10}{what:<11}{statistics.median(old_s):>9.2f} s{statistics.median(new_s):>9.2f} s"
@@ -204,8 +206,12 @@ def compare(part: str, older: Build, newer: Build, options: argparse.Namespace) 
             flush=True,
         )
     for kind in sorted({kind for pair in pairs for cost in pair for kind in cost.peak_mib}):
-        peaks = [max(cost.peak_mib.get(kind, 0.0) for cost in side) for side in zip(*pairs, strict=True)]
-        print(f"{'':<10}{kind:<11}{peaks[0]:>7.0f} MiB{peaks[1]:>7.0f} MiB, the largest", flush=True)
+        peaks = [
+            max(cost.peak_mib.get(kind, 0.0) for cost in side) for side in zip(*pairs, strict=True)
+        ]
+        print(
+            f"{'':<10}{kind:<11}{peaks[0]:>7.0f} MiB{peaks[1]:>7.0f} MiB, the largest", flush=True
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -226,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 Build(name, root.resolve(), Path(scratch, name))
                 for name, root in (("older", options.older), ("this", ROOT))
             ]
-            compare(part, *sides, options)
+            compare(part, sides[0], sides[1], options)
     print(f"{len(os.sched_getaffinity(0))} processors, load now {os.getloadavg()[0]:.2f}")
     return 0
 
