@@ -17,6 +17,7 @@ from autograder.autograde.class_run import Origin
 from autograder.autograde.grade import grade_class
 from autograder.course import Course, load_course
 from autograder.judge import keys as inputs
+from autograder.judge import ledger
 from autograder.judge.job import Job, Judgement
 from autograder.judge.keys import judgement_key
 from autograder.judge.ledger import Ledger, ledger_path
@@ -234,3 +235,36 @@ def test_graders_that_start_at_once_make_one_ledger(tmp_path: Path) -> None:
         assert set(graders.map(grader, range(count))) == {""}
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
         assert database.execute("SELECT count(*) FROM judgements").fetchone() == (count,)
+
+
+def test_what_nobody_asks_for_is_forgotten(
+    tmp_path: Path, released: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = TinyCourse(tmp_path / "course", released=released)
+    tiny.submission("ada")
+    job, path = job_of(load_course(tiny.root)), tmp_path / "ledger.db"
+    made = Judgement(Scorecard("tiny", "ada", (NotebookCard("tiny", ()),)), ())
+    now = ledger.today()
+
+    def found(day: int) -> set[str]:
+        """What is there on a day; all of it is asked for."""
+        monkeypatch.setattr(ledger, "today", lambda: day)
+        kept = Ledger(path)
+        names = {key for key in ("old", "new") if kept.find(key, job)}
+        kept.close()
+        assert kept.trouble == ""
+        return names
+
+    with closing(sqlite3.connect(path)) as database, database:  # made before days were counted
+        database.execute(ledger._TABLE)
+        database.execute("INSERT INTO judgements VALUES (?, ?)", ("old", ledger._dumps(made)))
+    assert found(now) == {"old"}
+    monkeypatch.setattr(ledger, "today", lambda: now + 100)
+    kept = Ledger(path)
+    kept.keep("new", made)
+    kept.close()
+    assert found(now + ledger.KEEP_DAYS) == {"old", "new"}, (
+        "it was asked for, so its time begins anew"
+    )
+    assert found(now + 2 * ledger.KEEP_DAYS) == {"old", "new"}
+    assert found(now + 3 * ledger.KEEP_DAYS + 1) == set()
