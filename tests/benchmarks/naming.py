@@ -77,7 +77,10 @@ def main() -> int:
             verdicts = verdicts_of(row.items)
             if verdicts != firsts.setdefault(case.name, verdicts):
                 trouble.add("differs")
-                print(f"{case.name}, secret {number}: {verdicts}, first {firsts[case.name]}", flush=True)
+                print(
+                    f"{case.name}, secret {number}: {verdicts}, first {firsts[case.name]}",
+                    flush=True,
+                )
                 counts["differs"] += 1
             bad += bool(trouble)
             if trouble or "not named" in found:
