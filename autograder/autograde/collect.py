@@ -21,7 +21,7 @@ from autograder.course import Course
 from autograder.course.ids import why_unusable
 from autograder.errors import KitError
 from autograder.files import write_whole
-from autograder.lms.archives import open_archive, shown
+from autograder.lms.archives import open_archive
 from autograder.lms.platforms import PLATFORMS, HandIn, read_hand_ins
 from autograder.lms.roster import read_roster, whose
 from autograder.lms.titles import FIELDS, Person
@@ -39,7 +39,19 @@ class Collected:
     unchanged: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)  # there is another one already
     absent: list[str] = field(default_factory=list)  # of the class, without a submission
-    notes: list[str] = field(default_factory=list)
+    besides: list[str] = field(default_factory=list)  # notes on the archive
+    said: dict[str, list[str]] = field(default_factory=dict)  # notes on students, by what is said
+
+    def say(self, student: str, text: str) -> None:
+        self.said.setdefault(text, []).append(student)
+
+    @property
+    def notes(self) -> list[str]:
+        """What staff should know."""
+        return [
+            *self.besides,
+            *(f"{', '.join(names)}: {text}" for text, names in self.said.items()),
+        ]
 
 
 def collect(
@@ -71,10 +83,10 @@ def collect(
     records = load(course, assignment)
     with open_archive(path) as archive:
         found, besides = read_hand_ins(platform, archive, notebooks)
-        made.notes += [f"left out: {text}" for text in archive.left_out]
+        made.besides += [f"left out: {text}" for text in archive.left_out]
         if besides:
             more = f" and {len(besides) - _SHOWN} more" if len(besides) > _SHOWN else ""
-            made.notes.append(f"in the archive besides: {', '.join(besides[:_SHOWN])}{more}")
+            made.besides.append(f"in the archive besides: {', '.join(besides[:_SHOWN])}{more}")
         taken: dict[str, HandIn] = {}
         persons: dict[str, Person] = {}
         seen: set[int] = set()
@@ -82,13 +94,13 @@ def collect(
             owners = whose(hand_in, people)
             seen |= {id(one) for one in owners}
             if people and not owners:
-                made.notes.append(f"{_named(hand_in)} is in no table of the class")
+                made.say(_named(hand_in), "in no table of the class")
             for student, one in _ids(platform, hand_in, owners, key).items():
                 why = why_unusable(student)
                 if student in taken:
                     why = f"{_named(taken[student])} is {student} as well; look at both"
                 if why:
-                    made.notes.append(f"{_named(hand_in)} is not collected: {why}")
+                    made.say(_named(hand_in), f"not collected, {why}")
                     continue
                 taken[student] = hand_in
                 _collect_one(course, assignment, student, hand_in, one, update, made)
@@ -142,14 +154,16 @@ def _collect_one(
     update: bool,
     made: Collected,
 ) -> None:
-    made.notes += [f"{student}: {note}" for note in hand_in.notes]
+    for note in hand_in.notes:
+        made.say(student, note)
     if hand_in.late and not hand_in.submitted:
-        made.notes.append(
-            f"{student}: late, says the platform, but the archive has no time. Write it into {FILE} if your "
-            "course takes something off"
+        made.say(
+            student,
+            f"late, says the platform, but the archive has no time. Write it into {FILE} if your course "
+            "takes something off",
         )
     if not hand_in.files:
-        made.notes.append(f"{student}: handed in no file")
+        made.say(student, "handed in no file")
         return
     place = course.submitted(student, assignment)
     with tempfile.TemporaryDirectory(dir=course.make_records(), prefix="collect-") as scratch:
@@ -158,12 +172,12 @@ def _collect_one(
         try:
             for name, member in hand_in.files.items():
                 if name == FILE:  # would be read as the platform's word
-                    made.notes.append(f"{student}: their own {FILE} is left out")
+                    made.say(student, f"their own {FILE} is left out")
                     continue
                 (staged / name).parent.mkdir(parents=True, exist_ok=True)
                 (staged / name).write_bytes(member.read())
         except (KitError, OSError) as error:
-            made.notes.append(f"{student} is not collected: {error}")
+            made.say(student, f"not collected, {error}")
             return
         text = hand_in.submitted or ("" if one is None else one.fields.get("submitted", ""))
         if when := _time(course, student, text, made):
@@ -203,8 +217,8 @@ def _time(course: Course, student: str, text: str, made: Collected) -> str:
         return ""
     try:
         return f"{read_time(text, course_zone(course)).isoformat(' ', 'seconds')} UTC\n"
-    except (ValueError, OverflowError) as error:
-        made.notes.append(f"{student}: the time {shown(text)!r} cannot be read for sure: {error}")
+    except (ValueError, OverflowError):
+        made.say(student, "the platform's time cannot be read for sure, so there is none here")
         return ""
 
 

@@ -76,7 +76,7 @@ class Sheet:
 
     def _find_cells(self) -> None:
         cell = re.compile(
-            rf'((?:"(?:[^"]|"")*")?[^{re.escape(self.delimiter)}\r\n]*)(.|\r\n|\r|\n|\Z)', re.DOTALL
+            rf'((?:"(?:[^"]|"")*")?[^{re.escape(self.delimiter)}\r\n]*)(\r\n|.|\Z)', re.DOTALL
         )
         at = 0
         row: list[str] = []

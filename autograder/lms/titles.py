@@ -30,7 +30,7 @@ _TITLES = {
 }  # fmt: skip
 _FIELD_OF = {title.casefold(): field for field, titles in _TITLES.items() for title in titles}
 # `Participant 4711`, with the word in the user's language; D2L writes `#name`.
-_NUMBERED = re.compile(r"[^\W\d]+ ?(\d+)")
+_NUMBERED = re.compile(r"[^\W\d]\D*?(\d+)")
 
 
 @dataclass(frozen=True)
