@@ -110,7 +110,7 @@ def collect(
                     "platform": platform,
                     "fields": _fields(platform, hand_in, one, len(owners) > 1),
                     "who": hand_in.who,
-                    "shared": len(owners) > 1,
+                    "group": hand_in.user if len(owners) > 1 else "",
                     "files": {name: member.name for name, member in hand_in.files.items()},
                 }
     made.absent = [

@@ -131,7 +131,7 @@ def feedback_zip(
 def _for_moodle(
     course: Course, assignment: str, student: str, about: Mapping[str, Any]
 ) -> tuple[dict[str, bytes], str]:
-    if about["shared"] and "id" not in about["fields"]:
+    if about["group"] and "id" not in about["fields"]:
         return (
             {},
             "a group's submission, and no table said which participant this is (collect --roster)",

@@ -141,6 +141,39 @@ def note(notes: Iterable[str]) -> None:
         click.secho(f"Note for staff: {visible(text)}", fg="yellow", err=True)
 
 
+@main.command()
+@click.argument("assignment")
+@click.option(
+    "--dolos",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Also write the class as Dolos reads it.",
+)
+@click.pass_context
+def similarity(ctx: click.Context, assignment: str, dolos: Path | None) -> None:
+    """Where students of ASSIGNMENT have code in common that few others have. For staff; it decides nothing.
+
+    By item. What the release has, and what more than a fifth of the class has, is subtracted; members of a
+    group are not compared. A table here, and a page with both sides in records/similarity.
+    """
+    from rich.console import Console
+
+    from autograder.autograde.alike import read_class, write_page
+    from autograder.similarity.dolos import COMMAND
+    from autograder.similarity.text import pairs_table
+
+    course = open_course(ctx)
+    with Bar() as bar:
+        code = read_class(course, assignment, bar.show)
+    found = code.comparison()
+    Console().print(pairs_table(found))
+    click.echo("Alike is not copied: read both sides, and ask both students.")
+    click.echo(f"The page, for staff alone: {short(write_page(course, assignment, code, found))}")
+    if dolos is not None:
+        code.write_for_dolos(dolos)
+        click.echo(f"For Dolos: cd {dolos} && {COMMAND}")
+
+
 def _judges(course: Course, cluster: str | None) -> contextlib.AbstractContextManager[None]:
     """Where submissions are judged: on this machine, or on a cluster."""
     if cluster is None:

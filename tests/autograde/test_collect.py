@@ -82,7 +82,7 @@ def test_a_group_of_canvas_is_handed_in_by_each_of_its_members(course: Course) -
     assert [*there(course)] == ["ada", "li"]
     known = collecting.load(course, "tiny")
     assert [known[name]["fields"]["id"] for name in known] == ["4711", "4713"]
-    assert all(about["shared"] for about in known.values())
+    assert [about["group"] for about in known.values()] == ["4711", "4711"]
 
 
 def test_moodle_by_its_worksheet(course: Course) -> None:
