@@ -28,6 +28,7 @@ FEWEST = (
 )
 COMMON_SHARE = 0.2  # of the class
 COMMON_FEWEST = 3  # students
+MAX_PAIRS = 1000  # that are told of
 MAX_LENGTH = 100_000  # signs of a cell that are looked at
 Floats = npt.NDArray[np.float64]
 
@@ -145,7 +146,7 @@ class ComparedUnit:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A class compared: all pairs that share anything, the heaviest first."""
+    """A class compared: the pairs that share anything, the heaviest first."""
 
     students: Sequence[str]
     units: Sequence[ComparedUnit]
@@ -187,7 +188,10 @@ def compare(
         weights[np.ix_(at, at)] = 0.0
     same_ids = _same_ids(ids or {}, limit)
     pairs = []
-    for i, j in zip(*np.nonzero(np.triu(weights)), strict=True):
+    heaviest = sorted(
+        zip(*np.nonzero(np.triu(weights)), strict=True), key=lambda at: -float(weights[at])
+    )
+    for i, j in heaviest[:MAX_PAIRS]:
         one, other = students[i], students[j]
         shared = [
             Shared(
