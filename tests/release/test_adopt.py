@@ -333,7 +333,9 @@ def test_notebooks_to_read_keep_their_kernel(tmp_path: Path) -> None:
     assert "tiny: notebooks to read; nothing in them is judged" in result.output
     assert (tmp_path / "release/tiny/tiny.ipynb").is_file()
     contract = tmp_path / "graders/tiny/contract.toml"
-    contract.write_text('kernel = "course-env"\npublic = ["1 + 1"]\n')  # who has no points writes none
+    contract.write_text(
+        'kernel = "course-env"\npublic = ["1 + 1"]\n'
+    )  # who has no points writes none
     result = CliRunner().invoke(main, ["--course", str(tmp_path), "release", "tiny"])
     assert result.exit_code == 0, result.output
 

@@ -13,6 +13,7 @@ from autograder.errors import KitError
 
 _SHORT = 200  # characters of a passage
 
+
 @dataclass(frozen=True)
 class Refusal:
     """Why an assignment may not be released: where, what is wrong, what to do."""
