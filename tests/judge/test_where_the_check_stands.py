@@ -304,7 +304,10 @@ def test_a_death_some_moments_later_is_the_fault_of_its_cell_alone(students: Cla
 
 HELPERS = {
     "a function": ("helper(numbers)", "def helper(x): return np.var(x)"),
-    "a class": ("Helper(numbers).var", "class Helper:\n    def __init__(self, x): self.var = np.var(x)"),
+    "a class": (
+        "Helper(numbers).var",
+        "class Helper:\n    def __init__(self, x): self.var = np.var(x)",
+    ),
     "an import": ("statistics.pvariance(numbers)", "import statistics"),
     "a value": ("np.var(numbers, dtype=kind)", "kind = np.float64"),
     "two steps away": (
