@@ -147,14 +147,12 @@ def adopt(course: Course, assignment: str) -> Adoption:
     if not contract.is_file():
         kernel, said = _bring_up_to_date(course, assignment)
         changes += said
-        sources = course.notebooks(assignment)
-        if any(source.grade_cells for source in sources.values()):
-            text = contract_of(sources, kernel).replace(
-                "total =", f'{KEY} = "{IN_THE_NOTEBOOK}"\ntotal =', 1
-            )
-            graders.mkdir(parents=True, exist_ok=True)
-            write_whole(contract, text + "\n")
-            changes.append(f"{course.shown(contract)}: written")
+        text = contract_of(course.notebooks(assignment), kernel).replace(
+            "total =", f'{KEY} = "{IN_THE_NOTEBOOK}"\ntotal =', 1
+        )
+        graders.mkdir(parents=True, exist_ok=True)
+        write_whole(contract, text + "\n")
+        changes.append(f"{course.shown(contract)}: written")
     items = [
         AdoptedItem(source.name, cell, _judge_of(cell, by_cells))
         for source in course.notebooks(assignment).values()
