@@ -47,7 +47,7 @@ class Row:
 
 LINES = "JupyterLab writes over what a line has; nbconvert leaves that to the browser"
 SAFE = "nothing of a submission runs in a page, and none of it comes from elsewhere"
-TEX = "a formula is shown as its source on the page; the formgrader has MathJax"
+TEX = "a formula is MathML on the page; the formgrader has MathJax"
 SVG = "SVG can hold scripts"
 BITMAPS = "nbconvert knows no such pictures; JupyterLab shows them"
 
@@ -72,6 +72,9 @@ ROWS = {
     "an exception": Row(
         "%xmode Minimal\n1 / 0",
         "Exception reporting mode: Minimal ZeroDivisionError : division by zero",
+        "Exception reporting mode: Minimal ZeroDivisionError: division by zero",
+        why="the same words, without colours",
+        marking="Exception reporting mode: Minimal ZeroDivisionError : division by zero",
     ),
     "HTML": Row("from IPython.display import *\nHTML('<b>bold</b> text')", "*bold* text"),
     "a table": Row(
@@ -88,7 +91,7 @@ ROWS = {
     "Math": Row(
         "from IPython.display import *\nMath(r'\\frac{1}{2}')",
         "$\\displaystyle \\frac{1}{2}$",
-        "\\frac{1}{2}",
+        "1 2",
         why=TEX,
         marking="$\\displaystyle \\frac{1}{2}$",
     ),
@@ -96,7 +99,7 @@ ROWS = {
     "a formula": Row(
         "class Formula:\n    def _repr_latex_(self): return '$x^2$'\n    def __repr__(self): return 'x**2'\nFormula()",
         "$x^2$",
-        "x^2",
+        "x 2",
         why=TEX,
         marking="$x^2$",
     ),
