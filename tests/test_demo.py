@@ -27,7 +27,7 @@ from autograder.demo.demo import (
     plans,
     run_demo,
 )
-from autograder.demo.demo_class import SubmissionPlan
+from autograder.demo.plans import SubmissionPlan
 from autograder.errors import KitError
 from autograder.release.cases import read_cases
 from autograder.report.table import to_json
