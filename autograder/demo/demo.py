@@ -15,7 +15,7 @@ from autograder.autograde.class_run import ClassRun
 from autograder.autograde.feedback import write_feedback
 from autograder.autograde.grade import grade_class
 from autograder.course import Course, SourceNotebook, find_course, load_course
-from autograder.demo.demo_class import CLASS, SubmissionPlan, expected_items, write_submission
+from autograder.demo.demo_class import CLASS, expected_items, write_submission
 from autograder.errors import KitError
 from autograder.progress import Progress
 from autograder.release import release as releases
@@ -89,26 +89,14 @@ def _unexpected(
     return unexpected
 
 
-def plans() -> tuple[SubmissionPlan, ...]:
-    """The demo's class, in the order of names."""
-    return CLASS
+def expected_marks() -> dict[str, dict[str, float | None]]:
+    """The marks that the demo's class should get, from the cases' own scorecards.
 
-
-def expected_scores() -> dict[str, float]:
-    """The autograded points that each student of the demo should get, from the cases' own scorecards.
+    By student and grade_id; None where staff must act.
 
     Raises:
         KitError: when the kit does not run in its clone.
     """
-    sources, cases = _clone_sources()
-    return {
-        plan.name: round(sum(s or 0.0 for s in expected_items(plan, sources, cases).values()), 2)
-        for plan in CLASS
-    }
-
-
-def expected_marks() -> dict[str, dict[str, float | None]]:
-    """The same, item by item: by student and grade_id; None where staff must act."""
     sources, cases = _clone_sources()
     return {plan.name: expected_items(plan, sources, cases) for plan in CLASS}
 

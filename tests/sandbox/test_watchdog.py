@@ -162,7 +162,7 @@ def test_a_worker_that_waits_for_a_processor_is_seen(monkeypatch: pytest.MonkeyP
     with program() as box:
         kernel = box.watchdog._pid
         monkeypatch.setattr(box.watchdog, "_processes", lambda: [kernel, *waits])
-        monkeypatch.setattr(watchdog_module.time, "monotonic", lambda: 1e9)
+        monkeypatch.setattr(time, "monotonic", lambda: 1e9)
         seen = []
         for of_workers in ({1: 0.5, 2: 0.25}, {1: 0.75, 2: 1.25}, {2: 1.25}, {3: 2.0, kernel: 0.5}):
             waits.clear()
@@ -176,7 +176,7 @@ def test_no_more_is_waited_than_a_cell_takes(monkeypatch: pytest.MonkeyPatch) ->
     now, waits = 1e9, iter(range(0, 1000, 10))
     monkeypatch.setattr(watchdog_module, "_waited_s", lambda _pid: float(next(waits)))
     with program() as box:
-        monkeypatch.setattr(watchdog_module.time, "monotonic", lambda: now)
+        monkeypatch.setattr(time, "monotonic", lambda: now)
         box.watchdog.start_cell()
         before = box.watchdog.waited_s()
         now += 3
