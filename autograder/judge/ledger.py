@@ -2,8 +2,9 @@
 
 A judgement's key is the digest of everything that it depends on (`keys`), so the ledger cannot
 say something that is not true any more; at worst it holds what nobody will ask for again. It forgets
-what is oldest, and can be deleted at any time. It is written by one process, one judgement a transaction, and is whole after a
-kill. Where it cannot be written (a full disk) or read, grading goes on without it, and says so.
+what is oldest, and can be deleted at any time. It is written by one process, one judgement a
+transaction, and is whole after a kill. Where it cannot be written (a full disk) or read, grading goes on
+without it, and says so.
 """
 
 from __future__ import annotations
