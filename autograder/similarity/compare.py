@@ -23,9 +23,8 @@ from autograder.digest import digest
 from autograder.similarity.tokens import tokens
 
 RUN = 12  # tokens of a fingerprint: about a line and a half
-FEWEST = (
-    20  # fingerprints that are left, of whoever has less of them: below that likeness is chance
-)
+# Fingerprints that are left, of whoever has less of them; below that likeness is chance.
+FEWEST = 20
 COMMON_SHARE = 0.2  # of the class
 COMMON_FEWEST = 3  # students
 MAX_PAIRS = 1000  # that are told of

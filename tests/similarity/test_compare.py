@@ -130,9 +130,20 @@ def test_the_release_and_what_many_have_is_subtracted() -> None:
     assert not same & plain
 
 
+def test_the_release_says_nothing_also_where_few_have_left_it() -> None:
+    release = numbers(0)
+    codes = {f"s{n:02}": numbers(100 + n) for n in range(20)}
+    for name in ("s00", "s01"):
+        codes[name] += f"\n{release}"
+    found = compare([*codes], [Unit("n", "item", release, codes)])
+    assert all(pair.shared[0].share < 0.1 for pair in found.pairs)
+
+
 def test_short_items_say_nothing() -> None:
-    codes = {f"s{n}": "def f(a, b):\n    return a * b + b" for n in range(3)}
-    assert not compare([*codes], [Unit("n", "item", "", codes)]).pairs
+    codes = {f"s{n}": "def f(a, b):\n    return a * b + b - a" for n in range(3)}
+    codes |= {f"s{n}": numbers(n) for n in range(3, 9)}
+    pairs = compare([*codes], [Unit("n", "item", "", codes)]).pairs
+    assert not [pair for pair in pairs if {pair.one, pair.other} <= {"s0", "s1", "s2"}]
 
 
 def test_pairs_add_up_over_items_and_are_in_order() -> None:
