@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from autograder.autograde.overview import page_links, write_of_empty
 from autograder.autograde.penalties import PolicyFailed, policy_notes, renew_penalties
 from autograder.course import Course
 from autograder.course.converters import run_converter
@@ -12,7 +13,7 @@ from autograder.errors import KitError
 
 
 def write_feedback(course: Course, assignment: str, pattern: str) -> Path:
-    """Write a folder of pages for every graded submission.
+    """Write a folder of pages for every graded submission: one for each notebook, and one for all of it.
 
     Returns:
         where they lie, with `<student>` for the students' names.
@@ -21,11 +22,14 @@ def write_feedback(course: Course, assignment: str, pattern: str) -> Path:
         PolicyFailed: when the late policy gave no penalty for somebody; all others have their pages.
         KitError: when nbgrader stopped.
     """
-    from nbgrader.converters import GenerateFeedback
+    from autograder.autograde.pages import PagesConverter  # loads nbgrader
 
     failures = renew_penalties(course, assignment)
+    students = course.students(assignment, pattern)
+    write_of_empty(course, assignment, pattern)
     try:
-        run_converter(course, assignment, GenerateFeedback, pattern)
+        if not students or any(page_links(course, assignment, student) for student in students):
+            run_converter(course, assignment, PagesConverter, pattern)
     except KitError as error:
         if failures:
             raise PolicyFailed(" ".join(policy_notes(failures))) from error

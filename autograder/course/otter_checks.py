@@ -17,6 +17,8 @@ from autograder.course.reading import new_id
 
 SAFE_ID = re.compile(r"[^A-Za-z0-9_-]+")  # what an id cannot hold of a question's name
 
+SEED_ID = "seed-of-the-grading"  # of the cell that sets otter's seed, and belongs first
+
 
 def put_tests_at_checks(notebook: NotebookNode, source: SourceNotebook) -> list[str]:
     """Put the tests of each question where otter's last check of it stands; says which."""
@@ -42,6 +44,9 @@ def put_tests_at_checks(notebook: NotebookNode, source: SourceNotebook) -> list[
             said.append(f'the tests of {name} stand where otter\'s grader.check("{name}") was')
         else:
             cells.append(cell)
+    if said and SEED_ID in items:
+        seen.add(SEED_ID)
+        cells.insert(0, _test_cell(released[SEED_ID], SEED_ID, taken))
     # Whose check was deleted: behind everything, where an answer stands before it wherever it stands.
     for item in (item for item in items if said and item not in seen):
         cells.append(_test_cell(released[item], item, taken))

@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder.course.markers import Delimiters, Markers
-from autograder.course.otter_checks import SAFE_ID
+from autograder.course.otter_checks import SAFE_ID, SEED_ID
 from autograder.errors import KitError
 from autograder.release.otter_solutions import for_students_and_staff, without_ignored
 from autograder.release.otter_tests import (
@@ -27,6 +27,7 @@ from autograder.release.otter_tests import (
     functions_of,
     points_of,
     read_test,
+    seed_cell,
 )
 
 _MARK = re.compile(r"#\s+(BEGIN|END)\s+(QUESTION|PROMPT|SOLUTION|TESTS)\b", re.IGNORECASE)
@@ -302,32 +303,25 @@ class _Conversion:
         )
 
     def _seeded(self) -> list[NotebookNode]:
-        """The cells, with otter's seed for grading: it sets the variable anew before each cell."""
-        seed = self._config.get("seed")
-        variable = seed.get("variable") if isinstance(seed, dict) else None
-        if not isinstance(seed, dict) or not variable:
-            generate = self._config.get("generate")
-            if isinstance(seed, int) or (isinstance(generate, dict) and "seed" in generate):
-                self._said.append(
-                    "seed: otter seeds numpy and random before each cell. Set the seed in the cells that draw"
-                )
+        """The cells with otter's seeds: the students' value in them, that of the grading set before each."""
+        seed, generate = self._config.get("seed"), self._config.get("generate")
+        seed = seed if isinstance(seed, dict) else {}
+        generate = generate if isinstance(generate, dict) else {}
+        variable, judged = seed.get("variable"), seed.get("autograder_value")
+        if variable is None:
+            variable, judged = generate.get("seed_variable"), generate.get("seed")
+        elif seed.get("student_value") is not None:
+            line = re.compile(rf"^([ \t]*){re.escape(str(variable))}[ \t]*=(?!=).*$", re.MULTILINE)
+            for cell in self._cells:
+                if cell.cell_type == "code" and not cell.metadata.get("nbgrader", {}).get("grade"):
+                    cell.source = line.sub(
+                        rf"\g<1>{variable} = {seed['student_value']!r}", cell.source
+                    )
+        if not isinstance(judged, int):
             return self._cells
-        assigned = re.compile(rf"^([ \t]*){re.escape(str(variable))}[ \t]*=(?!=).*$", re.MULTILINE)
-        student, judged = seed.get("student_value"), seed.get("autograder_value")
-        cells = []
-        for cell in self._cells:
-            cells.append(cell)
-            about = cell.metadata.get("nbgrader", {})
-            if cell.cell_type != "code" or about.get("grade") or not assigned.search(cell.source):
-                continue
-            if student is not None:
-                cell.source = assigned.sub(rf"\g<1>{variable} = {student!r}", cell.source)
-            if judged is not None:
-                hidden = [self._hidden.begin, f"{variable} = {judged!r}", self._hidden.end]
-                made = new_code_cell("\n".join(["# The seed of the grading is set here.", *hidden]))
-                self._mark(made, "seed", grade=True, locked=True, points=0)
-                cells.append(made)
-        return cells
+        made = new_code_cell(seed_cell(variable, judged, self._hidden))
+        self._mark(made, SEED_ID, grade=True, locked=True, points=0)
+        return [made, *self._cells]
 
     def _left_out(self) -> list[str]:
         said = [f"{key}: {text}" for key, text in _LEFT_OUT.items() if self._config.get(key)]
