@@ -115,7 +115,7 @@ def test_moodle_finds_each_students_feedback(root: Path) -> None:
     with zipfile.ZipFile("feedback-tiny-moodle.zip") as archive:
         given = importers.moodle_feedback(archive.namelist(), {"71", "72", "73"})
         page = archive.read("Ad a 71_71_assignfeedback_file_/tiny.html")
-    assert given == {number: ["tiny.html"] for number in ("71", "72", "73")}
+    assert given == {number: ["index.html", "tiny.html"] for number in ("71", "72", "73")}
     assert page == (root / "feedback/ada/tiny/tiny.html").read_bytes()
     assert "For moodle, 3 students" in done.output
 
