@@ -41,7 +41,7 @@ MIXED = (
     SubmissionPlan("uma", "three frequent mistakes", like=_NO_BIASES | _NEVER_ZEROES | _OWN_SCALES),
     SubmissionPlan("vera", "freezes the network, and more", like=_FREEZES | _OWN_SCALES),
     SubmissionPlan("wei", "kernels on scales of their own", like=_OWN_SCALES),
-    SubmissionPlan("xenia", "freezes the network, no biases", like=_FREEZES | _NO_BIASES),
+    SubmissionPlan("xenia", "three frequent mistakes", like=_FREEZES | _NO_BIASES | _OWN_SCALES),
     SubmissionPlan(
         "yusuf",
         "bao's notebook 1 with another name and another number in it",

@@ -129,6 +129,15 @@ def test_a_team_of_moodle_is_never_taken_for_a_participant(course: Course) -> No
     assert [about["fields"]["id"] for about in known.values()] == ["72", "73"]
 
 
+def test_a_teams_number_is_kept_for_nobody_where_no_table_has_its_members(course: Course) -> None:
+    files = {"Red_71_assignsubmission_file/tiny.ipynb": NOTEBOOK}
+    groups = b"Email,Group\njoerg@uni.example,Red\nli@uni.example,Red\n"
+    from_platform(course, "moodle", groups, files=files)
+    known = collecting.load(course, "tiny")
+    assert [*known] == ["joerg@uni.example", "li@uni.example"]
+    assert not any("id" in about["fields"] for about in known.values())
+
+
 def test_brightspace_by_names_and_the_last_attempt(course: Course) -> None:
     made = from_platform(course, "brightspace", exports.BRIGHTSPACE)
     assert [*there(course)] == ["39788-6403", "ada", "joerg"]  # two students are called Li Wang
@@ -141,7 +150,7 @@ def test_brightspace_by_names_and_the_last_attempt(course: Course) -> None:
 
 def test_blackboard(course: Course) -> None:
     from_platform(course, "blackboard")
-    assert [*there(course)] == ["ada", "joerg"]
+    assert there(course) == {name: ["timestamp.txt", "tiny.ipynb"] for name in ("ada", "joerg")}
     assert (course.submitted("ada", "tiny") / "tiny.ipynb").read_bytes() == NOTEBOOK + b" second"
     assert time_of(course, "joerg") == "2026-07-02 00:05:00 UTC"
 
