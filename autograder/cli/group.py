@@ -20,7 +20,7 @@ log = logging.getLogger("autograder")
 BROKEN = 2
 _ORDER = [  # as a course uses them
     "new", "adopt", "check", "calibrate", "release",
-    "collect", "grade", "feedback", "export", "post", "report", "similarity",
+    "collect", "grade", "mark", "feedback", "export", "post", "report", "similarity",
     "score", "doctor", "runner", "demo", "data", "cluster",
 ]  # fmt: skip
 _LOG = "autograder.log"  # in the context: the file, once it is open
