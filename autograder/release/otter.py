@@ -67,8 +67,8 @@ def is_otter(notebook: NotebookNode) -> bool:
 
 def from_otter(
     notebook: NotebookNode, markers: Markers, files: Iterable[str]
-) -> tuple[NotebookNode, list[str]]:
-    """The notebook with nbgrader's metadata, and what was done, a sentence each.
+) -> tuple[NotebookNode, list[str], list[str]]:
+    """The notebook with nbgrader's metadata, what was done, a sentence each, and the texts of prompts.
 
     Args:
         markers: the course's delimiters.
@@ -101,12 +101,13 @@ class _Conversion:
         self._files = files
         self._config: dict[str, Any] = {}
         self._said: list[str] = []
+        self._prompts: list[str] = []
         self._cells: list[NotebookNode] = []
         self._ids: set[str] = set()
         self._names: set[str] = set()
         self._helpers: set[str] = set()
 
-    def run(self, notebook: NotebookNode) -> tuple[NotebookNode, list[str]]:
+    def run(self, notebook: NotebookNode) -> tuple[NotebookNode, list[str], list[str]]:
         after = copy.deepcopy(notebook)
         if str(after.metadata.get("kernelspec", {}).get("language", "python")).lower() == "r":
             raise KitError("it is in R, and the kit judges Python.")
@@ -148,7 +149,8 @@ class _Conversion:
         if (after.nbformat, after.nbformat_minor) < (4, 5):
             for cell in after.cells:
                 cell.pop("id", None)
-        return after, ["made from otter-assign's form", *self._said, *self._left_out()]
+        said = ["made from otter-assign's form", *self._said, *self._left_out()]
+        return after, said, list(dict.fromkeys(self._prompts))
 
     def _read_names(self, cells: Iterable[NotebookNode]) -> None:
         in_tests = False
@@ -183,6 +185,7 @@ class _Conversion:
                 raise KitError(f"question {question.name}, test {number}: {error}") from error
         elif block == "PROMPT":
             question.prompts.append(cell.source)
+            self._prompts.append(cell.source)
         elif block == "SOLUTION":
             self._solve(cell, question)
         else:

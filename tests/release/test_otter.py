@@ -32,8 +32,13 @@ def shows(source: str, result: str = "", printed: str = "") -> NotebookNode:
     return new_code_cell(source, outputs=outputs, execution_count=1)
 
 
-def question(about: str, *solution: NotebookNode, tests: list[NotebookNode]) -> list[NotebookNode]:
+def question(
+    about: str, *solution: NotebookNode, tests: list[NotebookNode], prompt: str = ""
+) -> list[NotebookNode]:
     made = [new_raw_cell(f"# BEGIN QUESTION\n{about}"), new_markdown_cell("What is asked.")]
+    if prompt:
+        ends = [new_raw_cell(f"# {end} PROMPT") for end in ("BEGIN", "END")]
+        made += [ends[0], new_markdown_cell(prompt), ends[1]]
     made += [new_raw_cell("# BEGIN SOLUTION"), *solution, new_raw_cell("# END SOLUTION")]
     if tests:
         made += [new_raw_cell("# BEGIN TESTS"), *tests, new_raw_cell("# END TESTS")]
@@ -68,8 +73,9 @@ WHOLE = [
     ),
     question(
         "name: q3\nmanual: true\npoints: 3",
-        new_markdown_cell("Since halves weigh alike."),
+        new_markdown_cell("The two halves of a whole thing weigh alike."),
         tests=[],
+        prompt="The two halves of a whole thing weigh …",  # no secret, though the answer says it, too
     ),
     question(
         "name: q4",
@@ -187,14 +193,14 @@ def test_students_get_prompts_and_messages_and_nothing_hidden(course: Path) -> N
     text = (course / "release/lab/lab.ipynb").read_text()
     assert "# half = ..." in text
     assert "Is the sign kept?" in text
-    for secret in ("3 / 2", "x + x", "warnings.warn", "double('a')", "halves weigh"):
+    for secret in ("3 / 2", "x + x", "warnings.warn", "double('a')", "weigh alike"):
         assert secret not in text
     before = nbformat.read(course / "records/before_adoption/lab/lab.ipynb", as_version=4)
     assert is_otter(before)
 
 
 def converted(*questions: list[NotebookNode], config: str = "") -> tuple[NotebookNode, str]:
-    notebook, said = from_otter(source(*questions, config=config), Markers(), ["data.csv"])
+    notebook, said, _ = from_otter(source(*questions, config=config), Markers(), ["data.csv"])
     return notebook, "\n".join(said)
 
 
