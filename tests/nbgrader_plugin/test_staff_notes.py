@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nbconvert.exporters import HTMLExporter
@@ -34,7 +35,7 @@ def course(tmp_path_factory: pytest.TempPathFactory, released: Path) -> Course:
 
 def marking_page(course: Course, student: str) -> str:
     """The page as nbgrader's server makes it."""
-    config = copy.deepcopy(course.config)
+    config: Any = copy.deepcopy(course.config)
     config.HTMLExporter.template_name = "formgrade"
     config.HTMLExporter.extra_template_basedirs = [formgrader.template_path]
     about = {
