@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from autograder.errors import KitError
 from autograder.lms.sheets import Sheet, decimal_sign, number
-from autograder.lms.titles import FIELDS, Person, columns, person, same_name
+from autograder.lms.titles import FIELDS, Person, agree, columns, person, same_name
 
 _DECIMALS = 2  # of all three
 
@@ -47,7 +47,8 @@ _TOTALS = re.compile(
 class Mark:
     """A student's mark; `points` is None where something of it still waits.
 
-    `known` is what the platform called the student when the submission was collected, by field.
+    `known` is what the platform called the student when the submission was collected, by field, and the name
+    in its archive as `who`.
     """
 
     student: str
@@ -160,6 +161,7 @@ def match(
                 for name in names
                 for at, one in rows.items()
                 if _same(name, one.fields.get(name), known.get(name, student))
+                and agree(one.name, known.get("who", ""))
             }
             if same:
                 if len(same) == 1:
