@@ -163,7 +163,7 @@ def pages(demo: DemoRun, name: str) -> dict[str, str]:
 def test_each_notebook_has_its_feedback(plan: SubmissionPlan, demo: DemoRun) -> None:
     notebooks = load_course(demo.course).notebooks(ASSIGNMENT)
     wanted = notebooks if plan.notebooks is None else plan.notebooks
-    assert list(pages(demo, plan.name)) == list(wanted)
+    assert list(pages(demo, plan.name)) == [*wanted, "index"]
 
 
 def test_feedback_names_the_mistake(demo: DemoRun) -> None:
