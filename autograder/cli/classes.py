@@ -70,6 +70,29 @@ def grade(
 
 @main.command()
 @click.argument("assignment")
+@click.argument("item", required=False)
+@click.option("--port", default=0, help="Of this machine; by default one that is free.")
+@click.pass_context
+def mark(ctx: click.Context, assignment: str, item: str | None, port: int) -> None:
+    """Mark the written answers to ASSIGNMENT in a browser: all answers to one ITEM on one page, by keys.
+
+    Beside the answers are the course's own answer and its rubric. Marks go into the gradebook at once, as
+    from nbgrader's formgrader. The page is served to this machine alone, until Ctrl-C.
+    """
+    from autograder.autograde.marking_server import MarkingServer
+    from autograder.errors import KitError
+
+    server = MarkingServer(open_course(ctx), assignment, port)
+    with contextlib.closing(server.socket), contextlib.suppress(KeyboardInterrupt):
+        known = [question.grade_id for question in server.questions]
+        if item is not None and item not in known:
+            raise KitError(f"People mark {', '.join(known)} of `{assignment}`, and not `{item}`.")
+        click.echo(f"Open this in a browser; Ctrl-C ends it:\n{server.address(item or known[0])}")
+        server.serve_forever()
+
+
+@main.command()
+@click.argument("assignment")
 @click.option("--student", default="*", metavar="GLOB", help="Only these students.")
 @click.option(
     "--zip",

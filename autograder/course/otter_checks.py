@@ -17,7 +17,7 @@ from autograder.course.reading import new_id
 
 SAFE_ID = re.compile(r"[^A-Za-z0-9_-]+")  # what an id cannot hold of a question's name
 
-SEED_ID = "seed-of-the-grading"  # of the cell that sets otter's seed, and belongs first
+SEED_ID = "seed-of-the-grading"  # of the cell that sets otter's seed; it is put back at the top
 
 
 def put_tests_at_checks(notebook: NotebookNode, source: SourceNotebook) -> list[str]:
@@ -25,7 +25,7 @@ def put_tests_at_checks(notebook: NotebookNode, source: SourceNotebook) -> list[
     if any(grade_id_of(cell) for cell in notebook.cells):
         return []
     released = source.released_cells()
-    items = [cell.grade_id for cell in source.grade_cells if not cell.manual]
+    items = [c.grade_id for c in source.grade_cells if not c.manual and c.grade_id != SEED_ID]
     taken = {cell.get("id", "") for cell in notebook.cells}
     cells: list[NotebookNode] = []
     said, seen = [], set()
@@ -44,9 +44,6 @@ def put_tests_at_checks(notebook: NotebookNode, source: SourceNotebook) -> list[
             said.append(f'the tests of {name} stand where otter\'s grader.check("{name}") was')
         else:
             cells.append(cell)
-    if said and SEED_ID in items:
-        seen.add(SEED_ID)
-        cells.insert(0, _test_cell(released[SEED_ID], SEED_ID, taken))
     # Whose check was deleted: behind everything, where an answer stands before it wherever it stands.
     for item in (item for item in items if said and item not in seen):
         cells.append(_test_cell(released[item], item, taken))

@@ -247,10 +247,10 @@ def _from_otter(
     course: Course, path: Path, notebook: NotebookNode
 ) -> tuple[NotebookNode, list[str]]:
     """The notebook in nbgrader's form where it is otter's, and what was done to it."""
-    if not is_otter(notebook):
-        return notebook, []
     beside = [file.relative_to(path.parent).as_posix() for file in path.parent.rglob("*")]
     try:
+        if not is_otter(notebook):
+            return notebook, []
         made, said = from_otter(notebook, course.markers, beside)
     except KitError as error:
         raise KitError(f"{path}, made for otter, cannot be taken over: {error}") from error

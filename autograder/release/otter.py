@@ -34,6 +34,7 @@ _MARK = re.compile(r"#\s+(BEGIN|END)\s+(QUESTION|PROMPT|SOLUTION|TESTS)\b", re.I
 _CONFIG = re.compile(r"#\s+ASSIGNMENT\s+CONFIG\b", re.IGNORECASE)
 _IGNORED = re.compile(r"##?\s*ignore\b", re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]*```otter[ \t]*\n(.*?)^[ \t]*```[ \t]*$\n?", re.DOTALL | re.MULTILINE)
+_OLD_FORM = re.compile(r"^[ \t]*```[ \t]*\n[ \t]*BEGIN[ \t]+(QUESTION|ASSIGNMENT)\b", re.MULTILINE)
 _ANSWER = "*Your answer here.*"
 # What otter does with these the kit does otherwise, or not at all. Others concern otter's own files.
 _LEFT_OUT = {
@@ -49,7 +50,17 @@ _LEFT_OUT = {
 
 
 def is_otter(notebook: NotebookNode) -> bool:
-    """Whether it is a source notebook of otter-assign."""
+    """Whether it is a source notebook of otter-assign.
+
+    Raises:
+        KitError: when it is one in the older form.
+    """
+    if any(c.cell_type == "markdown" and _OLD_FORM.search(c.source) for c in notebook.cells):
+        raise KitError(
+            "its questions stand in Markdown cells, as in otter-assign before version 5. Bring it to the "
+            "later form, with raw cells. otter-grader 4.0.2 with ipython<9 does so: "
+            "`python -m otter.assign.v0.convert OLD NEW`."
+        )
     marked = any(_mark(cell) == ("BEGIN", "QUESTION") for cell in _unfenced(notebook.cells))
     return marked and not any("nbgrader" in cell.metadata for cell in notebook.cells)
 

@@ -161,11 +161,16 @@ def _richest(data: dict[str, str], alt: str, markdown: NotebookMarkdown) -> Mark
             figure = Markup('<img class="figure" alt="{}" src="data:{};base64,{}">')
             return figure.format(alt, mime, "".join(data[mime].split()))
     if (formula := data.get("text/latex", "")).strip():
-        whole = _TEX.fullmatch(formula.strip())
-        tex = (whole[2] if whole else formula).strip()
-        shown = "" if "$" in tex else mathml(tex, block=True)
-        return _rich(shown) if shown else _box("out", tex)
+        return _rich(formula_of(formula))
     return _box("out", markdown.terminal(data.get("text/plain", "")))
+
+
+def formula_of(latex: str) -> str:
+    """A formula that is an output, or text with formulas in it; what cannot be shown stays TeX."""
+    whole = _TEX.fullmatch(latex.strip())
+    tex = (whole[2] if whole else latex).strip()
+    shown = "" if "$" in tex else mathml(tex, block=True)
+    return shown or f"<pre>{escape(clean_text(tex))}</pre>"
 
 
 def _rich(clean: str) -> Markup:

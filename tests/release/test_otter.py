@@ -10,9 +10,11 @@ from typing import Any
 
 import nbformat
 import pytest
+from click.testing import CliRunner
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
+from autograder.cli import main
 from autograder.course.markers import Markers
 from autograder.course.otter_checks import SEED_ID
 from autograder.errors import KitError
@@ -241,6 +243,22 @@ def test_the_seed_is_the_students_in_the_release() -> None:
     hidden = notebook.cells[0].source.split("\n")[1:]
     assert (hidden[0], hidden[-1]) == ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
     assert "    get_ipython().user_ns['s'] = 9" in hidden
+
+
+def test_the_older_form_is_refused_and_not_handed_out(tmp_path: Path) -> None:
+    """Its solutions stand in cells that nothing marks."""
+    cells = [
+        new_markdown_cell("**Question 1**\n\n```\nBEGIN QUESTION\nname: q1\n```"),
+        new_code_cell("x = 2 # SOLUTION"),
+        shows("# TEST\nx", "2"),
+    ]
+    path = tmp_path / "source/lab/lab.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(new_notebook(cells=cells), path)
+    result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
+    assert result.exit_code == 1, result.output
+    assert "questions stand in Markdown cells" in result.output
+    assert not (tmp_path / "release").exists()
 
 
 def test_what_has_no_counterpart_is_named() -> None:
