@@ -120,6 +120,22 @@ def test_moodle_finds_each_students_feedback(root: Path) -> None:
     assert "For moodle, 3 students" in done.output
 
 
+def test_moodles_number_alone_gives_nobody_feedback(root: Path) -> None:
+    """In the archive it may be a team's, and the same as some student's."""
+    record = root / "records/collected/tiny.json"
+    before = record.read_text()
+    data = json.loads(before)
+    for about in data.values():
+        about.update(platform="moodle", fields={})
+    try:
+        record.write_text(json.dumps(data))
+        result = CliRunner().invoke(main, ["feedback", "tiny", "--zip", "moodle"])
+    finally:
+        record.write_text(before)
+    assert result.exit_code == 2
+    assert "ada: no worksheet said which participant this is" in result.output
+
+
 def test_nothing_goes_back_where_nothing_came_from() -> None:
     result = CliRunner().invoke(main, ["feedback", "tiny", "--zip", "moodle"])
     assert result.exit_code == 2
