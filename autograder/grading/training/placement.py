@@ -120,7 +120,7 @@ def gpu_or_stand_in(real: bool) -> Any:
                 accelerator, "current_stream", mock.Mock(return_value=stream), create=True
             ),
             # Recurrent layers would have cuDNN lay out their weights, which are not really there.
-            mock.patch.object(torch.backends.cudnn, "is_acceptable", lambda _tensor: False),
+            mock.patch.object(torch.backends.cudnn, "is_acceptable", return_value=False),
             Pretended(),
         ):
             yield
