@@ -44,11 +44,11 @@ MAY_DIFFER = 2  # test examples on the border between two classes, which roundin
 
 @dataclass(frozen=True)
 class FitChecks:
-    """Checks of one fitting function.
+    """Checks of one fitting function. `fit_checks` makes them of a task alone.
 
     Attributes:
         task: a network that classifies, with batch normalisation.
-        draw: draws what it is trained on, `(challenge, epochs)`; see `fit_challenge`.
+        draw: draws what it is trained on, `(challenge, epochs)`.
         reference: a right one, called as the lecture's is.
         wrong: what is known to be wrong, by the words that name it behind "as if".
         function: its name in the student's notebook.
