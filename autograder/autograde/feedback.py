@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from autograder.autograde import gradebook
+from autograder.autograde.overview import page_links, write_of_empty
 from autograder.autograde.pages_kept import PagesKept
 from autograder.autograde.penalties import PolicyFailed, policy_notes, renew_penalties
 from autograder.course import Course
@@ -20,6 +21,8 @@ from autograder.errors import KitError
 def write_feedback(course: Course, assignment: str, pattern: str) -> Path:
     """Write a folder of pages for every graded submission of which something has changed.
 
+    One for each notebook, and one for all of it.
+
     Returns:
         where they lie, with `<student>` for the students' names.
 
@@ -30,13 +33,16 @@ def write_feedback(course: Course, assignment: str, pattern: str) -> Path:
     from autograder.autograde.feedback_converter import FeedbackConverter  # loads nbgrader
 
     failures = renew_penalties(course, assignment)
+    students = course.students(assignment, pattern)
     kept = PagesKept(course, assignment)
     current = kept.current() - failures.keys()
     folders = {str(course.autograded(student, assignment)) for student in current}
     converter = partial(FeedbackConverter, folders, not failures)
     try:
         with gradebook.held_open(course, alone=False):
-            run_converter(course, assignment, converter, pattern)
+            write_of_empty(course, assignment, pattern)
+            if not students or any(page_links(course, assignment, student) for student in students):
+                run_converter(course, assignment, converter, pattern)
     except KitError as error:
         if failures:
             raise PolicyFailed(" ".join(policy_notes(failures))) from error

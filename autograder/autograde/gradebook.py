@@ -290,3 +290,12 @@ def marks(course: Course, assignment: str) -> dict[tuple[str, str, str], float |
             (student, notebook, name): None if still_open else float(score)
             for student, notebook, name, score, still_open in rows
         }
+
+
+def names(course: Course) -> dict[str, str]:
+    """The students' names by their ids, as far as the gradebook has them."""
+    with open_gradebook(course) as book:
+        return {
+            student.id: " ".join(part for part in (student.first_name, student.last_name) if part)
+            for student in book.students
+        }

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import autograder
 from autograder.autograde import gradebook
+from autograder.autograde.overview import overview_link
 from autograder.autograde.records import cards_of
 from autograder.course import Course
 from autograder.digest import content_of, digest, files_in
@@ -68,7 +69,9 @@ class PagesKept:
     def _pages(self, student: str) -> list[Path]:
         folder = self._course.feedback(student, self._assignment)
         autograded = self._course.autograded(student, self._assignment)
-        return [folder / f"{path.stem}.html" for path in autograded.glob("*.ipynb")]
+        names = [f"{path.stem}.html" for path in autograded.glob("*.ipynb")]
+        overview = overview_link(self._course, self._assignment).href
+        return [folder / name for name in (*names, overview)] if names else []
 
     def _files(self, student: str) -> Iterator[str]:
         places: list[Iterable[Path]] = [

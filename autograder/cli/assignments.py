@@ -90,7 +90,10 @@ def adopt(ctx: click.Context, assignments: tuple[str, ...]) -> None:
         rows = [
             (i.notebook, i.cell.grade_id, i.cell.max_score, i.judged_by) for i in adoption.items
         ]
-        console.print(adoption_table(assignment, rows))
+        if rows:
+            console.print(adoption_table(assignment, rows))
+        else:
+            click.echo(f"{assignment}: notebooks to read; nothing in them is judged")
         for text in adoption.changes:
             click.echo(text)
         if gradebook.is_released(course, assignment):

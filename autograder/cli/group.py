@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("autograder")
 
 BROKEN = 2
+_ORDER = [  # as a course uses them
+    "new", "adopt", "check", "calibrate", "release",
+    "collect", "grade", "mark", "feedback", "export", "post", "report", "similarity",
+    "score", "doctor", "runner", "demo", "data", "cluster",
+]  # fmt: skip
 _LOG = "autograder.log"  # in the context: the file, once it is open
 
 
@@ -25,7 +30,7 @@ class _Group(click.Group):
     """Commands in the order in which a course uses them, and every error in one sentence."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(self.commands)
+        return sorted(self.commands, key=_ORDER.index)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -1,20 +1,18 @@
 """What was judged, kept by content, so that no work is done twice: records/ledger.db.
 
-A judgement's key is the digest of everything that it depends on (`inputs`), so the ledger cannot
-say something that is not true any more; at worst it holds what nobody will ask for again, which is
-forgotten after half a year. It can be deleted at any time. It is written by one process, one judgement a
+A judgement's key is the digest of everything that it depends on (`keys`), so the ledger cannot
+say something that is not true any more; at worst it holds what nobody will ask for again. It forgets
+what is oldest, and can be deleted at any time. It is written by one process, one judgement a
 transaction, and is whole after a kill. Where it cannot be written (a full disk) or read, grading goes on
 without it, and says so.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import sqlite3
 import threading
-import time
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -27,16 +25,10 @@ from autograder.scorecard import Scorecard
 
 log = logging.getLogger("autograder")
 
-KEEP_DAYS = 180  # how long what nobody asks for is kept: a term, and its appeals
-_TABLE = "CREATE TABLE IF NOT EXISTS judgements (key TEXT PRIMARY KEY, judgement BLOB NOT NULL)"
-_USED = (
-    "ALTER TABLE judgements ADD COLUMN used INTEGER NOT NULL DEFAULT 0"  # the day of the last use
+_MOST = (
+    20_000  # judgements; older ones are forgotten, which costs time where one is asked for again
 )
-
-
-def today() -> int:
-    """The day, counted from 1970 on."""
-    return int(time.time() // 86_400)
+_TABLE = "CREATE TABLE IF NOT EXISTS judgements (key TEXT PRIMARY KEY, judgement BLOB NOT NULL)"
 
 
 def ledger_path(course: Course) -> Path:
@@ -58,12 +50,9 @@ class Ledger:
         """What was judged under a key, as this job's; None where nothing usable is kept."""
         with self._lock:
             try:
-                query = "SELECT judgement, used FROM judgements WHERE key = ?"
+                query = "SELECT judgement FROM judgements WHERE key = ?"
                 row = self._open().execute(query, (key,)).fetchone()
-                found = as_of(_loads(row[0]), job) if row else None
-                if row and row[1] != today():
-                    self._use(key)
-                return found
+                return as_of(_loads(row[0]), job) if row else None
             except (sqlite3.Error, zlib.error, KitError, ValueError, KeyError, TypeError) as error:
                 self._trouble("read", error)
                 return None
@@ -75,8 +64,10 @@ class Ledger:
         with self._lock:
             try:
                 with self._open() as database:
-                    row = (key, _dumps(judgement), today())
-                    database.execute("INSERT OR REPLACE INTO judgements VALUES (?, ?, ?)", row)
+                    row = (key, _dumps(judgement))
+                    kept = database.execute("INSERT OR REPLACE INTO judgements VALUES (?, ?)", row)
+                    oldest = (kept.lastrowid or 0) - _MOST
+                    database.execute("DELETE FROM judgements WHERE rowid <= ?", (oldest,))
             except sqlite3.Error as error:
                 self._trouble("written", error)
 
@@ -92,22 +83,7 @@ class Ledger:
                 self._database.close()
             self._database = sqlite3.connect(self._path, timeout=30, check_same_thread=False)
             self._database.execute(_TABLE)
-            self._forget(self._database)
         return self._database
-
-    def _use(self, key: str) -> None:
-        """Note that a judgement was asked for; where that cannot be written, it was found all the same."""
-        with contextlib.suppress(sqlite3.Error), self._open() as database:
-            database.execute("UPDATE judgements SET used = ? WHERE key = ?", (today(), key))
-
-    def _forget(self, database: sqlite3.Connection) -> None:
-        """Drop what is old; a full disk is found, and named, where something is to be kept."""
-        with contextlib.suppress(sqlite3.OperationalError), database:
-            columns = [row[1] for row in database.execute("PRAGMA table_info(judgements)")]
-            if "used" not in columns:  # it was made before days were counted, which begins now
-                database.execute(_USED)
-                database.execute("UPDATE judgements SET used = ?", (today(),))
-            database.execute("DELETE FROM judgements WHERE used < ?", (today() - KEEP_DAYS,))
 
     def _trouble(self, what: str, error: Exception) -> None:
         trouble = (

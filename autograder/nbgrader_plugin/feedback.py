@@ -14,6 +14,7 @@ from nbgrader.preprocessors import GetGrades
 
 from autograder.autograde import gradebook
 from autograder.autograde.feedback import other_names
+from autograder.autograde.overview import overview_link, overview_page, page_links
 from autograder.autograde.records import load_card
 from autograder.autograde.timestamps import submitted_at
 from autograder.course import course_at, find_course
@@ -42,6 +43,11 @@ class FeedbackExporter(Exporter):  # type: ignore[misc]
         course = course_at(find_course(Path.cwd()))
         card = load_card(course, about["assignment"], about["student"])
         notebooks = card.for_student().notebooks if card else ()
+        where = (about["assignment"], about["student"], about["notebook"])
+        links = page_links(course, *where[:2])
+        names = list(links)
+        at = names.index(where[2]) if where[2] in links else len(names)
+        overview = overview_link(course, about["assignment"])
         page = render_feedback(
             notebook,
             next((entry for entry in notebooks if entry.name == about["notebook"]), None),
@@ -52,11 +58,14 @@ class FeedbackExporter(Exporter):  # type: ignore[misc]
             for_students=course.markers.for_students,
             late_penalty=about["late_penalty"],
             waiting=about["waiting"],
+            overview=overview,
+            before=links[names[at - 1]] if 0 < at < len(names) else None,
+            after=links[names[at + 1]] if at + 1 < len(names) else None,
         )
         # Written beside the page by nbconvert: nbgrader's fetch_feedback asks for the submitted name.
-        where = (about["assignment"], about["student"], about["notebook"])
-        names = other_names(course, *where)
-        found["outputs"] = {f"{name}.html": page.encode() for name in names}
+        found["outputs"] = {f"{name}.html": page.encode() for name in other_names(course, *where)}
+        if at + 1 >= len(names):  # the last one: once a submission
+            found["outputs"][overview.href] = overview_page(course, *where[:2]).encode()
         return page, found
 
 

@@ -36,6 +36,7 @@ def right(seed):
     with (HERE / "ran").open("a") as file:
         print(seed, file=file)
     if (HERE / "kill").exists() and seed == 1_000_003:
+        (HERE / "threads").write_text(os.environ.get("OMP_NUM_THREADS", "one for each core"))
         os.kill(os.getpid(), signal.SIGKILL)
     return {"figure": 1 + 0.1 * NormalDist().inv_cdf((0.5 + seed * 0.6180339887) % 1)}
 
@@ -92,11 +93,15 @@ def right_results(values: Any) -> Results:
 # Running
 
 
-def test_a_run_that_was_killed_goes_on_where_it_stopped(course: Course) -> None:
+def test_a_run_that_was_killed_goes_on_where_it_stopped(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     kill = course.graders("tiny") / "kill"
     kill.touch()
     with pytest.raises(KitError, match="start again"):
         run_all(course, "tiny", None, runs=8, wrong_runs=0, jobs=1)
+    assert (kill.parent / "threads").read_text() == "1"  # of a worker, which takes one core
     kill.unlink()
     shown: list[tuple[int, int]] = []
     results = run_all(

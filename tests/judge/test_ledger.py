@@ -17,7 +17,6 @@ from autograder.autograde.class_run import Origin
 from autograder.autograde.grade import grade_class
 from autograder.course import Course, load_course
 from autograder.judge import keys as inputs
-from autograder.judge import ledger
 from autograder.judge.job import Job, Judgement
 from autograder.judge.keys import judgement_key
 from autograder.judge.ledger import Ledger, ledger_path
@@ -190,6 +189,19 @@ def test_a_judgement_comes_back_as_it_was_under_another_name(
     assert found.outputs == judgement(Verdict.FAILED).outputs
 
 
+def test_what_was_judged_long_ago_is_forgotten(
+    tiny: TinyCourse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograder.judge.ledger._MOST", 2)
+    job = job_of(load_course(tiny.root))
+    ledger = Ledger(tmp_path / "ledger.db")
+    for key in ("first", "second", "first", "third"):  # judged again, it is the newer one
+        ledger.keep(key, judgement(Verdict.FAILED))
+    known = [key for key in ("first", "second", "third") if ledger.find(key, job)]
+    ledger.close()
+    assert known == ["first", "third"]
+
+
 def test_what_staff_must_look_at_is_tried_again(tiny: TinyCourse, tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.db")
     ledger.keep("key", judgement(Verdict.UNGRADED))
@@ -235,36 +247,3 @@ def test_graders_that_start_at_once_make_one_ledger(tmp_path: Path) -> None:
         assert set(graders.map(grader, range(count))) == {""}
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
         assert database.execute("SELECT count(*) FROM judgements").fetchone() == (count,)
-
-
-def test_what_nobody_asks_for_is_forgotten(
-    tmp_path: Path, released: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tiny = TinyCourse(tmp_path / "course", released=released)
-    tiny.submission("ada")
-    job, path = job_of(load_course(tiny.root)), tmp_path / "ledger.db"
-    made = Judgement(Scorecard("tiny", "ada", (NotebookCard("tiny", ()),)), ())
-    now = ledger.today()
-
-    def found(day: int) -> set[str]:
-        """What is there on a day; all of it is asked for."""
-        monkeypatch.setattr(ledger, "today", lambda: day)
-        kept = Ledger(path)
-        names = {key for key in ("old", "new") if kept.find(key, job)}
-        kept.close()
-        assert kept.trouble == ""
-        return names
-
-    with closing(sqlite3.connect(path)) as database, database:  # made before days were counted
-        database.execute(ledger._TABLE)
-        database.execute("INSERT INTO judgements VALUES (?, ?)", ("old", ledger._dumps(made)))
-    assert found(now) == {"old"}
-    monkeypatch.setattr(ledger, "today", lambda: now + 100)
-    kept = Ledger(path)
-    kept.keep("new", made)
-    kept.close()
-    assert found(now + ledger.KEEP_DAYS) == {"old", "new"}, (
-        "it was asked for, so its time begins anew"
-    )
-    assert found(now + 2 * ledger.KEEP_DAYS) == {"old", "new"}
-    assert found(now + 3 * ledger.KEEP_DAYS + 1) == set()

@@ -323,6 +323,23 @@ def test_old_metadata_and_missing_kernels_are_mended_and_kept_as_they_were(tmp_p
     }
 
 
+def test_notebooks_to_read_keep_their_kernel(tmp_path: Path) -> None:
+    nbgrader_course(tmp_path)
+    read = notebook(cell("markdown", "# A text"), cell("code", "1 + 1"))
+    read["metadata"]["kernelspec"]["name"] = "course-env"
+    (tmp_path / "source/tiny/tiny.ipynb").write_text(json.dumps(read))
+    result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
+    assert result.exit_code == 0, result.output
+    assert "tiny: notebooks to read; nothing in them is judged" in result.output
+    assert (tmp_path / "release/tiny/tiny.ipynb").is_file()
+    contract = tmp_path / "graders/tiny/contract.toml"
+    contract.write_text(
+        'kernel = "course-env"\npublic = ["1 + 1"]\n'
+    )  # who has no points writes none
+    result = CliRunner().invoke(main, ["--course", str(tmp_path), "release", "tiny"])
+    assert result.exit_code == 0, result.output
+
+
 def test_what_an_untouched_notebook_earns_is_refused_until_it_is_announced(tmp_path: Path) -> None:
     nbgrader_course(tmp_path)
     locked = {"grade": True, "locked": True}
