@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from autograder.autograde.keys import writing_key
+from autograder.clean import png
 from autograder.clean.png import MAX_PIXELS, _chunk, rewritten
 from autograder.course import load_course
 from autograder.judge.handed_in import NOTHING, SAID, with_handed_in
@@ -209,7 +210,7 @@ NO_PICTURES = {
     "no colours": header(5, 4, 8, 3, 0) + body((b"\0" + bytes(5)) * 4),
     "a depth that is none": header(5, 4, 3, 2, 0) + body(ROWS),
     "nothing": header(0, 4) + body(ROWS),
-    "huge": header(MAX_PIXELS, 2) + body(ROWS),
+    "huge": header(MAX_PIXELS + 8, 1, 1, 0, 0) + body(bytes(1 + MAX_PIXELS // 8 + 1)),
     "two heads": header() + header()[8:] + body(ROWS),
     "no pixels at all": header() + _chunk(b"IEND", b""),
 }
@@ -219,6 +220,11 @@ NO_PICTURES = {
 def test_what_is_no_whole_plain_png_is_no_picture(name: str) -> None:
     assert rewritten(header() + body(ROWS)) is not None
     assert rewritten(NO_PICTURES[name]) is None
+
+
+def test_a_picture_of_too_many_bytes_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(png, "MAX_BYTES", len(ROWS) - 1)
+    assert rewritten(header() + body(ROWS)) is None
 
 
 def test_what_another_cell_has_a_name_from_is_needed() -> None:
