@@ -99,7 +99,9 @@ def _kept(course: Course, assignment: str, student: str) -> dict[str, _Kept]:
     kept: dict[str, _Kept] = {}
     with gradebook.entry(course) as entry:
         rows = (
-            entry.book.db.query(Grade, BaseCell.name, Notebook.name, Submitted.late_submission_penalty)
+            entry.book.db.query(
+                Grade, BaseCell.name, Notebook.name, Submitted.late_submission_penalty
+            )
             .select_from(Grade)
             .join(BaseCell, BaseCell.id == Grade.cell_id)
             .join(Submitted, Submitted.id == Grade.notebook_id)
