@@ -109,7 +109,7 @@ def load_images(
     if not root and download:
         raise ValueError('load_images: download=True needs a folder; try load_images("data", …).')
     if not root:
-        drawn, labels = draw_images(*(DRAWN_TRAIN if train else DRAWN_TEST))
+        drawn, labels = draw_images(*(DRAWN_TRAIN if train else DRAWN_TEST), limit)
         images = Images(drawn, labels.tolist(), DRAWN_CLASSES, "drawn images (no download)")
     elif any((Path(root) / name).is_file() for name in ("train.npz", "test.npz")):
         images = _own(Path(root), train)
@@ -161,6 +161,19 @@ def being_graded() -> bool:
     return bool(os.environ.get("AUTOGRADER_BOX"))
 
 
+def picture(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """For a function that only draws: while being graded, it does nothing.
+
+    The picture that was handed in is shown instead, of cells that the source tags `as-handed-in`. A course
+    can have them drawn anew (c.BoxSettings.pictures_anew).
+    """
+    return _draw_nothing if os.environ.get("AUTOGRADER_BOX") == "1" else draw
+
+
+def _draw_nothing(*_arguments: Any, **_named: Any) -> None:
+    pass
+
+
 def show_images(images: Images, count: int = 20, columns: int = 10) -> Figure:
     """A figure of the first `count` images, `columns` in a row, each under its class's name."""
     from matplotlib import pyplot
@@ -185,8 +198,10 @@ _COLOURS = np.frombuffer(bytes.fromhex(_DARK + _LIGHT), np.uint8).reshape(16, 3)
 _BLOCK = 500  # images painted at a time, which bounds the memory
 
 
-def draw_images(count: int, seed: int) -> tuple[Pixels, Labels]:
+def draw_images(count: int, seed: int, limit: int | None = None) -> tuple[Pixels, Labels]:
     """Draw images uint8 `(count, 32, 32, 3)` and their class numbers int64 `(count,)`.
+
+    With a limit, only the first of them.
 
     The `DRAWN_CLASSES` are shuffled, and as many of each as the count allows. Place, size, rotation
     and colours are random, so no pixel tells anything by itself; the same seed gives the same bits.
@@ -197,10 +212,10 @@ def draw_images(count: int, seed: int) -> tuple[Pixels, Labels]:
     order = np.argsort(words.random_raw(count), kind="stable")
     labels: Labels = (np.arange(count, dtype=np.int64) % len(DRAWN_CLASSES))[order]
     images = np.empty((count, SIDE, SIDE, 3), np.uint8)
-    for start in range(0, count, _BLOCK):
-        block = slice(start, start + _BLOCK)
+    for start in range(0, count if limit is None else min(count, limit), _BLOCK):
+        block = slice(start, start + _BLOCK)  # painted whole: its images share their random numbers
         images[block] = _paint(labels[block], words)
-    return images, labels
+    return images[:limit], labels[:limit]
 
 
 def _uniform(words: _Words, shape: tuple[int, ...], low: float = 0, high: float = 1) -> Any:

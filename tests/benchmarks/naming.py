@@ -5,8 +5,8 @@
 Each case is judged with each secret, by the item of its own function alone. A wrong case is *caught* if it
 loses the points that its scorecard says; *named* if the words that name its mistake stand in what the student
 reads; *misnamed* if other words stand there that name one. A right case keeps all points, or it is listed.
-What differs from one secret to another is listed as well. Exit code 1 when a right case loses a point, a wrong
-one is not caught, or one is misnamed.
+What differs from one secret to another in verdict, points or named mistakes is listed as well. Exit code 1
+when anything differs, a right case loses a point, a wrong one is not caught, or one is misnamed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from autograder.release.cases import Case
 from autograder.release.catalogue import Outcome
+from tests.benchmarks.stability import Verdicts, verdicts_of
 from tests.cases.judging import CASES, Memory, item_of, judged
 
 TRAINING = ("train_epoch__*", "validate__*", "fit__*")
@@ -64,6 +65,7 @@ def main() -> int:
     right = sum(case.right for case in cases)
     print(f"{right} right cases, {len(cases) - right} wrong ones", flush=True)
     counts: Counter[str] = Counter()
+    firsts: dict[str, Verdicts] = {}
     started, bad = time.perf_counter(), 0
     for number in range(options.secrets):
         memory = Memory()
@@ -72,6 +74,14 @@ def main() -> int:
             found = result_of(row)
             counts.update(found)
             trouble = {"lost", "not caught", "misnamed"} & set(found)
+            verdicts = verdicts_of(row.items)
+            if verdicts != firsts.setdefault(case.name, verdicts):
+                trouble.add("differs")
+                print(
+                    f"{case.name}, secret {number}: {verdicts}, first {firsts[case.name]}",
+                    flush=True,
+                )
+                counts["differs"] += 1
             bad += bool(trouble)
             if trouble or "not named" in found:
                 scores = [(str(item.verdict), item.score) for item in row.items.values()]

@@ -28,7 +28,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the workers that grade
@@ -86,7 +86,7 @@ def in_the_box(config: str = "", device: str = "cpu") -> Iterator[Judge]:
             close_warm_processes()
 
 
-def verdicts_of(items: dict[str, Item]) -> Verdicts:
+def verdicts_of(items: Mapping[str, Item]) -> Verdicts:
     """What may not differ: verdict, score, and the mistakes that are named."""
     return {
         grade_id: (

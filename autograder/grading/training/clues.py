@@ -72,6 +72,25 @@ def in_training_mode(reply: Any, drawn: Drawn) -> str | None:
     return ""
 
 
+def other_examples(reply: Any, drawn: Drawn, labels: bool) -> bool:
+    """Whether the first batch was not used as it came from the loader.
+
+    Args:
+        reply: of `watched_epoch`, or None.
+        labels: look at the labels as well as the inputs.
+    """
+    if reply is None:
+        return False
+    first = fields(reply, "first")["first"]
+    tensors = _usable(first, drawn) if isinstance(first, dict) else {}
+    if not {"inputs", "labels"} <= set(tensors):
+        return False
+    rows = _places(tensors["inputs"], drawn.data["inputs"])
+    if rows is None:
+        return True
+    return labels and not _same(tensors["labels"], drawn.data["labels"][rows])
+
+
 def uses_criterion(reply: Any, drawn: Drawn) -> bool:
     """Whether the criterion was called once for each batch, and gradients came of it."""
     if reply is None:

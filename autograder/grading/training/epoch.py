@@ -34,7 +34,7 @@ from autograder.grading.replies import (
     vector,
 )
 from autograder.grading.student import Challenge, Student
-from autograder.grading.training.clues import clue, in_training_mode, uses_criterion
+from autograder.grading.training.clues import clue, in_training_mode, other_examples, uses_criterion
 from autograder.grading.training.epoch_probes import (
     epoch_placement,
     lectures_call,
@@ -258,6 +258,7 @@ class EpochChecks:
                 )
                 continue
             if relative_difference(seen, right) <= TOLERANCE:
+                self._expect_no_luck(student, drawn, labels=False)
                 continue
             still = not np.any(seen != start)
             what = (
@@ -297,6 +298,7 @@ class EpochChecks:
             # How much steps that should not be there change the loss is a matter of chance.
             still = not np.any(updates(reply["state"], drawn.parameters))
             expect(still, "With a learning rate of 0 nothing should move; your parameters did.")
+            self._expect_no_luck(student, drawn, labels=True)
             return
         what = f"The mean loss per {drawn.task.noun} is not right."
         lead = "It is as if"
@@ -309,6 +311,15 @@ class EpochChecks:
         if not hint and (watched := self._watched(student, drawn)) is not None:
             hint = self._averaged(student, drawn, what, watched)
         expect(False, f"{what} {hint}")
+
+    def _expect_no_luck(self, student: Student, drawn: Drawn, labels: bool) -> None:
+        """Fail where a mistake was told, and what came out nearly right came from other examples.
+
+        Images that were flipped and labels that were shuffled give nearly the same means; how nearly is a
+        matter of the draw.
+        """
+        if student.mistakes_told and other_examples(self._watched(student, drawn), drawn, labels):
+            raise Explained(f"The result is near, but not that of the given batches. {EXPLAINED}")
 
     def _averaged(self, student: Student, drawn: Drawn, what: str, watched: Any) -> str:
         """Whether the losses are wrong or their mean is, by what the criterion gave when it was watched."""
