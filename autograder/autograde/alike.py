@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from autograder.autograde import collect
+from autograder.autograde import collect, gradebook
 from autograder.autograde.timestamps import submitted_at
 from autograder.course import Course, SourceNotebook
 from autograder.course.cells import grade_id_of
@@ -65,6 +65,7 @@ def read_class(course: Course, assignment: str, progress: Progress = lambda *_: 
     codes: dict[tuple[str, str], dict[str, str]] = {}
     made = ClassCode(students, [])
     records = collect.load(course, assignment)
+    names = gradebook.names(course)
     for number, student in enumerate(students):
         progress("reading", number, len(students))
         folder = course.submitted(student, assignment)
@@ -74,8 +75,9 @@ def read_class(course: Course, assignment: str, progress: Progress = lambda *_: 
                 codes.setdefault((name, unit), {})[student] = code
         made.ids[student] = _own_ids(read, sources)
         when = submitted_at(course, folder).utc
-        name = str(records.get(student, {}).get("fields", {}).get("name", ""))
-        made.about[student] = About(name, f"{when:%Y-%m-%d %H:%M:%S} +0000" if when else "")
+        made.about[student] = About(
+            names.get(student, ""), f"{when:%Y-%m-%d %H:%M:%S} +0000" if when else ""
+        )
     made.groups = _groups(records)
     for name, source in sources.items():
         base = dict(_codes(ReadNotebook(source.released), source, released=True))

@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,9 @@ def collect(
         for hand_in in found:
             owners = whose(hand_in, people)
             seen |= {id(one) for one in owners}
+            if not owners and any(one.called(hand_in.user) for one in people):
+                # Somebody else has this number: so it is no student's, but a team's.
+                hand_in = replace(hand_in, user=f"{hand_in.who}-{hand_in.user}")
             if people and not owners:
                 made.say(_named(hand_in), "in no table of the class")
             for student, one in _ids(platform, hand_in, owners, key).items():
@@ -134,9 +137,9 @@ def _ids(
 
 
 def _fields(platform: str, hand_in: HandIn, one: Person | None, shared: bool) -> dict[str, str]:
-    """What the platform has for a student, with its own number; a group's is nobody's."""
+    """What the platform has for a student. A group's number is nobody's; Moodle does not say whose it is."""
     fields = {} if one is None else dict(one.fields)
-    if platform in ("canvas", "moodle") and not shared:
+    if platform == "canvas" and not shared:
         fields.setdefault("id", hand_in.user)
     return fields
 
@@ -261,9 +264,10 @@ def load(course: Course, assignment: str) -> dict[str, Any]:
 
 
 def known(course: Course, assignment: str) -> dict[str, Mapping[str, str]]:
-    """By student, the fields of `lms.titles` that the platform has for them."""
+    """By student, the fields of `lms.titles` that the platform has, and the archive's name as `who`."""
     return {
         student: {name: str(text) for name, text in about["fields"].items() if name in FIELDS}
+        | ({} if about["group"] else {"who": str(about["who"])})
         for student, about in load(course, assignment).items()
     }
 

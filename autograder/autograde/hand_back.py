@@ -131,11 +131,8 @@ def feedback_zip(
 def _for_moodle(
     course: Course, assignment: str, student: str, about: Mapping[str, Any]
 ) -> tuple[dict[str, bytes], str]:
-    if about["group"] and "id" not in about["fields"]:
-        return (
-            {},
-            "a group's submission, and no table said which participant this is (collect --roster)",
-        )
+    if "id" not in about["fields"]:
+        return {}, "no worksheet said which participant this is (autograder collect, with --roster)"
     pages = sorted(course.feedback(student, assignment).glob("*.html"))
     if not pages:
         return {}, f"no feedback is written yet (autograder feedback {assignment})"

@@ -97,9 +97,11 @@ def _kept(course: Course, assignment: str, student: str) -> dict[str, _Kept]:
     from nbgrader.api import SubmittedNotebook as Submitted
 
     kept: dict[str, _Kept] = {}
-    with gradebook.open_gradebook(course) as book:
+    with gradebook.entry(course) as entry:
         rows = (
-            book.db.query(Grade, BaseCell.name, Notebook.name, Submitted.late_submission_penalty)
+            entry.book.db.query(
+                Grade, BaseCell.name, Notebook.name, Submitted.late_submission_penalty
+            )
             .select_from(Grade)
             .join(BaseCell, BaseCell.id == Grade.cell_id)
             .join(Submitted, Submitted.id == Grade.notebook_id)

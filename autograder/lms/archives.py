@@ -22,7 +22,7 @@ MAX_MEMBER_MIB = 2048
 MAX_TOTAL_MIB = 65_536
 MAX_RATIO = 200  # unpacked to packed; text of a notebook reaches 20
 _SMALL_MIB = 10  # up to which the ratio does not matter
-_MAX_NAME = 255  # bytes, of most file systems
+_MAX_NAME, _MAX_PATH = 255, 4096  # bytes, of most file systems
 _MIB = 2**20
 
 
@@ -149,6 +149,8 @@ def _why_not(one: _Found) -> str:
         return "its name has signs that cannot be shown"
     if any(len(part.encode()) > _MAX_NAME for part in parts):
         return f"a name in it is longer than {_MAX_NAME} bytes"
+    if len(one.member.path.encode()) > _MAX_PATH:
+        return f"its path is longer than {_MAX_PATH} bytes"
     if size_mib > MAX_MEMBER_MIB:
         return f"it has {size_mib:.0f} MiB, more than {MAX_MEMBER_MIB}"
     if size_mib > _SMALL_MIB and one.packed and one.member.size > MAX_RATIO * one.packed:

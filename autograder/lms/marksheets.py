@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from autograder.errors import KitError
 from autograder.lms.sheets import Sheet, decimal_sign, number
-from autograder.lms.titles import FIELDS, Person, columns, person, same_name
+from autograder.lms.titles import FIELDS, Person, agree, columns, person, same_name
 
 _DECIMALS = 2  # of all three
 
@@ -47,7 +47,8 @@ _TOTALS = re.compile(
 class Mark:
     """A student's mark; `points` is None where something of it still waits.
 
-    `known` is what the platform called the student when the submission was collected, by field.
+    `known` is what the platform called the student when the submission was collected, by field, and the name
+    in its archive as `who`.
     """
 
     student: str
@@ -159,7 +160,8 @@ def match(
                 at
                 for name in names
                 for at, one in rows.items()
-                if _same(name, one.fields.get(name), known.get(name, student))
+                if _same(name, one, known.get(name, student))
+                and agree(one.name, known.get("who", ""))
             }
             if same:
                 if len(same) == 1:
@@ -169,12 +171,10 @@ def match(
     return {student: at for student, at in found.items() if taken.count(at) == 1}
 
 
-def _same(field_name: str, one: str | None, other: str) -> bool:
-    if one is None:
-        return False
+def _same(field_name: str, one: Person, wanted: str) -> bool:
     if field_name == "name":
-        return same_name(one) == same_name(other)
-    return one.casefold() == other.casefold()
+        return bool(one.name) and same_name(one.name) == same_name(wanted)
+    return one.fields.get(field_name, "").casefold() == wanted.casefold()
 
 
 def _write(
@@ -195,7 +195,11 @@ def _write(
     ):
         filled.notes.append(f"{mark.student}: left as it is, the platform has locked the mark")
         return
-    if mark.comment and where.comment is not None and not row[where.comment].strip():
+    if (
+        mark.comment
+        and where.comment is not None
+        and row[where.comment : where.comment + 1] == [""]
+    ):
         sheet.set(at, where.comment, mark.comment)
     rounded = round(max(points, 0.0), _DECIMALS)
     if rounded != points:
@@ -236,8 +240,8 @@ def comment_of(lines: Iterable[str]) -> str:
 
 def _canvas(sheet: Sheet, assignment: str, column: str | None) -> Columns:
     header = sheet.rows[0]
-    split = header[0] == "LastName"
-    if not ("ID" in header[2 if split else 1] and (split or "Student" in header[0])):
+    begins = ("LastName", "FirstName", "ID") if header[0] == "LastName" else ("Student", "ID")
+    if not all(word in title for word, title in zip(begins, [*header, "", ""], strict=False)):
         raise KitError(
             f"{sheet.name} is no gradebook of Canvas: it begins with {', '.join(header[:3])}, not with "
             "Student, ID. Export it there: Grades, Export."

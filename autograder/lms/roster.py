@@ -8,7 +8,7 @@ from pathlib import Path
 from autograder.errors import KitError
 from autograder.lms.platforms import HandIn
 from autograder.lms.sheets import Sheet
-from autograder.lms.titles import Person, columns, person, same_name, squeezed
+from autograder.lms.titles import Person, agree, columns, person, same_name, squeezed
 
 _ONE_PERSONS = ("id", "login", "email", "number")  # two students never share one
 
@@ -55,7 +55,7 @@ def whose(hand_in: HandIn, people: Sequence[Person]) -> list[Person]:
     if group := [p for p in people if _in_group(p, hand_in.who)]:
         return group
     if found := [p for p in people if p.called(hand_in.user)]:
-        return found[:1]
+        return [p for p in found if agree(p.name, hand_in.who)][:1]
     if any("id" in p.fields for p in people):
         return []
     names = {same_name(hand_in.who), squeezed(hand_in.who)} - {""}

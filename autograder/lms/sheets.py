@@ -36,11 +36,17 @@ class Sheet:
         self._spans: list[list[tuple[int, int]]] = []
         self._new: dict[tuple[int, int], str] = {}
         self._find_cells()
-        with_csv = csv.reader(io.StringIO(self._text, newline=""), delimiter=self.delimiter)
-        if [row for row in with_csv if row] != [row for row in self.rows if row != [""]]:
+        if self._as_csv_reads() != [row for row in self.rows if row != [""]]:
             raise KitError(
                 f"{name} cannot be read for sure: its quotes do not fit. Download it again."
             )
+
+    def _as_csv_reads(self) -> list[list[str]]:
+        reader = csv.reader(io.StringIO(self._text, newline=""), delimiter=self.delimiter)
+        try:
+            return [row for row in reader if row not in ([], [""])]
+        except csv.Error as error:
+            raise KitError(f"{self.name} cannot be read: {error}. Download it again.") from error
 
     @classmethod
     def read(cls, path: Path) -> Sheet:

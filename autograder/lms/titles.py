@@ -87,6 +87,16 @@ def same_name(one: str) -> str:
     return "".join(sorted(re.findall(r"[^\W_]+", text)))
 
 
+def agree(one: str, other: str) -> bool:
+    """Whether two names can be one person's: equal, or one of them is not known.
+
+    A platform's number alone is not enough: a team's submission has the team's number at Moodle, which may be
+    a student's as well, and at Canvas that of one of its members.
+    """
+    same = same_name(one) == same_name(other) or squeezed(one) == squeezed(other)
+    return not one or not other or same
+
+
 def squeezed(one: str) -> str:
     """A name as Canvas writes it into the names of files: small letters and digits alone."""
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFC", one).casefold())

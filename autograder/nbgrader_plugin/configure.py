@@ -58,7 +58,7 @@ def configure(c: Any, config_file: str) -> None:
     c.GenerateFeedback.exporter_class = f"{_HERE}.feedback.FeedbackExporter"
     c.GenerateFeedback.preprocessors = [
         f"{_HERE}.late.RenewedPenalties",
-        "nbgrader.preprocessors.GetGrades",
+        f"{_HERE}.feedback.Grades",  # GetGrades
     ]
     c.ExportApp.plugin_class = f"{_HERE}.late.Export"
 

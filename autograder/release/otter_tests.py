@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 from nbformat import NotebookNode
 
+from autograder.course.markers import Delimiters
 from autograder.errors import KitError
 from autograder.scorecard import counted
 
@@ -166,6 +167,29 @@ def as_grade_cell(
     if test.on_success:
         text += f"\nprint({test.on_success!r})"
     return text
+
+
+def seed_cell(variable: object, value: int, hidden: Delimiters) -> str:
+    """A cell that has, when it is graded, what otter writes at the head of each cell done before each.
+
+    Args:
+        variable: the name that gets the value; None where numpy and random are seeded with it.
+    """
+    named = [f"    get_ipython().user_ns[{str(variable)!r}] = {value}"]
+    drawn = [
+        "    import random, numpy",
+        f"    random.seed({value})",
+        f"    numpy.random.seed({value})",
+    ]
+    lines = [
+        "# When it is graded, the seed is set here.",
+        hidden.begin,
+        "def _seed(*_):",
+        *(drawn if variable is None else named),
+        "get_ipython().events.register('pre_run_cell', _seed)",
+        hidden.end,
+    ]
+    return "\n".join(lines)
 
 
 def _called(text: str, tree: ast.Module) -> str:

@@ -23,11 +23,11 @@ from autograder.digest import digest
 from autograder.similarity.tokens import tokens
 
 RUN = 12  # tokens of a fingerprint: about a line and a half
-FEWEST = (
-    20  # fingerprints that are left, of whoever has less of them: below that likeness is chance
-)
+# Fingerprints that are left, of whoever has less of them; below that likeness is chance.
+FEWEST = 20
 COMMON_SHARE = 0.2  # of the class
 COMMON_FEWEST = 3  # students
+HALF = 0.5  # of what the lesser one has left, for pairs that make groups
 MAX_PAIRS = 1000  # that are told of
 MAX_LENGTH = 100_000  # signs of a cell that are looked at
 Floats = npt.NDArray[np.float64]
@@ -158,11 +158,10 @@ class Comparison:
         """By student, the weight of what is shared with whoever shares most."""
         return self.weights.max(axis=1) if len(self.students) > 1 else np.zeros(len(self.students))
 
-    def above(self, weight: float) -> float:
-        """The share of all pairs of the class that share less than this."""
-        n = len(self.students)
-        all_pairs = self.weights[np.triu_indices(n, 1)]
-        return float((all_pairs < weight).mean()) if all_pairs.size else 0.0
+    def below(self, weight: float) -> tuple[int, int]:
+        """How many pairs of the class share less than this, of how many."""
+        all_pairs = self.weights[np.triu_indices(len(self.students), 1)]
+        return int((all_pairs < weight).sum()), all_pairs.size
 
 
 def compare(
@@ -224,9 +223,11 @@ def _same_ids(ids: Mapping[str, set[str]], limit: int) -> Counter[frozenset[str]
 
 
 def clusters(pairs: Sequence[Pair]) -> list[list[str]]:
-    """Students who hang together by some pairs, in groups of three and more, the largest first."""
+    """Students who hang together by pairs that share half of an item: three and more, the largest first."""
     group: dict[str, set[str]] = {}
     for pair in pairs:
+        if not any(one.share >= HALF for one in pair.shared):
+            continue
         joined = group.get(pair.one, {pair.one}) | group.get(pair.other, {pair.other})
         for student in joined:
             group[student] = joined

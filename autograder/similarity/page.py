@@ -38,7 +38,7 @@ def similarity_page(assignment: str, comparison: Comparison, about: Mapping[str,
     return _environment().get_template("similarity.html.j2").render(
         assignment=assignment,
         students=len(comparison.students),
-        units=[one.unit.name for one in comparison.units],
+        units=list(dict.fromkeys(one.unit.name for one in comparison.units)),
         limit=comparison.units[0].limit if comparison.units else 0,
         histogram=_histogram(comparison),
         pairs=[_pair(comparison, pair) for pair in pairs],
@@ -63,7 +63,7 @@ def _histogram(comparison: Comparison) -> list[dict[str, Any]]:
 def _pair(comparison: Comparison, pair: Pair) -> dict[str, Any]:
     return {
         "pair": pair,
-        "above": comparison.above(pair.weight),
+        "below": comparison.below(pair.weight),
         "units": [_side_by_side(comparison, pair, one) for one in pair.shared[:_SHOWN_UNITS]],
         "more": len(pair.shared[_SHOWN_UNITS:]),
     }

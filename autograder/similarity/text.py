@@ -17,13 +17,13 @@ def pairs_table(comparison: Comparison) -> Table:
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("two students", overflow="fold")
     table.add_column("weight", justify="right", no_wrap=True)
-    table.add_column("pairs below", justify="right", no_wrap=True)
+    table.add_column("pairs with less", justify="right", no_wrap=True)
     table.add_column("where, and how much of the lesser one", overflow="fold")
     for pair in comparison.pairs[:_SHOWN]:
         table.add_row(
             Text(_visible(f"{pair.one}, {pair.other}")),
             f"{pair.weight:.0f}",
-            f"{comparison.above(pair.weight):.0%}",
+            "{} of {}".format(*comparison.below(pair.weight)),
             Text(_visible(_where(comparison, pair))),
         )
     return table

@@ -37,6 +37,11 @@ def root(tmp_path_factory: pytest.TempPathFactory, released: Path) -> Path:
         data = json.loads(path.read_text())
         data["cells"][0]["id"] = random_id
         path.write_text(json.dumps(data))
+    for path in (
+        made.root / "source/tiny/tiny.ipynb",
+        *made.root.glob("submitted/[bc]*/tiny/tiny.ipynb"),
+    ):
+        path.write_text(path.read_text().replace('"id": "id-0"', '"id": "0a1b2c3d"'))
     made.write("submitted/bao/tiny/timestamp.txt", "2026-07-01 21:30:00 UTC")
     group = {"platform": "moodle", "fields": {}, "who": "", "group": "7", "files": {}}
     made.write("records/collected/tiny.json", json.dumps({"dee": group, "eli": group}))

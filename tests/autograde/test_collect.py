@@ -11,6 +11,8 @@ from autograder.autograde import collect as collecting
 from autograder.autograde.collect import Collected, collect
 from autograder.course import Course, load_course
 from autograder.errors import KitError
+from autograder.lms.marksheets import Mark, fill
+from autograder.lms.sheets import Sheet
 from tests.lms import exports
 from tests.lms.exports import ARCHIVES, NOTEBOOK, zipped
 from tests.tiny_course import TinyCourse
@@ -104,9 +106,8 @@ def test_moodles_other_ways_to_call_students(course: Course) -> None:
 
 def test_moodle_in_german_has_times_that_are_named(course: Course) -> None:
     made = from_platform(course, "moodle", exports.MOODLE_GERMAN)
-    assert {"71", "72"} <= {
-        about["fields"]["id"] for about in collecting.load(course, "tiny").values()
-    }
+    known = collecting.known(course, "tiny")
+    assert [known[f"{name}@uni.example"]["id"] for name in ("ada", "joerg")] == ["71", "72"]
     assert [note for note in made.notes if "time cannot be read" in note] == [
         "ada@uni.example, joerg@uni.example: the platform's time cannot be read for sure, so there is none here"
     ]
@@ -129,6 +130,28 @@ def test_a_team_of_moodle_is_never_taken_for_a_participant(course: Course) -> No
     assert [about["fields"]["id"] for about in known.values()] == ["72", "73"]
 
 
+def test_a_teams_number_is_kept_for_nobody_where_no_table_has_its_members(course: Course) -> None:
+    files = {"Red_71_assignsubmission_file/tiny.ipynb": NOTEBOOK}
+    groups = b"Email,Group\njoerg@uni.example,Red\nli@uni.example,Red\n"
+    from_platform(course, "moodle", groups, files=files)
+    known = collecting.load(course, "tiny")
+    assert [*known] == ["joerg@uni.example", "li@uni.example"]
+    assert not any("id" in about["fields"] for about in known.values())
+
+
+def test_a_team_that_is_in_no_table_is_nobodys(course: Course) -> None:
+    """Neither when it is collected nor when marks go back, whoever has its number."""
+    files = {"Purple_72_assignsubmission_file/tiny.ipynb": NOTEBOOK}
+    made = from_platform(course, "moodle", exports.MOODLE, files=files)
+    assert [*there(course)] == ["Purple-72"]
+    assert "Purple (Purple-72): in no table of the class" in made.notes
+    shutil.rmtree(course.submitted("Purple-72", "tiny"))
+    from_platform(course, "moodle", files=files)
+    assert [*there(course)] == ["72"]
+    mark = Mark("72", 5.0, known=collecting.known(course, "tiny")["72"])
+    assert fill("moodle", Sheet(exports.MOODLE), "tiny", [mark]).not_in_sheet == ["72"]
+
+
 def test_brightspace_by_names_and_the_last_attempt(course: Course) -> None:
     made = from_platform(course, "brightspace", exports.BRIGHTSPACE)
     assert [*there(course)] == ["39788-6403", "ada", "joerg"]  # two students are called Li Wang
@@ -141,7 +164,7 @@ def test_brightspace_by_names_and_the_last_attempt(course: Course) -> None:
 
 def test_blackboard(course: Course) -> None:
     from_platform(course, "blackboard")
-    assert [*there(course)] == ["ada", "joerg"]
+    assert there(course) == {name: ["timestamp.txt", "tiny.ipynb"] for name in ("ada", "joerg")}
     assert (course.submitted("ada", "tiny") / "tiny.ipynb").read_bytes() == NOTEBOOK + b" second"
     assert time_of(course, "joerg") == "2026-07-02 00:05:00 UTC"
 

@@ -16,8 +16,10 @@ from autograder.autograde.grade import grade_class
 from autograder.autograde.gradebook import open_gradebook
 from autograder.cli import main
 from autograder.course import load_course
+from autograder.lms.canvas_api import TOKEN
 from tests.lms import exports, importers
 from tests.lms.exports import zipped
+from tests.lms.fake_canvas import PATH, fake_canvas
 from tests.tiny_course import TinyCourse
 
 ATTACHMENTS = {"4711_9001": "tiny.ipynb", "4712_9003": "tiny.ipynb", "4713_9004": "tiny.ipynb"}
@@ -113,9 +115,25 @@ def test_moodle_finds_each_students_feedback(root: Path) -> None:
     with zipfile.ZipFile("feedback-tiny-moodle.zip") as archive:
         given = importers.moodle_feedback(archive.namelist(), {"71", "72", "73"})
         page = archive.read("Ad a 71_71_assignfeedback_file_/tiny.html")
-    assert given == {number: ["tiny.html"] for number in ("71", "72", "73")}
+    assert given == {number: ["index.html", "tiny.html"] for number in ("71", "72", "73")}
     assert page == (root / "feedback/ada/tiny/tiny.html").read_bytes()
     assert "For moodle, 3 students" in done.output
+
+
+def test_moodles_number_alone_gives_nobody_feedback(root: Path) -> None:
+    """In the archive it may be a team's, and the same as some student's."""
+    record = root / "records/collected/tiny.json"
+    before = record.read_text()
+    data = json.loads(before)
+    for about in data.values():
+        about.update(platform="moodle", fields={})
+    try:
+        record.write_text(json.dumps(data))
+        result = CliRunner().invoke(main, ["feedback", "tiny", "--zip", "moodle"])
+    finally:
+        record.write_text(before)
+    assert result.exit_code == 2
+    assert "ada: no worksheet said which participant this is" in result.output
 
 
 def test_nothing_goes_back_where_nothing_came_from() -> None:
@@ -146,6 +164,24 @@ def test_a_row_a_student() -> None:
             ("li", "7", "5", "4", ""),
         )
     ]
+
+
+@pytest.mark.filterwarnings("ignore:Canvas may respond unexpectedly")  # of http, on this machine
+def test_marks_are_posted_to_canvas_only_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("canvasapi")
+    monkeypatch.setenv(TOKEN, "right")
+    with fake_canvas() as canvas:
+        dry = command("post", "tiny", canvas.url + PATH)
+        assert "ada: – → 11.5\n" in dry.output
+        assert "Nothing was sent: add --send." in dry.output
+        assert canvas.scores[4711] is None
+        sent = command("post", "tiny", canvas.url + PATH, "--send")
+        assert "1 mark sent, 1 there already" in sent.output
+        assert canvas.scores == {4711: 11.5, 4712: 3.0, 4713: None}
+        canvas.scores[4711], canvas.deaf = None, {4711}
+        lost = CliRunner().invoke(main, ["post", "tiny", canvas.url + PATH, "--send"])
+        assert lost.exit_code == 3
+        assert "has not taken the marks of ada" in lost.output
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,7 @@ ARCHIVES: dict[str, dict[str, bytes]] = {
     "blackboard": {
         "Homework 1_ada_attempt_2026-07-01-21-30-00.txt": b"Name: Ada Lovelace (ada)",
         "Homework 1_ada_attempt_2026-07-01-21-30-00_tiny.ipynb": NOTEBOOK,
+        "Homework 1_ada_attempt_2026-07-01-21-30-00_only_in_the_first.py": b"",
         "Homework 1_ada_attempt_2026-07-01-22-30-00_tiny.ipynb": NOTEBOOK + b" second",
         "Homework 1_joerg_poging_2026-07-02-00-05-00_tiny.ipynb": NOTEBOOK + b" ",
     },

@@ -29,6 +29,16 @@ def test_paths_that_lead_out_are_left_out_and_named(tmp_path: Path) -> None:
     assert said.count("leads out of the archive") == len(names)
 
 
+def test_names_and_paths_that_no_disk_holds_are_left_out(tmp_path: Path) -> None:
+    names = ("a" * 256, "/".join(["a" * 200] * 21), "ada/\a.ipynb")
+    path = zipped(tmp_path / "a.zip", {"ada/tiny.ipynb": NOTEBOOK} | dict.fromkeys(names, b"x"))
+    members, said = left_out(path)
+    assert members == ["ada/tiny.ipynb"]
+    assert "longer than 255 bytes" in said
+    assert "longer than 4096 bytes" in said
+    assert "ada/\N{REPLACEMENT CHARACTER}.ipynb: its name has signs" in said
+
+
 def test_links_passwords_and_equal_names_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     link = zipfile.ZipInfo("ada/link.ipynb")

@@ -43,6 +43,15 @@ def test_canvas_with_semicolons_commas_and_a_byte_order_mark() -> None:
     )
 
 
+def test_canvas_with_first_and_last_names_apart() -> None:
+    sheet = b"LastName,FirstName,ID,SIS Login ID,Section,tiny (901)\r\nLovelace,Ada,4711,ada,A,\r\n"
+    done = filled("canvas", sheet, [Mark("ada", 5.0), Mark("Ada Lovelace", 5.0)])
+    assert done.not_in_sheet == ["ada", "Ada Lovelace"]  # both would be the same row
+    assert filled("canvas", sheet, [Mark("Ada Lovelace", 5.0)]).content == sheet.replace(
+        b"A,\r", b"A,5\r"
+    )
+
+
 def test_excused_students_keep_that() -> None:
     done = filled("canvas", exports.CANVAS, [Mark("li2", 5.0)])
     assert done.content == exports.CANVAS
@@ -149,6 +158,13 @@ def test_two_students_for_one_row_are_both_named() -> None:
         ("moodle", exports.CANVAS, None, "is no worksheet of Moodle"),
         ("brightspace", exports.CANVAS, None, "is no grade file of Brightspace"),
         ("canvas", b"Student,ID\r\n", None, "has no students"),
+        ("canvas", b"Student\r\nAda\r\n", None, "is no gradebook of Canvas"),
+        (
+            "moodle",
+            b"Identifier,Grade\r\nParticipant 1," + b"x" * 200_000,
+            None,
+            "cannot be read: field larger",
+        ),
         ("canvas", b"PK\x03\x04 a spreadsheet", None, "is no CSV in UTF-8"),
         ("canvas", b'Student,ID\r\n"a"b",1\r\n', None, "its quotes do not fit"),
     ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import bs4
 import nbclient
@@ -292,6 +293,14 @@ def test_what_differs_has_a_reason(name: str) -> None:
     row = ROWS[name]
     assert bool(row.why) == bool(row.ours or row.marking)
     assert not row.ours or row.ours != row.jupyter
+
+
+def test_a_page_tells_what_differs_and_why() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "coming-from-nbgrader.md").read_text()
+    table = text.partition("## What an output looks like")[2].partition("\n## ")[0]
+    lines = re.findall(r"^\| (?!output|:--)(.+) \| .+ \| (.+) \|$", table, re.MULTILINE)
+    told = {name: why for names, why in lines for name in names.split(", ")}
+    assert told == {name: row.why for name, row in ROWS.items() if row.why}
 
 
 @pytest.mark.parametrize("name", ROWS)

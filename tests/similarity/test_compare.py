@@ -11,7 +11,7 @@ import pytest
 from autograder.course import load_course
 from autograder.course.cells import grade_id_of
 from autograder.release.cases import Case, read_cases, submission_of
-from autograder.similarity.compare import Comparison, Pair, Unit, clusters, compare
+from autograder.similarity.compare import Comparison, Pair, Shared, Unit, clusters, compare
 from autograder.similarity.tokens import tokens
 
 ROOT = Path(__file__).parent.parent.parent
@@ -130,9 +130,20 @@ def test_the_release_and_what_many_have_is_subtracted() -> None:
     assert not same & plain
 
 
+def test_the_release_says_nothing_also_where_few_have_left_it() -> None:
+    release = numbers(0)
+    codes = {f"s{n:02}": numbers(100 + n) for n in range(20)}
+    for name in ("s00", "s01"):
+        codes[name] += f"\n{release}"
+    found = compare([*codes], [Unit("n", "item", release, codes)])
+    assert all(pair.shared[0].share < 0.1 for pair in found.pairs)
+
+
 def test_short_items_say_nothing() -> None:
-    codes = {f"s{n}": "def f(a, b):\n    return a * b + b" for n in range(3)}
-    assert not compare([*codes], [Unit("n", "item", "", codes)]).pairs
+    codes = {f"s{n}": "def f(a, b):\n    return a * b + b - a" for n in range(3)}
+    codes |= {f"s{n}": numbers(n) for n in range(3, 9)}
+    pairs = compare([*codes], [Unit("n", "item", "", codes)]).pairs
+    assert not [pair for pair in pairs if {pair.one, pair.other} <= {"s0", "s1", "s2"}]
 
 
 def test_pairs_add_up_over_items_and_are_in_order() -> None:
@@ -150,7 +161,7 @@ def test_pairs_add_up_over_items_and_are_in_order() -> None:
     ]
     assert all(one.equal for one in found.pairs[0].shared)
     assert found.pairs[0].weight == pytest.approx(sum(one.weight for one in found.pairs[0].shared))
-    assert found.above(found.pairs[0].weight) == pytest.approx(65 / 66)
+    assert found.below(found.pairs[0].weight) == (65, 66)
     assert found.nearest[6] == found.pairs[0].weight
     reversed_class = compare([f"s{n:02}" for n in range(11, -1, -1)], units)
     assert {(p.one, p.other) for p in reversed_class.pairs} == {("s06", "s05"), ("s02", "s01")}
@@ -167,8 +178,9 @@ def test_groups_are_not_compared_and_random_ids_are_counted() -> None:
 
 
 def test_clusters_hang_together() -> None:
-    pairs = [Pair(a, b, 1.0, ()) for a, b in (("a", "b"), ("b", "c"), ("x", "y"), ("c", "d"))]
-    assert clusters(pairs) == [["a", "b", "c", "d"]]
+    half, less = (Shared(0, 1.0, share, False) for share in (0.5, 0.4))
+    pairs = [Pair(a, b, 1.0, (half,)) for a, b in (("a", "b"), ("b", "c"), ("x", "y"), ("c", "d"))]
+    assert clusters([*pairs, Pair("d", "x", 1.0, (less,))]) == [["a", "b", "c", "d"]]
 
 
 @pytest.mark.parametrize(

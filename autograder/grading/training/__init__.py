@@ -8,6 +8,7 @@ for each part of a network.
 """
 
 from autograder.grading.training.epoch import EpochChecks
+from autograder.grading.training.fit_task import fit_checks
 from autograder.grading.training.fitting import FitChecks, tells_apart
 from autograder.grading.training.goals import (
     Goal,
@@ -62,6 +63,7 @@ __all__ = [
     "drawn_state",
     "expect_reached",
     "figures_of",
+    "fit_checks",
     "held",
     "log_softmax",
     "loop",

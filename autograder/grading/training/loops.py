@@ -178,7 +178,10 @@ def wrong_loops(task: Task) -> dict[str, TrainEpoch]:
             f"the labels of each batch stood {where} against their {many}": right(labels=way)
             for where, way in _MISPLACED.items()
         },
-        **{name: Habits(activation) for name, activation in _wrong_activations(task).items()},
+        **{
+            name: Habits(partial(_of_scores, task, activation))
+            for name, activation in _wrong_activations(task).items()
+        },
     }
     return {name: loop(way) for name, way in habits.items()}
 
@@ -188,6 +191,11 @@ _MISPLACED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "one place too early": lambda labels: labels.roll(-1, 0),
     "in reverse order": lambda labels: labels.flip(0),
 }
+
+
+def _of_scores(task: Task, activation: Activation, outputs: Any) -> torch.Tensor:
+    """The activation of what the network says, which the task's takes out where there is more (a state)."""
+    return activation(outputs if isinstance(outputs, torch.Tensor) else task.activation(outputs))
 
 
 def _log_of_softmax_and(added: float, outputs: torch.Tensor) -> torch.Tensor:
@@ -243,7 +251,10 @@ _LABELS = "Are the labels one-hot vectors, or floats? This loss takes the number
 ERRORS = {
     "modified by an inplace operation": "Does step() stand between the forward pass and backward()?",
     "through the graph a second time": "Are the losses of earlier batches part of the loss on which "
-    "you call backward()? Add up numbers, by .item() or .detach().",
+    "you call backward()? Add up numbers, by .item() or .detach(). Or is a state (of an LSTM) carried "
+    "over from batch to batch?",
+    r"Expected hidden\[\d+\] size": "Is the state of another batch carried over? Other "
+    "sequences begin with a fresh one.",
     "empty parameter list": "Does nothing of the network require a gradient: is the head frozen, too?",
     "does not require grad": "Is the loss cut off from the network before backward(), by no_grad(), "
     "detach() or item()? Or are all parameters frozen?",

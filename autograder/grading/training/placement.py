@@ -35,6 +35,7 @@ def gpu_or_stand_in(real: bool) -> Any:
 
     of: Any = torch.Tensor
     moves = (of.to, of.cuda, of.cpu, of.type_as)
+    packs = torch._C._VariableFunctions._pack_padded_sequence
     functorch: Any = torch._C._functorch
     reference_to: Any = StorageWeakRef
     lies_there: Any = {}  # by address; memory that is free again is another's
@@ -83,6 +84,8 @@ def gpu_or_stand_in(real: bool) -> Any:
                 here = [here_for(value) if func in moves else value for value in args]
                 result = func(*here, **{name: here_for(value) for name, value in kwargs.items()})
             before = {address_of(value) for value in given}  # who writes there moves nothing
+            if func is packs:  # how many sequences go on at each step stays on the CPU
+                before.add(address_of(result[1]))
             if func in moves and address_of(result) in before and there != is_there(result):
                 result = result.clone()
             for value in tree_leaves(result):
@@ -101,7 +104,10 @@ def gpu_or_stand_in(real: bool) -> Any:
             "synchronize": lambda *_: None,
             "empty_cache": lambda: None,
             "set_device": lambda _device: None,
+            "is_current_stream_capturing": lambda: False,
         }
+        stream = mock.Mock(**{"is_capturing.return_value": False})
+        accelerator = getattr(torch, "accelerator", torch)  # new in torch 2.6
         # What is made the default here would outlive the stand-in, and break later checks. Compiling
         # takes longer than a probe may, and who asks for it means a real GPU.
         whole: dict[str, Any] = {"compile": lambda net, **_options: net}
@@ -109,6 +115,12 @@ def gpu_or_stand_in(real: bool) -> Any:
         with (
             mock.patch.multiple(torch.cuda, **cuda),
             mock.patch.multiple(torch, **whole),
+            # An optimizer's step would ask the driver whether a graph is recorded.
+            mock.patch.object(
+                accelerator, "current_stream", mock.Mock(return_value=stream), create=True
+            ),
+            # Recurrent layers would have cuDNN lay out their weights, which are not really there.
+            mock.patch.object(torch.backends.cudnn, "is_acceptable", return_value=False),
             Pretended(),
         ):
             yield

@@ -133,6 +133,8 @@ def epoch_examples(task: Task, challenge: Challenge) -> dict[str, Any]:
     state = drawn_state(lambda: task.build(**options), challenge.seed)
     with torch.no_grad():
         outputs = task.network(options, state).eval()(inputs[-last:])
+    if not isinstance(outputs, torch.Tensor):  # with a state beside the scores, say
+        outputs = task.activation(outputs)
     if task.loss.startswith("BCE"):
         labels[-last:] = (outputs < 0).to(labels)
     elif labels.is_floating_point():
