@@ -12,8 +12,13 @@ This file needs nothing of the autograder: it travels beside the notebooks, and 
 
 from __future__ import annotations
 
+import functools
+import inspect
+import io
 import os
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -167,7 +172,125 @@ def picture(draw: Callable[..., Any]) -> Callable[..., Any]:
     The picture that was handed in is shown instead, of cells that the source tags `as-handed-in`. A course
     can have them drawn anew (c.BoxSettings.pictures_anew).
     """
-    return _draw_nothing if os.environ.get("AUTOGRADER_BOX") == "1" else draw
+    return _draw_nothing if os.environ.get("AUTOGRADER_BOX") == "1" else _drawn_anyhow(draw)
+
+
+def _drawn_anyhow(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """A picture that your function breaks is drawn without it: what is expected, and a sentence."""
+
+    @functools.wraps(draw)
+    def shown(*arguments: Any, **named: Any) -> Any:
+        try:
+            return draw(*arguments, **named)
+        except Exception as error:
+            if being_graded():
+                raise
+            from matplotlib import pyplot
+
+            pyplot.close("all")
+            print(_no_picture(error, [part.__name__ for part in arguments if _is_yours(part)]))
+            blank = [_unwritten(part.__name__) if _is_yours(part) else part for part in arguments]
+            if any(map(_is_yours, arguments)):
+                with suppress(Exception), redirect_stdout(io.StringIO()):
+                    draw(*blank, **named)
+        return None
+
+    return shown
+
+
+def _is_yours(argument: Any) -> bool:
+    return inspect.isfunction(argument) or inspect.isclass(argument)
+
+
+def _unwritten(name: str) -> Callable[..., Any]:
+    """A function of this name as it was handed out."""
+
+    def stub(*_arguments: Any, **_named: Any) -> Any:
+        raise NotImplementedError
+
+    stub.__code__ = stub.__code__.replace(co_name=name)
+    return stub
+
+
+def _no_picture(error: Exception, names: Sequence[str]) -> str:
+    whose = f"from {', '.join(names)}" if names else "here"
+    said = f"{type(error).__name__}: {error}".splitlines()[0][:200].rstrip(": ")
+    return (
+        f"✗ The picture cannot be drawn with what came {whose} ({said}). The check below says more."
+    )
+
+
+@contextmanager
+def unless_stub(*names: str) -> Iterator[None]:
+    """Run what draws or uses your functions; where one of `names` is still a stub, say so and go on.
+
+    What else goes wrong is told in a sentence, too, but in the autograder, where it is an error.
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=[]):  # pictures leave the random numbers alone
+        torch.manual_seed(34)
+        try:
+            yield
+        except Exception as error:
+            missing = error.name if isinstance(error, NameError) else ""
+            empty = _raised_in(error) if isinstance(error, NotImplementedError) else ""
+            if (missing or empty) in names:
+                state = "missing" if missing else "still empty"
+                print(f"{missing or empty} is {state}: your part appears here when it is written.")
+            elif being_graded():
+                raise
+            else:
+                print(_no_picture(error, names))
+
+
+def _raised_in(error: Exception) -> str:
+    """The function in which an error was raised, or the class of which it is a method."""
+    *_, (frame, _line) = traceback.walk_tb(error.__traceback__)
+    name = frame.f_code.co_name
+    owner = frame.f_locals.get("self")
+    return type(owner).__name__ if name in ("__init__", "forward") and owner is not None else name
+
+
+@contextmanager
+def check(name: str, points: float) -> Iterator[None]:
+    """Run a check of a notebook, and print in one sentence how it ended.
+
+    Nothing is raised, so that all cells can be run at once, but in the autograder.
+    """
+    worth = f"{points:g} {'point' if points == 1 else 'points'}"
+    try:
+        yield
+    except Exception as error:
+        if being_graded():
+            raise
+        if isinstance(error, NotImplementedError):
+            print(f"· {_raised_in(error)} is still empty. ({name}, {worth})")
+        elif isinstance(error, AssertionError) and str(error):
+            print(f"✗ {name} ({worth}): {error}")
+        else:
+            print(f"✗ {name} ({worth}): {_what_raised(error)}")
+    else:
+        print(f"✓ {name}: looks right so far. ({worth}; hidden checks come later)")
+
+
+def _what_raised(error: Exception) -> str:
+    """What a check met that it does not name itself, and the line of the notebook where it was."""
+    said = f"{type(error).__name__}: {error}".splitlines()[0][:300].rstrip(": ")
+    own = [f for f in traceback.extract_tb(error.__traceback__) if "ipykernel" in f.filename]
+    place = f" in `{own[-1].name}`, line {own[-1].lineno}: `{own[-1].line}`" if own else ""
+    return f"It raised {said}{place}. What did you expect there?"
+
+
+def sharp_figures() -> None:
+    """Figures in a small letter, and with twice the pixels, for screens that have them."""
+    from matplotlib import pyplot
+
+    pyplot.rcParams.update({"figure.dpi": 80, "font.size": 9, "axes.titlesize": 9})
+    with suppress(ImportError, AttributeError):  # somewhere else than in a notebook
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("retina")  # type: ignore[no-untyped-call,unused-ignore]
 
 
 def _draw_nothing(*_arguments: Any, **_named: Any) -> None:
