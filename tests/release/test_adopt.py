@@ -183,7 +183,7 @@ def test_nbgrader_writes_tests_into_a_hidden_region_of_the_same_cell(tmp_path: P
         "bob": {"double_tests": 0.0},
     }
     pages = [*tmp_path.glob("feedback/**/*.html")]
-    assert len(pages) == 2
+    assert sum(page.name == "tiny.html" for page in pages) == 2  # beside their overviews
     assert not any(
         secret in page.read_text() for page in pages for secret in ("86413", "86414", "172826")
     )

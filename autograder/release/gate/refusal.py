@@ -43,11 +43,11 @@ class Refused(KitError):
         """The contract's line for all short passages: they recur by chance; long ones were copied."""
         passages = dict.fromkeys(r.passage for r in self.refusals if r.passage)
         short = [passage for passage in passages if len(passage) <= _SHORT]
-        if len(short) < 2:
+        if not short:
             return ""
         listed = json.dumps(short, ensure_ascii=False)
         return (
-            "\n\nWhere students may read all the short passages quoted above, this line of the contract "
+            "\n\nWhere students may read the short passages quoted above, this line of the contract "
             f"says so:\npublic = {listed}"
         )
 
