@@ -136,7 +136,7 @@ def wrong_cases(assignment: str) -> list[Any]:
     for name, source in course.notebooks(assignment).items():
         cells = code_cells(source.notebook)
         ids = {label for label, _ in cells}
-        pictures = {label: shown for label, text in cells if (shown := picture_of(text))}
+        pictures = {label: drawn for label, text in cells if (drawn := picture_of(text))}
         given = [cell for cell in cells if cell[0] not in SLOW and not cell[0].endswith("_tests")]
         after = [
             (label, text)
