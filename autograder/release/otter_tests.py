@@ -123,7 +123,12 @@ def points_of(points: object, tests: Sequence[TestCell]) -> list[float]:
         )
     silent = len(own) - len(given)
     share = max(points - sum(given), 0) / silent if silent else 0.0
-    return [share if value is None else float(value) for value in own]
+    exact = [share if value is None else float(value) for value in own]
+    given = [round(value, 6) for value in exact]
+    rest = round(sum(exact) - sum(given), 6)  # of three thirds
+    if rest:
+        given[max(number for number, value in enumerate(given) if value)] += rest
+    return [round(value, 6) for value in given]
 
 
 def functions_of(test: TestCell) -> set[str]:

@@ -285,6 +285,7 @@ def test_what_has_no_counterpart_is_named() -> None:
         ({"each": 2}, [None, None], [2, 2]),
         (None, [0, None], [0, 1]),
         (0.3, [0.1, 0.1, 0.1], [0.1, 0.1, 0.1]),
+        (None, [None, None, None, 0], [0.333333, 0.333333, 0.333334, 0]),
     ],
 )
 def test_points_are_shared_as_otter_does(
