@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -115,23 +116,28 @@ def test_run_all_of_the_release_reaches_the_end_with_every_picture(
 
 
 SLOW = {"training", "rates", "first_answers", "networks", "compare"}  # minutes, for all cases
-PICTURE = re.compile(r"### END SOLUTION\n+(.*)", re.DOTALL)
+LONG = {"fit", "fine_tune"}  # pictures that train for seconds: two cases of each, or all of them
+EVERY = bool(os.environ.get("EVERY_PICTURE"))
+
+
+def picture_of(text: str) -> str:
+    """What a solution's cell draws: what stands below the function, from its first line at the margin."""
+    _, solution, tail = text.rpartition("### END SOLUTION\n")
+    found = re.search(r"^\S.*", tail, re.DOTALL | re.MULTILINE) if solution else None
+    return found[0] if found else ""
 
 
 def wrong_cases(assignment: str) -> list[Any]:
     """For each notebook its cells with the reference, and each wrong case with the pictures that use it."""
     runs = []
+    long: Counter[str] = Counter()
     course = load_course(ROOT)
     cases = [case for case in read_cases(course.cases(assignment)).values() if not case.right]
     for name, source in course.notebooks(assignment).items():
         cells = code_cells(source.notebook)
         ids = {label for label, _ in cells}
-        pictures = {label: found[1] for label, text in cells if (found := PICTURE.search(text))}
-        given = [
-            (label, text.replace(pictures.get(label, "\0"), ""))
-            for label, text in cells
-            if label not in SLOW and not label.endswith("_tests")
-        ]
+        pictures = {label: drawn for label, text in cells if (drawn := picture_of(text))}
+        given = [cell for cell in cells if cell[0] not in SLOW and not cell[0].endswith("_tests")]
         after = [
             (label, text)
             for label, text in given
@@ -140,6 +146,10 @@ def wrong_cases(assignment: str) -> list[Any]:
         tried = []
         for case in cases:
             if case.notebook == name and case.cells and set(case.cells) <= ids:
+                for function in LONG & set(case.cells):
+                    long[function] += 1
+                if not EVERY and any(long[function] > 2 for function in case.cells):
+                    continue
                 own = [(f"{case.name}: {label}", text) for label, text in case.cells.items()]
                 shown = [(f"{case.name}: picture", pictures.get(label, "")) for label in case.cells]
                 later = [
