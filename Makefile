@@ -13,7 +13,7 @@ help: ## Show the targets
 setup: ## Make .venv, install what is missing
 	@.ci/setup
 
-demo: setup ## Grade a small class in a scratch folder
+demo: setup ## Grade a class of thirty in a scratch folder
 	@$(BIN)/autograder demo
 
 # A file's tests stay together (loadfile): what they share, a box or a graded class, is made once.

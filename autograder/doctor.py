@@ -13,6 +13,7 @@ from pathlib import Path
 
 from autograder.course import Course, find_course, load_course, packages
 from autograder.course.bonus import check_bonus
+from autograder.course.contract import CONTRACT
 from autograder.course.course import CourseSettings
 from autograder.course.judged_by import judged_in_notebook, words_for
 from autograder.course.unhonoured import unhonoured
@@ -198,7 +199,9 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
                 in_notebooks += len(by_cells)
                 grader = course.graders(assignment) / f"test_{name}.py"
                 if not grader.is_file() and not by_cells:
-                    raise KitError(f"{name} has no hidden tests: write {grader}.")
+                    known = (course.graders(assignment) / CONTRACT).is_file()
+                    adopt = "" if known else f", or run `autograder adopt {assignment}`"
+                    raise KitError(f"{name} has no hidden tests: write {grader}{adopt}.")
             if gradebook_is_there:
                 gradebook.check_released(course, assignment, sources)
             points = sum(

@@ -14,7 +14,7 @@ Format, version 1::
      "trial": false,
      "wall": "bubblewrap",
      "notebooks": [
-       {"name": "1_data_and_head", "reason": null, "repairs": ["..."], "staff": [],
+       {"name": "1_data_and_head", "reason": null, "unreadable": null, "repairs": ["..."], "staff": [],
         "items": [
           {"grade_id": "swap_head_tests", "max_score": 10.0, "score": 6.0, "verdict": "failed",
            "judged_by": "hidden tests", "manual": false, "bonus": false, "message": null,
@@ -33,9 +33,9 @@ A `bonus` gives points on top: its `max_score` is no part of what a submission c
 only there where the course gives it and something was handed in for it.
 
 `reason` says in words for staff why a notebook could not be graded, and `staff` what else they should
-know of it. `message` is for the student:
-what was expected and seen, never a hidden input or an expected value. `staff_detail` (a traceback of
-ours) is kept in the file for staff and left out by `Scorecard.for_student`.
+know of it. `unreadable` says for everybody what is wrong with a file that could not be read. `message` is
+for the student: what was expected and seen, never a hidden input or an expected value. `staff_detail` (a
+traceback of ours) is kept in the file for staff and left out by `Scorecard.for_student`.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ from autograder.errors import KitError
 
 FORMAT = "autograder-scorecard"
 VERSION = 1
+NOT_HANDED_IN = "handed_in"  # the name of the check that a notebook which is not there fails
 
 
 # Forms of the wall, the weakest last, as `sandbox.settings` has them.
@@ -187,6 +188,12 @@ class NotebookCard:
     reason: str | None = None
     repairs: tuple[str, ...] = ()
     staff: tuple[str, ...] = ()  # what staff should know, though they need not act
+    unreadable: str = ""  # why the file that was handed in could not be read, for the student
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether nothing was handed in for it."""
+        return any(check.name == NOT_HANDED_IN for item in self.items for check in item.checks)
 
     def ungraded(self) -> list[Item]:
         """The items that carry no mark through no fault of the student's."""
@@ -337,6 +344,7 @@ def _notebook_to_json(notebook: NotebookCard) -> dict[str, Any]:
     return {
         "name": notebook.name,
         "reason": notebook.reason,
+        "unreadable": notebook.unreadable or None,
         "repairs": list(notebook.repairs),
         "staff": list(notebook.staff),
         "items": [
@@ -376,4 +384,11 @@ def _notebook_from_json(data: dict[str, Any]) -> NotebookCard:
         for entry in data["items"]
     )
     staff = tuple(data.get("staff", ()))
-    return NotebookCard(data["name"], items, data["reason"], tuple(data["repairs"]), staff)
+    return NotebookCard(
+        name=data["name"],
+        items=items,
+        reason=data["reason"],
+        repairs=tuple(data["repairs"]),
+        staff=staff,
+        unreadable=data.get("unreadable") or "",  # which cards of before did not say
+    )

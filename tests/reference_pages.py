@@ -27,8 +27,8 @@ def commands(
 ) -> Iterator[tuple[str, click.Command]]:
     """Every command that can be given, by its whole name."""
     if isinstance(command, click.Group):
-        for part, inner in command.commands.items():
-            yield from commands(inner, f"{name} {part}")
+        for part in command.list_commands(click.Context(command)):
+            yield from commands(command.commands[part], f"{name} {part}")
     else:
         yield name, command
 

@@ -17,7 +17,9 @@ import nbformat
 import pytest
 
 from autograder.autograde import gradebook
+from autograder.autograde.alike import read_class
 from autograder.autograde.grade import grade_class
+from autograder.autograde.penalties import lateness
 from autograder.course import load_course
 from autograder.demo.demo import (
     ASSIGNMENT,
@@ -27,7 +29,7 @@ from autograder.demo.demo import (
     plans,
     run_demo,
 )
-from autograder.demo.demo_class import SubmissionPlan
+from autograder.demo.plans import SubmissionPlan
 from autograder.errors import KitError
 from autograder.release.cases import read_cases
 from autograder.report.table import to_json
@@ -163,7 +165,7 @@ def pages(demo: DemoRun, name: str) -> dict[str, str]:
 def test_each_notebook_has_its_feedback(plan: SubmissionPlan, demo: DemoRun) -> None:
     notebooks = load_course(demo.course).notebooks(ASSIGNMENT)
     wanted = notebooks if plan.notebooks is None else plan.notebooks
-    assert list(pages(demo, plan.name)) == list(wanted)
+    assert list(pages(demo, plan.name)) == [*wanted, "index"]
 
 
 def test_feedback_names_the_mistake(demo: DemoRun) -> None:
@@ -205,6 +207,22 @@ def hidden_lines(graders: Path) -> set[str]:
         lines |= {line.strip() for line in code if len(line.strip()) >= 24}
         lines |= set(re.findall(r"\bdef (test_\w+)", text))
     return lines
+
+
+def test_the_comparison_shows_the_copies_and_little_else(demo: DemoRun) -> None:
+    found = read_class(load_course(demo.course), ASSIGNMENT).comparison()
+    first = {frozenset((pair.one, pair.other)) for pair in found.pairs[:5]}
+    copies = ("bao rosa", "carmen sami", "carmen tariq", "sami tariq", "bao yusuf")
+    assert first == {frozenset(names.split()) for names in copies}
+    assert found.pairs[5].weight < found.pairs[4].weight / 3
+
+
+def test_late_students_are_late_and_have_names(demo: DemoRun) -> None:
+    course = load_course(demo.course)
+    late = {name: one.seconds_late for name, one in lateness(course, ASSIGNMENT).items()}
+    assert {name for name, seconds in late.items() if seconds} == {"milan", "quinn", "tariq"}
+    assert late["quinn"] == 1800
+    assert gradebook.names(course)["zoe"] == "Zoë Dubois"
 
 
 def test_nothing_is_graded_twice(demo: DemoRun) -> None:

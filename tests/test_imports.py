@@ -14,7 +14,7 @@ import autograder
 
 ROOT = Path(autograder.__file__).parent
 LEAVES = {"errors", "scorecard", "plain_data", "clean", "digest", "locks", "files", "progress"}
-SIBLINGS = {"course", "sandbox", "grading", "report", "data"}
+SIBLINGS = {"course", "sandbox", "grading", "report", "data", "lms", "similarity"}
 BELOW_JUDGE = LEAVES | SIBLINGS
 COMMANDS = {"autograde", "release", "calibration", "cluster", "runners"}
 MAY_IMPORT = {

@@ -1,9 +1,16 @@
-"""Feedback for a class: a page for each graded notebook, by nbgrader's generate_feedback."""
+"""Feedback for a class: a page for each graded notebook, by nbgrader's generate_feedback.
+
+Pages that are there and would come out the same are left alone: see `pages_kept`.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+from autograder.autograde import gradebook
+from autograder.autograde.overview import page_links, write_of_empty
+from autograder.autograde.pages_kept import PagesKept
 from autograder.autograde.penalties import PolicyFailed, policy_notes, renew_penalties
 from autograder.course import Course
 from autograder.course.converters import run_converter
@@ -12,7 +19,9 @@ from autograder.errors import KitError
 
 
 def write_feedback(course: Course, assignment: str, pattern: str) -> Path:
-    """Write a folder of pages for every graded submission.
+    """Write a folder of pages for every graded submission of which something has changed.
+
+    One for each notebook, and one for all of it.
 
     Returns:
         where they lie, with `<student>` for the students' names.
@@ -21,15 +30,25 @@ def write_feedback(course: Course, assignment: str, pattern: str) -> Path:
         PolicyFailed: when the late policy gave no penalty for somebody; all others have their pages.
         KitError: when nbgrader stopped.
     """
-    from nbgrader.converters import GenerateFeedback
+    from autograder.autograde.feedback_converter import FeedbackConverter  # loads nbgrader
 
     failures = renew_penalties(course, assignment)
+    students = course.students(assignment, pattern)
+    kept = PagesKept(course, assignment)
+    current = kept.current() - failures.keys()
+    folders = {str(course.autograded(student, assignment)) for student in current}
+    converter = partial(FeedbackConverter, folders, not failures)
     try:
-        run_converter(course, assignment, GenerateFeedback, pattern)
+        with gradebook.held_open(course, alone=False):
+            write_of_empty(course, assignment, pattern)
+            if not students or any(page_links(course, assignment, student) for student in students):
+                run_converter(course, assignment, converter, pattern)
     except KitError as error:
         if failures:
             raise PolicyFailed(" ".join(policy_notes(failures))) from error
         raise
+    finally:
+        kept.note()
     return course.feedback("<student>", assignment)
 
 

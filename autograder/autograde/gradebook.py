@@ -115,8 +115,11 @@ _sessions: dict[str, _Session] = {}  # of this process, by the gradebook's URL
 
 
 @contextmanager
-def held_open(course: Course) -> Iterator[None]:
-    """Until this ends, the entries in a course's gradebook share one session, and no other run has one.
+def held_open(course: Course, alone: bool = True) -> Iterator[None]:
+    """Until this ends, the entries in a course's gradebook share one session.
+
+    Args:
+        alone: whether no other run may have one.
 
     Raises:
         KitError: when another run holds it on its server.
@@ -125,8 +128,9 @@ def held_open(course: Course) -> Iterator[None]:
     with naming_trouble(course):
         session = _Session(course)
     try:
-        with naming_trouble(course):
-            session.claim()
+        if alone:
+            with naming_trouble(course):
+                session.claim()
         _sessions[url] = session
         yield
     finally:
@@ -285,4 +289,13 @@ def marks(course: Course, assignment: str) -> dict[tuple[str, str, str], float |
         return {
             (student, notebook, name): None if still_open else float(score)
             for student, notebook, name, score, still_open in rows
+        }
+
+
+def names(course: Course) -> dict[str, str]:
+    """The students' names by their ids, as far as the gradebook has them."""
+    with open_gradebook(course) as book:
+        return {
+            student.id: " ".join(part for part in (student.first_name, student.last_name) if part)
+            for student in book.students
         }

@@ -27,12 +27,15 @@ def writing_key(course: Course, submission: Submission) -> str:
     """The digest of what the gradebook gets besides judgements, of a submission and its assignment.
 
     That is the notebooks' texts, written answers and their pictures among them, the points of all notebooks,
-    also of those that are missing, and the time of the submission.
+    also of those that are missing, the time of the submission, and the outputs that are shown as handed in.
     """
-    try:
-        timestamp = read_regular(submission.folder / "timestamp.txt", 1000)
-    except (Unreadable, OSError):
-        timestamp = b""
+    sources = course.notebooks(submission.assignment)
+    shown = [
+        _file(submission.folder / notebook.file, course.settings.max_notebook_mib * 2**20)
+        for name, notebook in submission.notebooks.items()
+        if sources[name].as_handed_in and notebook.file
+    ]
+    timestamp = _file(submission.folder / "timestamp.txt", 1000)
     notebooks = submission.notebooks.items()
     cells = [
         (name, cell.cell_type, grade_id_of(cell), words_and_pictures(cell))
@@ -40,8 +43,16 @@ def writing_key(course: Course, submission: Submission) -> str:
         for cell in notebook.notebook.cells
     ]
     repairs = [(name, notebook.repairs, notebook.unreadable) for name, notebook in notebooks]
-    points = (points_json(source) for source in course.notebooks(submission.assignment).values())
-    return digest(json.dumps([cells, repairs]), *points, timestamp)
+    points = map(points_json, sources.values())
+    return digest(json.dumps([cells, repairs]), *points, timestamp, *shown)
+
+
+def _file(path: Path, limit: int) -> bytes:
+    """A file of a submission, if it is one."""
+    try:
+        return read_regular(path, limit)
+    except (Unreadable, OSError):
+        return b""
 
 
 def policy_key(course: Course) -> str:

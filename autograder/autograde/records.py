@@ -23,6 +23,11 @@ def stage_card(course: Course, card: Scorecard) -> StagedFile:
     return StagedFile(folder / f"{card.notebooks[0].name}.json", card.dumps())
 
 
+def cards_of(course: Course, assignment: str, student: str) -> list[Path]:
+    """The files with the scorecards of a submission."""
+    return sorted(_folder(course, assignment, student).glob("*.json"))
+
+
 def load_card(course: Course, assignment: str, student: str) -> Scorecard | None:
     """The scorecard of a submission, or None when it was not graded.
 
@@ -30,7 +35,7 @@ def load_card(course: Course, assignment: str, student: str) -> Scorecard | None
         KitError: when a kept card cannot be read.
     """
     cards = []
-    for path in sorted(_folder(course, assignment, student).glob("*.json")):
+    for path in cards_of(course, assignment, student):
         try:
             cards.append(Scorecard.from_json(json.loads(path.read_text())))
         except (ValueError, KeyError, TypeError) as error:

@@ -132,6 +132,57 @@ def _load(graders: Path, images: Path | None, device: str) -> Calibration:
     return found
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a calibration would still have to run."""
+
+    right: int
+    wrong: int
+    seconds: (
+        float  # of the clock, if every run takes as long as one of the reference's did just now
+    )
+
+
+def plan(
+    course: Course,
+    assignment: str,
+    images: Path | None,
+    runs: int,
+    wrong_runs: int,
+    jobs: int,
+    device: str = "cpu",
+) -> Plan:
+    """What `run_all` would do. Makes two runs of the reference, of which the second is timed, and keeps none.
+
+    Raises:
+        KitError: as `run_all`, but a reference that fails is left for it to name.
+    """
+    calibration = load_calibration(course, assignment, images, device)
+    results: Results = {}
+    with _records(course, assignment, calibration, results):
+        pass
+    wanted = _wanted(calibration, runs, wrong_runs)
+    missing = [solution for solution, seed in wanted if (solution, seed) not in results]
+    right = missing.count(RIGHT)
+    seconds = _seconds_of_a_run(calibration) if missing else 0.0
+    return Plan(right, len(missing) - right, seconds * len(missing) / jobs)
+
+
+def _seconds_of_a_run(calibration: Calibration) -> float:
+    """How long the reference takes in one thread, as in a worker, once everything is imported."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        calibration.right(FIRST_SEED)
+        started_s = time.monotonic()
+        calibration.right(FIRST_SEED)
+        return time.monotonic() - started_s
+    finally:
+        torch.set_num_threads(threads)
+
+
 def run_all(
     course: Course,
     assignment: str,
@@ -153,30 +204,18 @@ def run_all(
     """
     calibration = load_calibration(course, assignment, images, device)
     graders = course.graders(assignment)
-    folder = course.make_records() / "calibration" / assignment
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    stem = f"{calibration.test}-{calibration.images}-{calibration.key}"
     results: Results = {}
-    with (
-        _record(folder / f"{stem}.jsonl", calibration.made_from, results) as right,
-        _record(
-            folder / f"{stem}-wrong-{calibration.wrong_digest}.jsonl",
-            {**calibration.made_from, "wrong": calibration.wrong_digest},
-            results,
-        ) as wrong,
-    ):
+    with _records(course, assignment, calibration, results) as (right, wrong):
         most_s = math.inf
         if (
             device != "cpu"
         ):  # as in a box, to itself; others' share of a GPU and slower ones need room
             most_s = BoxSettings(config=course.config).probe_wall_s / _ROOM
-        wanted = [(RIGHT, seed) for seed in range(runs)]
-        # Seed by seed, so that a run that was stopped has seen every mistake about equally often.
-        wanted += [(name, seed) for seed in range(wrong_runs) for name in calibration.wrong]
+        wanted = _wanted(calibration, runs, wrong_runs)
         tasks = [
-            Task(graders, images, device, solution, FIRST_SEED + number, most_s)
-            for solution, number in wanted
-            if (solution, FIRST_SEED + number) not in results
+            Task(graders, images, device, solution, seed, most_s)
+            for solution, seed in wanted
+            if (solution, seed) not in results
         ]
         for task, result in _made(tasks, jobs, progress, len(wanted)):
             if result is None and task.solution == RIGHT:
@@ -190,6 +229,33 @@ def run_all(
             file.write(json.dumps(line) + "\n")
             file.flush()
     return results
+
+
+def _wanted(calibration: Calibration, runs: int, wrong_runs: int) -> list[tuple[str, int]]:
+    """Solutions and seeds, in the order in which they are run."""
+    wanted = [(RIGHT, FIRST_SEED + number) for number in range(runs)]
+    # Seed by seed, so that a run that was stopped has seen every mistake about equally often.
+    numbers = range(wrong_runs)
+    return wanted + [
+        (name, FIRST_SEED + number) for number in numbers for name in calibration.wrong
+    ]
+
+
+@contextmanager
+def _records(
+    course: Course, assignment: str, calibration: Calibration, results: Results
+) -> Iterator[tuple[IO[str], IO[str]]]:
+    """Open the files of right and of wrong runs to append to, and take in what is there."""
+    folder = course.make_records() / "calibration" / assignment
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stem = f"{calibration.test}-{calibration.images}-{calibration.key}"
+    of_wrong = {**calibration.made_from, "wrong": calibration.wrong_digest}
+    name = f"{stem}-wrong-{calibration.wrong_digest}.jsonl"
+    with (
+        _record(folder / f"{stem}.jsonl", calibration.made_from, results) as right,
+        _record(folder / name, of_wrong, results) as wrong,
+    ):
+        yield right, wrong
 
 
 def _made(

@@ -1,4 +1,7 @@
-"""Whether bytes are a picture through and through, found out without decoding a single pixel of it."""
+"""Whether bytes are a picture through and through, found out without decoding a single pixel of it.
+
+Where pages are made for students, and no marks, a large one is decoded and drawn anew, so that it is small.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import warnings
 
 from autograder.clean import is_picture
 
+_MOST_DRAWN = 25_000_000  # pixels: a hundred megabytes while it is drawn anew
 MAX_PIXELS = 120_000_000  # a phone takes up to 108 million; a browser, four bytes for each
 
 
@@ -53,3 +57,35 @@ def _webp_size(data: bytes) -> tuple[int, int]:
         width, height = (int.from_bytes(size, "little") & 0x3FFF for size in sizes)
         return width, height
     return 0, 0
+
+
+def smaller(content: str, most_side: int, quality: int) -> tuple[str, str] | None:
+    """The same picture, drawn anew as WebP: at most so many pixels wide or high.
+
+    Nothing of the file is in it but what is seen.
+
+    Args:
+        content: of a picture, in base64.
+        quality: from 1 to 100.
+
+    Returns:
+        its kind and base64 text; None where it cannot be read, has too many pixels, or would not be smaller.
+    """
+    from PIL import Image
+
+    try:
+        data = base64.b64decode(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "GIF", "WEBP")) as picture:
+                if not 0 < picture.width * picture.height <= _MOST_DRAWN:
+                    return None
+                clear = "A" in picture.mode or "transparency" in picture.info
+                drawn = picture.convert("RGBA" if clear else "RGB")
+        drawn.thumbnail((most_side, most_side))
+        written = io.BytesIO()
+        drawn.save(written, "WEBP", quality=quality, method=2)
+    except Exception:  # Pillow raises what it likes about a broken file
+        return None
+    made = base64.b64encode(written.getvalue()).decode()
+    return ("image/webp", made) if len(made) < len(content) else None

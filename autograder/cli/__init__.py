@@ -5,8 +5,8 @@ the course's is broken; 3 finished, but some submissions are ungraded and need s
 all trials.
 """
 
-from autograder.cli import assignments, classes, hand_in, machines
+from autograder.cli import assignments, classes, hand_in, machines, platforms
 from autograder.cli.classes import NEEDS_STAFF
 from autograder.cli.group import main
 
-__all__ = ["NEEDS_STAFF", "assignments", "classes", "hand_in", "machines", "main"]
+__all__ = ["NEEDS_STAFF", "assignments", "classes", "hand_in", "machines", "main", "platforms"]

@@ -10,6 +10,7 @@ import click
 
 from autograder.cli.group import main, open_course, short
 from autograder.errors import KitError
+from autograder.scorecard import counted
 from autograder.terminal import Bar
 
 if TYPE_CHECKING:
@@ -89,7 +90,10 @@ def adopt(ctx: click.Context, assignments: tuple[str, ...]) -> None:
         rows = [
             (i.notebook, i.cell.grade_id, i.cell.max_score, i.judged_by) for i in adoption.items
         ]
-        console.print(adoption_table(assignment, rows))
+        if rows:
+            console.print(adoption_table(assignment, rows))
+        else:
+            click.echo(f"{assignment}: notebooks to read; nothing in them is judged")
         for text in adoption.changes:
             click.echo(text)
         if gradebook.is_released(course, assignment):
@@ -200,7 +204,14 @@ def check(
     is_flag=True,
     help="Leave the thresholds as they are, and see which known mistakes pass them now.",
 )
-@click.option("--dry-run", is_flag=True, help="Print the thresholds, and change nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say how many runs are to be made and how long that takes, no more.",
+)
+@click.option(
+    "--no-write", is_flag=True, help="Print the thresholds, and leave those in use alone."
+)
 @click.pass_context
 def calibrate(
     ctx: click.Context,
@@ -212,6 +223,7 @@ def calibrate(
     device: str,
     mistakes_only: bool,
     dry_run: bool,
+    no_write: bool,
 ) -> None:
     """Set the thresholds of ASSIGNMENT's hidden tests that depend on chance.
 
@@ -234,6 +246,13 @@ def calibrate(
     if mistakes_only:
         thresholds.with_new_power(course, assignment, calibration, {})  # asks whether there are any
         runs = 0
+    if dry_run:
+        due = engine.plan(course, assignment, images, runs, wrong_runs, jobs or cores, device)
+        click.echo(
+            f"{due.right:,} right runs and {due.wrong:,} of known mistakes are to be made: about "
+            f"{due.seconds / 60:,.0f} minutes in {counted(jobs or cores, 'process', 'processes')} here."
+        )
+        return
     with Bar() as bar:
         results = engine.run_all(
             course, assignment, images, runs, wrong_runs, jobs or cores, bar.show, device
@@ -245,7 +264,7 @@ def calibrate(
     console = Console()
     console.print(threshold_table(entry))
     console.print(power_table(entry))
-    if not dry_run:
+    if not no_write:
         path = thresholds.write(course, assignment, calibration, entry)
         click.echo(f"The thresholds for the {calibration.images} images are in {short(path)}.")
 

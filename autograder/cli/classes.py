@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from autograder.cli.group import main, open_course, short
-from autograder.errors import KitError
+from autograder.report.table import visible
 from autograder.scorecard import counted
 from autograder.terminal import Bar, Interrupt, print_summary, print_table
 
@@ -69,48 +70,51 @@ def grade(
 
 @main.command()
 @click.argument("assignment")
-@click.option("--student", default="*", metavar="GLOB", help="Only these students.")
+@click.argument("item", required=False)
+@click.option("--port", default=0, help="Of this machine; by default one that is free.")
 @click.pass_context
-def feedback(ctx: click.Context, assignment: str, student: str) -> None:
-    """Write a page for each graded notebook into feedback/STUDENT/ASSIGNMENT."""
-    from autograder.autograde.feedback import write_feedback
+def mark(ctx: click.Context, assignment: str, item: str | None, port: int) -> None:
+    """Mark the written answers to ASSIGNMENT in a browser: all answers to one ITEM on one page, by keys.
 
-    click.echo(f"Feedback: {short(write_feedback(open_course(ctx), assignment, student))}")
+    Beside the answers are the course's own answer and its rubric. Marks go into the gradebook at once, as
+    from nbgrader's formgrader. The page is served to this machine alone, until Ctrl-C.
+    """
+    from autograder.autograde.marking_server import MarkingServer
+    from autograder.errors import KitError
+
+    server = MarkingServer(open_course(ctx), assignment, port)
+    with contextlib.closing(server.socket), contextlib.suppress(KeyboardInterrupt):
+        known = [question.grade_id for question in server.questions]
+        if item is not None and item not in known:
+            raise KitError(f"People mark {', '.join(known)} of `{assignment}`, and not `{item}`.")
+        click.echo(f"Open this in a browser; Ctrl-C ends it:\n{server.address(item or known[0])}")
+        server.serve_forever()
 
 
 @main.command()
 @click.argument("assignment")
-@click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv")
+@click.option("--student", default="*", metavar="GLOB", help="Only these students.")
 @click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file, not the terminal."
+    "--zip",
+    "platform",
+    type=click.Choice(["canvas", "moodle"]),
+    help="Also a zip that this platform hands out, each file to its student.",
 )
 @click.pass_context
-def export(ctx: click.Context, assignment: str, form: str, output: Path | None) -> None:
-    """Print the marks of ASSIGNMENT: for every submission and item verdict, score, maximum and hint.
-
-    With the time of each submission, its late penalty and the mark that counts.
-    """
-    from autograder.autograde.gradebook import marks
-    from autograder.autograde.penalties import lateness
-    from autograder.autograde.records import load_card
-    from autograder.report.table import to_csv, to_json
+def feedback(ctx: click.Context, assignment: str, student: str, platform: str | None) -> None:
+    """Write a page for each graded notebook into feedback/STUDENT/ASSIGNMENT."""
+    from autograder.autograde.feedback import write_feedback
 
     course = open_course(ctx)
-    cards = [load_card(course, assignment, name) for name in course.students(assignment)]
-    graded = [card for card in cards if card is not None]
-    if not graded:
-        raise KitError(
-            f"Nothing of `{assignment}` has been graded. Run `autograder grade {assignment}`."
-        )
-    late = lateness(course, assignment)
-    text = (to_csv if form == "csv" else to_json)(graded, marks(course, assignment), late)
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        output.write_text(text)
-    for doubt in (late[card.student].doubt for card in graded if card.student in late):
-        if doubt:
-            click.secho(f"Note for staff: {doubt}", fg="yellow", err=True)
+    click.echo(f"Feedback: {short(write_feedback(course, assignment, student))}")
+    if platform is not None:
+        from autograder.autograde.hand_back import feedback_zip
+
+        content, done, notes = feedback_zip(course, assignment, platform)
+        file = Path(f"feedback-{assignment}-{platform}.zip")
+        file.write_bytes(content)
+        note(notes)
+        click.echo(f"For {platform}, {counted(len(done), 'student')}: {file}")
 
 
 @main.command()
@@ -153,6 +157,44 @@ def report(
     for line in (*top_mistakes(data), *data["advice"]):
         click.echo(f"- {line}")
     click.echo(f"The page: {short(page.resolve())}")
+
+
+def note(notes: Iterable[str]) -> None:
+    for text in notes:
+        click.secho(f"Note for staff: {visible(text)}", fg="yellow", err=True)
+
+
+@main.command()
+@click.argument("assignment")
+@click.option(
+    "--dolos",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Also write the class as Dolos reads it.",
+)
+@click.pass_context
+def similarity(ctx: click.Context, assignment: str, dolos: Path | None) -> None:
+    """Where students of ASSIGNMENT have code in common that few others have. For staff; it decides nothing.
+
+    By item. What the release has, and what more than a fifth of the class has, is subtracted; members of a
+    group are not compared. A table here, and a page with both sides in records/similarity.
+    """
+    from rich.console import Console
+
+    from autograder.autograde.alike import read_class, write_page
+    from autograder.similarity.dolos import COMMAND
+    from autograder.similarity.text import pairs_table
+
+    course = open_course(ctx)
+    with Bar() as bar:
+        code = read_class(course, assignment, bar.show)
+    found = code.comparison()
+    Console().print(pairs_table(found))
+    click.echo("Alike is not copied: read both sides, and ask both students.")
+    click.echo(f"The page, for staff alone: {short(write_page(course, assignment, code, found))}")
+    if dolos is not None:
+        code.write_for_dolos(dolos)
+        click.echo(f"For Dolos: cd {dolos} && {COMMAND}")
 
 
 def _judges(course: Course, cluster: str | None) -> contextlib.AbstractContextManager[None]:

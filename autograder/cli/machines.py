@@ -51,7 +51,7 @@ def runner(name: str) -> None:
 )
 @click.pass_context
 def demo(ctx: click.Context, into: Path | None) -> None:
-    """Make a demo course with a small class, grade it, and show the marks.
+    """Make a demo course with a class of thirty, grade it, and show the marks.
 
     Exit code 1 if a submission did not get the marks that it should.
     """

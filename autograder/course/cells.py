@@ -15,6 +15,8 @@ from nbformat import NotebookNode
 from autograder.course.markers import Markers
 from autograder.errors import KitError
 
+AS_HANDED_IN = "as-handed-in"  # a source's tag, for cells that only show something
+
 
 @dataclass(frozen=True)
 class GradeCell:
@@ -114,6 +116,20 @@ class SourceNotebook:
                 "nbgrader's own command."
             )
         return str(text)
+
+    @cached_property
+    def as_handed_in(self) -> dict[str, bool]:
+        """The cells whose outputs are shown as they were handed in, by grade_id, and whether they are locked.
+
+        A locked one need not be run. A grade cell is none of them, whatever its tags say.
+        """
+        found: dict[str, bool] = {}
+        for cell in self.notebook.cells:
+            grade_id, about = grade_id_of(cell), cell.metadata.get("nbgrader", {})
+            shown = AS_HANDED_IN in cell.metadata.get("tags", ()) and not about.get("grade")
+            if grade_id and shown and cell.cell_type == "code":
+                found[grade_id] = not about.get("solution")
+        return found
 
     def released_cells(self) -> dict[str, NotebookNode]:
         """The cells with a grade_id as students get them, with nbgrader's metadata and no other."""

@@ -17,13 +17,15 @@ from autograder.course.reading import new_id
 
 SAFE_ID = re.compile(r"[^A-Za-z0-9_-]+")  # what an id cannot hold of a question's name
 
+SEED_ID = "seed-of-the-grading"  # of the cell that sets otter's seed; it is put back at the top
+
 
 def put_tests_at_checks(notebook: NotebookNode, source: SourceNotebook) -> list[str]:
     """Put the tests of each question where otter's last check of it stands; says which."""
     if any(grade_id_of(cell) for cell in notebook.cells):
         return []
     released = source.released_cells()
-    items = [cell.grade_id for cell in source.grade_cells if not cell.manual]
+    items = [c.grade_id for c in source.grade_cells if not c.manual and c.grade_id != SEED_ID]
     taken = {cell.get("id", "") for cell in notebook.cells}
     cells: list[NotebookNode] = []
     said, seen = [], set()

@@ -15,7 +15,7 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def read_notebook(path: Path, limit_mib: int = 150) -> NotebookNode:
     Raises:
         Unreadable: when it is no notebook; the message says why.
     """
-    data = _parse(path, limit_mib * 2**20)
+    data = _parse(path, limit_mib * 2**20, _lean)
     if not isinstance(data, dict) or type(data.get("nbformat")) is not int:
         raise Unreadable(f"{path.name} is JSON, but no notebook")
     version = _python_of(data)
@@ -88,6 +88,29 @@ def read_notebook(path: Path, limit_mib: int = 150) -> NotebookNode:
     if version:
         plain.metadata["language_info"] = {"name": "python", "version": version}
     return plain
+
+
+def read_outputs(path: Path, limit_mib: int, grade_ids: Container[str]) -> dict[str, list[Any]]:
+    """What stands as outputs of these cells in a submitted notebook, by grade_id: anything, so to be cleaned.
+
+    Of cells that claim to be the same one, the first counts.
+
+    Raises:
+        Unreadable: when it is no notebook.
+    """
+    found: dict[str, list[Any]] = {}
+
+    def lean(part: dict[str, Any]) -> dict[str, Any]:
+        if "cell_type" not in part or "grade_id" in part:  # as in `_lean`
+            return part
+        outputs = part.get("outputs")
+        grade_id = grade_id_of(part) if isinstance(part.get("metadata"), dict) else None
+        if grade_id in grade_ids and isinstance(outputs, list):
+            found.setdefault(str(grade_id), outputs)
+        return {}
+
+    _parse(path, limit_mib * 2**20, lean)
+    return found
 
 
 @contextlib.contextmanager
@@ -132,8 +155,8 @@ def new_id(wanted: str, taken: Container[str]) -> str:
     return wanted if wanted not in taken else next(name for name in numbered if name not in taken)
 
 
-def _parse(path: Path, limit: int) -> Any:
-    """The JSON in a file, without outputs: they are not looked at, and may be huge."""
+def _parse(path: Path, limit: int, lean: Callable[[dict[str, Any]], Any]) -> Any:
+    """The JSON in a file; `lean` drops of each object what is not looked at, and may be huge."""
     content = read_regular(path, limit)
     text = None
     for encoding in _encodings(content):
@@ -151,7 +174,7 @@ def _parse(path: Path, limit: int) -> Any:
     known = _known_form(content)
     del content
     try:
-        return json.loads(text, object_hook=_lean)
+        return json.loads(text, object_hook=lean)
     except (ValueError, RecursionError):
         raise Unreadable(f"{path.name} is {known or 'not JSON'}, so it is no notebook") from None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import PyFileConfigLoader
 
-from autograder.course.course import Course, CourseSettings
+from autograder.course.course import CONFIG, Course, CourseSettings
 from autograder.course.markers import preprocessors_of_release
 from autograder.errors import KitError
 
@@ -49,11 +49,16 @@ def unhonoured(course: Course, *own: type[Configurable]) -> list[str]:
     Args:
         own: the kit's own classes of settings, beside CourseSettings.
     """
-    return [
-        *_unknown(course.config, (CourseSettings, *own)),
-        *_without_effect(course),
-        *_elsewhere(course),
-    ]
+    said = (*_unknown(course.config, (CourseSettings, *own)), *_without_effect(course))
+    return [*(_in_its_file(course, text) for text in said), *_elsewhere(course)]
+
+
+def _in_its_file(course: Course, text: str) -> str:
+    """The sentence with the file that has the setting: a course that was adopted keeps nbgrader's own."""
+    files = [course.root / CONFIG, course.root / _NBGRADER_CONFIG]
+    name = text.partition(" ")[0].removeprefix("c.").rpartition(".")[2]
+    of_kit, of_nbgrader = (path.is_file() and name in path.read_text() for path in files)
+    return text.replace(CONFIG, _NBGRADER_CONFIG, 1) if of_nbgrader and not of_kit else text
 
 
 def _unknown(config: Config, own: tuple[type[Configurable], ...]) -> Iterator[str]:

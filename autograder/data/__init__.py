@@ -6,6 +6,7 @@ from autograder.data.course_data import (
     being_graded,
     draw_images,
     load_images,
+    picture,
     show_images,
 )
 from autograder.data.folder import write_images
@@ -20,6 +21,7 @@ __all__ = [
     "draw_images",
     "load_images",
     "pack_images",
+    "picture",
     "show_images",
     "write_images",
 ]

@@ -1,4 +1,4 @@
-"""The demo: a course of its own in a scratch folder, with a small class of all kinds of submissions."""
+"""The demo: a course of its own in a scratch folder, with a class of all kinds of submissions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from autograder.autograde.class_run import ClassRun
 from autograder.autograde.feedback import write_feedback
 from autograder.autograde.grade import grade_class
 from autograder.course import Course, SourceNotebook, find_course, load_course
-from autograder.demo.demo_class import CLASS, SubmissionPlan, expected_items, write_submission
+from autograder.demo.demo_class import CLASS
+from autograder.demo.people import DUE, PEOPLE
+from autograder.demo.plans import SubmissionPlan, expected_items, write_submission
 from autograder.errors import KitError
 from autograder.progress import Progress
 from autograder.release import release as releases
@@ -23,6 +25,7 @@ from autograder.release.cases import Case, read_cases
 
 ASSIGNMENT = "vgg16"
 _CONFIG = ("course_config.py", "nbgrader_config.py")
+_BY_NAME = {plan.name: plan for plan in CLASS}
 _SHORTER = """
 # The demo: a cell that never ends should not keep you waiting.
 c.BoxSettings.cell_wall_s = 20
@@ -59,7 +62,10 @@ def run_demo(into: Path | None = None, progress: Progress = lambda *_: None) -> 
         release = releases.build(course, ASSIGNMENT)
         sources, cases = course.notebooks(ASSIGNMENT), _read_cases(clone)
         for plan in CLASS:
-            write_submission(plan, course.submitted(plan.name, ASSIGNMENT), sources, cases, release)
+            folder = course.submitted(plan.name, ASSIGNMENT)
+            write_submission(plan, _BY_NAME, folder, sources, cases, release)
+            (folder / "timestamp.txt").write_text(f"{PEOPLE[plan.name].submitted} UTC\n")
+        _tell_gradebook(course)
         run = grade_class(course, ASSIGNMENT, progress=progress)
         progress("writing feedback", 0, 1)
         write_feedback(course, ASSIGNMENT, "*")
@@ -73,6 +79,19 @@ def run_demo(into: Path | None = None, progress: Progress = lambda *_: None) -> 
         "log": log_file,
     }
     return DemoRun(run, marks, places, root, _unexpected(run, expected_marks()))
+
+
+def _tell_gradebook(course: Course) -> None:
+    """Who the students are, and until when they had time."""
+    with gradebook.entry(course) as writing:
+        writing.book.update_or_create_assignment(ASSIGNMENT, duedate=DUE)
+        for student, person in PEOPLE.items():
+            writing.book.update_or_create_student(
+                student,
+                first_name=person.first,
+                last_name=person.last,
+                email=f"{student}@uni.example",
+            )
 
 
 def _unexpected(
@@ -102,7 +121,9 @@ def expected_scores() -> dict[str, float]:
     """
     sources, cases = _clone_sources()
     return {
-        plan.name: round(sum(s or 0.0 for s in expected_items(plan, sources, cases).values()), 2)
+        plan.name: round(
+            sum(s or 0.0 for s in expected_items(plan, _BY_NAME, sources, cases).values()), 2
+        )
         for plan in CLASS
     }
 
@@ -110,7 +131,7 @@ def expected_scores() -> dict[str, float]:
 def expected_marks() -> dict[str, dict[str, float | None]]:
     """The same, item by item: by student and grade_id; None where staff must act."""
     sources, cases = _clone_sources()
-    return {plan.name: expected_items(plan, sources, cases) for plan in CLASS}
+    return {plan.name: expected_items(plan, _BY_NAME, sources, cases) for plan in CLASS}
 
 
 def _clone_sources() -> tuple[Mapping[str, SourceNotebook], dict[str, Case]]:

@@ -7,97 +7,15 @@ What goes beyond a case (a damaged file, a cell that never ends, an attack) stan
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.course import SourceNotebook
 from autograder.course.cells import grade_id_of
-from autograder.errors import KitError
-from autograder.release.cases import Case, submission_of
-
-
-@dataclass(frozen=True)
-class SubmissionPlan:
-    """One student of the demo."""
-
-    name: str
-    about: str
-    cases: tuple[str, ...] = ()  # names of folders in tests/cases
-    cells: Mapping[str, str] = field(default_factory=dict)  # other solution cells, by grade_id
-    notebooks: tuple[str, ...] | None = None  # which are handed in; None: all
-    released: bool = False  # the release as it was handed out, nothing filled in
-    damage: Callable[[Path], None] | None = None  # done to the folder at the end
-    scores: Mapping[str, float] = field(default_factory=dict)  # where the cases do not say it
-    unreadable: tuple[str, ...] = ()  # notebooks that staff must look at: nothing in them is graded
-
-
-def write_submission(
-    plan: SubmissionPlan,
-    folder: Path,
-    sources: Mapping[str, SourceNotebook],
-    cases: Mapping[str, Case],
-    release: Path,
-) -> None:
-    """Write a student's notebooks as they would be handed in.
-
-    Raises:
-        KitError: when the plan names a case or a cell that is not there.
-    """
-    folder.mkdir(parents=True)
-    for name in sources if plan.notebooks is None else plan.notebooks:
-        path = folder / f"{name}.ipynb"
-        if plan.released:
-            path.write_bytes((release / path.name).read_bytes())
-            continue
-        notebook = submission_of(sources[name], _cases(plan, cases))
-        texts = {**_ANSWERS, **plan.cells}
-        for cell in notebook.cells:
-            if (grade_id := grade_id_of(cell)) in texts:
-                cell.source = texts[grade_id]
-        nbformat.write(notebook, path)
-    if plan.damage is not None:
-        plan.damage(folder)
-
-
-def expected_items(
-    plan: SubmissionPlan, sources: Mapping[str, SourceNotebook], cases: Mapping[str, Case]
-) -> dict[str, float | None]:
-    """What each autograded item of a submission should get; None where staff must act.
-
-    Raises:
-        KitError: when neither the plan nor its cases say it.
-    """
-    wanted: dict[str, float | None] = {}
-    for name, source in sources.items():
-        there = plan.notebooks is None or name in plan.notebooks
-        for cell in source.grade_cells:
-            if cell.max_score == 0:  # a bonus, for which nobody here hands anything in
-                continue
-            if name in plan.unreadable:
-                wanted[cell.grade_id] = None
-            elif not cell.manual:
-                empty = plan.released or not there
-                wanted[cell.grade_id] = 0.0 if empty else cell.max_score
-    for case in _cases(plan, cases):
-        for grade_id, item in case.items.items():
-            if grade_id in plan.scores or case.notebook in plan.unreadable:
-                continue
-            if item.score is None:
-                raise KitError(f"The case {case.name} leaves the score of {grade_id} open.")
-            wanted[grade_id] = item.score
-    return {**wanted, **plan.scores}
-
-
-def _cases(plan: SubmissionPlan, cases: Mapping[str, Case]) -> list[Case]:
-    missing = [name for name in plan.cases if name not in cases]
-    if missing:
-        raise KitError(f"The demo needs the cases {', '.join(missing)} in tests/cases.")
-    return [cases[name] for name in plan.cases]
-
+from autograder.demo.mixed import MIXED
+from autograder.demo.plans import SubmissionPlan
 
 # What is done to notebooks
 
@@ -242,25 +160,7 @@ def _attack(folder: Path) -> None:
     _edit(folder, "4_kernels", put_first)
 
 
-# Written answers; people mark them in the formgrader.
-
-_ANSWERS = {
-    "why_ten": (
-        "CIFAR-10 has no image of a class above 9, so the other 990 outputs never see a positive "
-        "example. The softmax only ever pushes them down. One could also have kept all 1000 outputs "
-        "and ignored the 990, or put a second layer 1000 → 10 on top."
-    ),
-    "read_the_curves": (
-        "The loss still falls while the accuracy hardly rises any more: the network begins to learn "
-        "its training images by heart. Next I would augment the images, or stop earlier."
-    ),
-    "what_changed": (
-        "The patches keep most of their noise; some change their colour, and in the second layer "
-        "some channels turn into gradients. 3×3 pixels show colours and edges, but no shapes."
-    ),
-}
-
-CLASS = (
+_EACH_FOR_ITSELF = (
     SubmissionPlan("ada", "the reference's solutions"),
     SubmissionPlan(
         "bao",
@@ -395,3 +295,5 @@ CLASS = (
     ),
     SubmissionPlan("noor", "handed in an empty folder", notebooks=()),
 )
+
+CLASS = tuple(sorted((*_EACH_FOR_ITSELF, *MIXED), key=lambda plan: plan.name))

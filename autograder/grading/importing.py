@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 # By folder of graders: its modules, as last imported.
@@ -29,16 +29,19 @@ def imported_anew(file: Path) -> Iterator[None]:
         for path in _modules(folder)
     ]
     if _seen.get(folder, now) != now:
-        _forget(lambda _, place: place.is_relative_to(folder))
+        _forget(sys.modules, lambda _, place: place.is_relative_to(folder))
     _seen[folder] = now
     sys.path.append(str(folder))
+    before = set(sys.modules)
     try:
         yield
     finally:
         sys.path.remove(str(folder))
         sys.path_importer_cache.pop(str(folder), None)  # else a file that is new would not be found
         _forget(
-            lambda name, place: place == file or ("." not in name and place.is_relative_to(folder))
+            sys.modules.keys()
+            - before,  # torch alone has 2,000, and to look at one copies its page
+            lambda name, place: place == file or ("." not in name and place.is_relative_to(folder)),
         )
 
 
@@ -46,9 +49,9 @@ def _modules(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*.py") if path.is_file())
 
 
-def _forget(is_one: Callable[[str, Path], bool]) -> None:
-    """Forget the modules of which this is true, by name and file."""
-    for name, module in list(sys.modules.items()):
-        place = getattr(module, "__file__", None)
+def _forget(names: Iterable[str], is_one: Callable[[str, Path], bool]) -> None:
+    """Forget those modules of which this is true, by name and file."""
+    for name in list(names):
+        place = getattr(sys.modules.get(name), "__file__", None)
         if isinstance(place, str) and is_one(name, Path(place)):
             del sys.modules[name]

@@ -68,7 +68,8 @@ _PR_SET_DUMPABLE = 4  # of the kernel's include/uapi/linux/prctl.h
 _NEW_NAMESPACE = (
     0x80 | 0x20000 | 0x2000000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000 | 0x40000000
 )
-_FAMILIES = (1, 2, 10, 16)  # unix, inet, inet6 and netlink; the network namespace is empty anyway
+_FAMILIES = (1, 2, 10)  # unix, inet and inet6; the network namespace is empty anyway
+_NETLINK, _NETLINK_ROUTE = 16, 0  # by which C libraries list interfaces
 _FAMILIES_SHARED = (1,)  # where there is no network namespace
 
 _KILL = 0x80000000  # SECCOMP_RET_KILL_PROCESS
@@ -132,8 +133,9 @@ def _program(machine: str, shared: bool) -> list[tuple[int, int, int, int]]:
         part += [(_GREATER_EQUAL, 0, 1, 0x40000000), _error(errno.ENOSYS)]
     denied = _DENIED[machine]
     families: tuple[int, ...] = _FAMILIES
+    route = [(_EQUAL, 0, 2, _NETLINK), (_LOAD, 0, 0, _ARGUMENT_2), (_EQUAL, 1, 0, _NETLINK_ROUTE)]
     if shared:
-        denied, families = denied | _SHARED[machine], _FAMILIES_SHARED
+        denied, families, route = denied | _SHARED[machine], _FAMILIES_SHARED, []
     for number in sorted(denied.values()):
         part += [(_EQUAL, 0, 1, number), _error(errno.EPERM)]
     # clone3 keeps its flags in memory, where a filter cannot look: C libraries fall back to clone.
@@ -147,10 +149,10 @@ def _program(machine: str, shared: bool) -> list[tuple[int, int, int, int]]:
     if shared:
         part += [(_EQUAL, 0, 4, _PRCTL[machine]), (_LOAD, 0, 0, _ARGUMENT_0)]
         part += [(_EQUAL, 0, 1, _PR_SET_DUMPABLE), _error(errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
-    part += [(_EQUAL, 0, len(families) + 2, _SOCKET[machine]), (_LOAD, 0, 0, _ARGUMENT_0)]
-    for number, family in enumerate(families):
-        part += [(_EQUAL, len(families) - number, 0, family)]
-    part += [_error(errno.EAFNOSUPPORT), (_RETURN, 0, 0, _ALLOW)]
+    to_end = len(families) + len(route)
+    part += [(_EQUAL, 0, to_end + 2, _SOCKET[machine]), (_LOAD, 0, 0, _ARGUMENT_0)]
+    part += [(_EQUAL, to_end - number, 0, family) for number, family in enumerate(families)]
+    part += [*route, _error(errno.EAFNOSUPPORT), (_RETURN, 0, 0, _ALLOW)]
     return part
 
 

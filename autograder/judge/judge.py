@@ -14,7 +14,14 @@ from autograder.errors import LimitHit
 from autograder.judge.job import Job, Judgement, course_of
 from autograder.judge.slots import with_gpu
 from autograder.judge.surroundings import explain, modules_of_course
-from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
+from autograder.scorecard import (
+    NOT_HANDED_IN,
+    Check,
+    Item,
+    NotebookCard,
+    Scorecard,
+    Verdict,
+)
 
 
 def judge_job(job: Job, forks: Path | None = None) -> Judgement:
@@ -75,7 +82,9 @@ def not_submitted(
     """
     source = course.notebooks(assignment)[notebook]
     message = f"There is no {notebook}.ipynb in your submission."
-    check = Check("handed_in", "The notebook is in the submission", Verdict.FAILED, message=message)
+    check = Check(
+        NOT_HANDED_IN, "The notebook is in the submission", Verdict.FAILED, message=message
+    )
     cells = ordinary_cells(course, assignment, source)
     by_cells = judged_in_notebook(course, assignment, source)
     items = tuple(
@@ -151,7 +160,11 @@ def _ungraded(job: Job, cells: Iterable[GradeCell], reason: str, detail: str = "
     )
     check = Check("judge", "", Verdict.UNGRADED, staff_detail=detail or reason)
     items += tuple(_bonus_item(one, (check,)) for one in job.bonus_files)
-    return Judgement(_card(job, items, reason), tuple([] for _ in job.cells))
+    # The first sentence says what the file is; what follows is advice for staff.
+    unreadable = job.unreadable.split(". ")[0].rstrip(".")
+    card = _card(job, items, reason)
+    notebooks = tuple(replace(notebook, unreadable=unreadable) for notebook in card.notebooks)
+    return Judgement(replace(card, notebooks=notebooks), tuple([] for _ in job.cells))
 
 
 def _all_limit(job: Job, cells: Iterable[GradeCell], message: str) -> Judgement:

@@ -66,6 +66,7 @@ def judgement_key(course: Course, job: Job, data: str | None = None) -> str:
         # file's name, the next for its content.
         json.dumps([len(job.cells), job.grade_ids, job.stubs, job.tests, job.only, job.draw]),
         points_json(source),
+        json.dumps(source.as_handed_in),
         _graders(course.graders(job.assignment), job.notebook),
         settings_json(course),
         f"stderr costs points: {course.settings.stderr_costs_points}",

@@ -1,9 +1,10 @@
 """What was judged, kept by content, so that no work is done twice: records/ledger.db.
 
-A judgement's key is the digest of everything that it depends on (`inputs`), so the ledger cannot
-say something that is not true any more; at worst it holds what nobody will ask for again. It can be
-deleted at any time. It is written by one process, one judgement a transaction, and is whole after a
-kill. Where it cannot be written (a full disk) or read, grading goes on without it, and says so.
+A judgement's key is the digest of everything that it depends on (`keys`), so the ledger cannot
+say something that is not true any more; at worst it holds what nobody will ask for again. It forgets
+what is oldest, and can be deleted at any time. It is written by one process, one judgement a
+transaction, and is whole after a kill. Where it cannot be written (a full disk) or read, grading goes on
+without it, and says so.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from autograder.scorecard import Scorecard
 
 log = logging.getLogger("autograder")
 
+_MOST = (
+    20_000  # judgements; older ones are forgotten, which costs time where one is asked for again
+)
 _TABLE = "CREATE TABLE IF NOT EXISTS judgements (key TEXT PRIMARY KEY, judgement BLOB NOT NULL)"
 
 
@@ -61,7 +65,9 @@ class Ledger:
             try:
                 with self._open() as database:
                     row = (key, _dumps(judgement))
-                    database.execute("INSERT OR REPLACE INTO judgements VALUES (?, ?)", row)
+                    kept = database.execute("INSERT OR REPLACE INTO judgements VALUES (?, ?)", row)
+                    oldest = (kept.lastrowid or 0) - _MOST
+                    database.execute("DELETE FROM judgements WHERE rowid <= ?", (oldest,))
             except sqlite3.Error as error:
                 self._trouble("written", error)
 

@@ -20,8 +20,10 @@ from autograder.judge.job import Job
 from autograder.judge.needs import box_of_job_needs_torch, set_imports
 from autograder.judge.second_look import SecondLook
 from autograder.judge.slots import GpuWatch
+from autograder.judge.surroundings import missing_name
 from autograder.judge.training_data import box_data, judge_images
 from autograder.sandbox import Box, BoxSettings, CellRun, open_box, warm
+from autograder.sandbox.names import given_names, unneeded
 from autograder.scorecard import Check
 
 
@@ -65,6 +67,9 @@ class Looks:
     def judge(self, settings: BoxSettings, watch: GpuWatch) -> tuple[list[CellRun], Judged, Device]:
         """Run the cells and ask the hidden tests, twice where that may give more points.
 
+        Cells that are only looked at are not run. Where it turns out that something does need one of them,
+        all is done anew with them.
+
         Returns:
             the cells as people see them, the checks, and the device that was judged on.
         """
@@ -72,6 +77,29 @@ class Looks:
         # The other process's warm process knows the GPU of the course's settings only.
         if self._forks is not None and settings.gpu == BoxSettings(config=self._course.config).gpu:
             warm.join(settings, self._data, self._forks)
+        left_out = frozenset() if settings.pictures_anew else self._only_looked_at()
+        looked = self._look(settings, watch, left_out)
+        if left_out and self._misses(looked[0], looked[1], left_out):
+            looked = self._look(settings, watch, frozenset())
+        return looked
+
+    def _only_looked_at(self) -> frozenset[int]:
+        """The cells that need not be run: they only show something, and nothing else has a name from them."""
+        tagged = self._source.as_handed_in
+        locked = [n for n, grade_id in enumerate(self._job.grade_ids) if tagged.get(grade_id)]
+        return unneeded(self._in_notebook.cells, unneeded(self._job.cells, locked))
+
+    def _misses(self, runs: list[CellRun], judged: Judged, left_out: Collection[int]) -> bool:
+        """Whether something failed for want of a name that a cell has which was not run."""
+        checks = (check for checks in judged.checks.values() for check in checks)
+        said = [run.message for run in runs if run.status == "error"]
+        said += [text for check in checks for text in (check.message, check.staff_detail)]
+        names = {name for number in left_out for name in given_names(self._job.cells[number])}
+        return any(missing_name(text) in names for text in said)
+
+    def _look(
+        self, settings: BoxSettings, watch: GpuWatch, left_out: frozenset[int]
+    ) -> tuple[list[CellRun], Judged, Device]:
         pace, job = self._second.pace(), self._job
 
         def opened(
@@ -92,13 +120,14 @@ class Looks:
             return self._ask(box, settings, watch, (only,))[0]
 
         with opened() as box:
-            runs = box.run_cells()
+            runs = box.run_cells(left_out=left_out)
             self.wall = box.wall
             strikes = self._second.strikes(runs)
             judged, device = self._ask(box, settings, watch, job.only, strikes)
         if not watch.ran_out:  # else all is judged once more
-            checks = self._second.improve(judged.checks, runs, opened, asked)
-            judged = replace(judged, checks=checks | self._by_cells(runs, opened, watch))
+            checks = self._second.improve(judged.checks, runs, opened, asked, left_out)
+            checks |= self._by_cells(runs, opened, watch, left_out)
+            judged = replace(judged, checks=checks)
         return runs, judged, device
 
     def _by_cells(
@@ -106,12 +135,13 @@ class Looks:
         runs: list[CellRun],
         opened: Callable[[float, Sequence[str]], AbstractContextManager[Box]],
         watch: GpuWatch,
+        left_out: frozenset[int],
     ) -> dict[str, tuple[Check, ...]]:
         """The checks of the items that are judged by the tests in their own cells."""
         if not self._in_notebook.hides_any:
             return self._in_notebook.checks(runs, runs)
         with opened(0.0, self._in_notebook.cells) as box:
-            judged = box.run_cells(self._in_notebook.end)
+            judged = box.run_cells(self._in_notebook.end, left_out)
             watch.look_at(judged)
         return self._in_notebook.checks(runs, judged)
 

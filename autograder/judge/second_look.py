@@ -74,6 +74,7 @@ class SecondLook:
         runs: list[CellRun],
         open_box: Callable[[float], AbstractContextManager[Box]],
         ask: Callable[[Box, str], Judged],
+        left_out: frozenset[int] = frozenset(),
     ) -> Checks:
         """The checks of the better look at each item.
 
@@ -82,6 +83,7 @@ class SecondLook:
             runs: the cells of the first look.
             open_box: for this notebook; it is told how many seconds of its time are used up.
             ask: runs the hidden tests of one item.
+            left_out: cells that are not run, for they are only looked at.
 
         A box that fails is our fault: the items that it was opened for are `ungraded`.
         """
@@ -90,7 +92,7 @@ class SecondLook:
         checks = dict(first)
         open_items = {item.grade_id for item in todo}
         try:
-            for item, judged in self._looks(todo, open_box, ask):
+            for item, judged in self._looks(todo, open_box, ask, left_out):
                 second = judged.checks.get(item.grade_id, ())
                 checks[item.grade_id] = better(item, checks[item.grade_id], second)
                 open_items.remove(item.grade_id)
@@ -104,6 +106,7 @@ class SecondLook:
         todo: list[GradeCell],
         open_box: Callable[[float], AbstractContextManager[Box]],
         ask: Callable[[Box, str], Judged],
+        left_out: frozenset[int],
     ) -> Iterator[tuple[GradeCell, Judged]]:
         used_s = 0.0
         while todo:
@@ -111,7 +114,7 @@ class SecondLook:
                 box = stack.enter_context(open_box(used_s))
                 while todo:
                     item = todo.pop(0)
-                    box.run_cells(self._places[item.grade_id], self._left_out)
+                    box.run_cells(self._places[item.grade_id], self._left_out | left_out)
                     is_as_before(box)
                     yield item, ask(box, item.grade_id)
                     if not todo or not is_as_before(box):

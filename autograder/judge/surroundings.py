@@ -114,7 +114,7 @@ def explain(
         if check.verdict in (Verdict.PASSED, Verdict.UNGRADED):
             return check
         said = _said(item, check)
-        module = _absent_in_check(item, check) or lost.get(_missing_name(said), "")
+        module = _absent_in_check(item, check) or lost.get(missing_name(said), "")
         if module not in ours:
             return check
         blocked.add(module)
@@ -160,7 +160,7 @@ def _explain_syntax(
     here, wanted = spelt(sys.version_info[:2]), spelt(max(newer.values()))
 
     def with_a_word(check: Check) -> Check:
-        name = _missing_name(check.message)
+        name = missing_name(check.message)
         if check.verdict in (Verdict.PASSED, Verdict.UNGRADED) or name not in newer or not name:
             return check
         word = f"That cell needs Python {spelt(newer[name])} or newer; here cells run under {here}."
@@ -188,7 +188,7 @@ def _lost_names(cells: Sequence[str], runs: Sequence[CellRun]) -> Mapping[str, s
     for source, run in zip(cells, runs, strict=False):
         if run.status != "error":
             continue
-        module = _absent(run.message) or lost.get(_missing_name(run.message), "")
+        module = _absent(run.message) or lost.get(missing_name(run.message), "")
         if module:
             for name in defined_names(source) | _imported_names(source):
                 lost.setdefault(name, module)
@@ -214,7 +214,8 @@ def _absent_in_check(item: Item, check: Check) -> str:
     return match[1] if match else ""
 
 
-def _missing_name(message: str) -> str:
+def missing_name(message: str) -> str:
+    """The name that a message says is not defined; nothing where it says something else."""
     match = _NO_NAME.search(message)
     return (match[1] or match[2]) if match else ""
 

@@ -58,11 +58,17 @@ def configure(c: Any, config_file: str) -> None:
     c.GenerateFeedback.exporter_class = f"{_HERE}.feedback.FeedbackExporter"
     c.GenerateFeedback.preprocessors = [
         f"{_HERE}.late.RenewedPenalties",
-        "nbgrader.preprocessors.GetGrades",
+        f"{_HERE}.feedback.Grades",  # GetGrades
     ]
     c.ExportApp.plugin_class = f"{_HERE}.late.Export"
 
     # The formgrader shows submissions inside the instructor's session: no script of a student's there.
     # nbconvert's own sanitize_html does not reach the formgrader's markdown cells.
-    c.HTMLExporter.preprocessors = ["autograder.report.harmless.HarmlessNotebook"]
+    c.HTMLExporter.preprocessors = [
+        f"{_HERE}.staff_notes.StaffNotes",
+        "autograder.report.harmless.HarmlessNotebook",
+    ]
     c.HTMLExporter.filters = {"markdown2html": "autograder.report.harmless.harmless_markdown"}
+    # Its own page needs MathJax from elsewhere, and without network nothing in it can be marked.
+    c.HTMLExporter.extra_template_paths = [str(Path(__file__).parent / "templates")]
+    c.HTMLExporter.template_file = "formgrade_offline.html.j2"

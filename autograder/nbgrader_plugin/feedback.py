@@ -8,13 +8,16 @@ from typing import Any
 
 from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
+from nbgrader import utils
 from nbgrader.converters import GenerateFeedback
+from nbgrader.preprocessors import GetGrades
 
 from autograder.autograde import gradebook
 from autograder.autograde.feedback import other_names
+from autograder.autograde.overview import overview_link, overview_page, page_links
 from autograder.autograde.records import load_card
 from autograder.autograde.timestamps import submitted_at
-from autograder.course import Course, course_at, find_course
+from autograder.course import course_at, find_course
 from autograder.report.feedback import render_feedback
 
 
@@ -26,6 +29,7 @@ class FeedbackExporter(Exporter):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.optimistic_validation = True  # once, after all preprocessors; nbconvert's own setting
         if isinstance(self.parent, GenerateFeedback):
             # Without --force it makes pages again where a submission is newer than its page.
             directory = self.parent.coursedir
@@ -39,6 +43,11 @@ class FeedbackExporter(Exporter):  # type: ignore[misc]
         course = course_at(find_course(Path.cwd()))
         card = load_card(course, about["assignment"], about["student"])
         notebooks = card.for_student().notebooks if card else ()
+        where = (about["assignment"], about["student"], about["notebook"])
+        links = page_links(course, *where[:2])
+        names = list(links)
+        at = names.index(where[2]) if where[2] in links else len(names)
+        overview = overview_link(course, about["assignment"])
         page = render_feedback(
             notebook,
             next((entry for entry in notebooks if entry.name == about["notebook"]), None),
@@ -48,12 +57,15 @@ class FeedbackExporter(Exporter):  # type: ignore[misc]
             max_score=about["max_score"],
             for_students=course.markers.for_students,
             late_penalty=about["late_penalty"],
-            waiting=_waiting(course, about),
+            waiting=about["waiting"],
+            overview=overview,
+            before=links[names[at - 1]] if 0 < at < len(names) else None,
+            after=links[names[at + 1]] if at + 1 < len(names) else None,
         )
         # Written beside the page by nbconvert: nbgrader's fetch_feedback asks for the submitted name.
-        where = (about["assignment"], about["student"], about["notebook"])
-        names = other_names(course, *where)
-        found["outputs"] = {f"{name}.html": page.encode() for name in names}
+        found["outputs"] = {f"{name}.html": page.encode() for name in other_names(course, *where)}
+        if at + 1 >= len(names):  # the last one: once a submission
+            found["outputs"][overview.href] = overview_page(course, *where[:2]).encode()
         return page, found
 
 
@@ -62,16 +74,54 @@ def _submitted_at(folder: str) -> datetime | None:
     return submitted_at(course_at(find_course(Path.cwd())), Path(folder)).utc
 
 
-def _waiting(course: Course, about: dict[str, Any]) -> set[str]:
-    """The items that still wait for a person; GetGrades gives 0 for them.
+class Grades(GetGrades):  # type: ignore[misc]
+    """nbgrader's GetGrades, with a notebook's rows at once, and from a gradebook that is open already.
 
-    One that a person has marked is open for a second look after a regrade, but its mark counts as it stands.
+    It opens one for each notebook and asks for each cell, which for a class takes longer than its pages.
     """
-    where = (about["notebook"], about["assignment"], about["student"])
-    with gradebook.open_gradebook(course) as book:
-        found = book.find_submission_notebook(*where)
-        return {
-            grade.name
-            for grade in found.grades
+
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        about = resources["nbgrader"]
+        where = (about["notebook"], about["assignment"], about["student"])
+        with gradebook.entry(course_at(find_course(Path.cwd()))) as entry:
+            found = entry.book.find_submission_notebook(*where)
+            grades, comments = _grades(entry.book, found.id), _comments(entry.book, found.id)
+            about["late_penalty"] = found.late_submission_penalty or 0
+            about["score"] = found.score - about["late_penalty"]
+            about["max_score"] = found.max_score
+        for cell in nb.cells:
+            task = utils.is_task(cell)
+            if utils.is_solution(cell) or task:
+                cell.metadata.nbgrader["comment"] = comments[cell.metadata.nbgrader["grade_id"]]
+            if utils.is_grade(cell) or task:
+                grade = grades[cell.metadata.nbgrader["grade_id"]]
+                cell.metadata.nbgrader["score"] = grade.score
+                cell.metadata.nbgrader["points"] = grade.max_score
+        # One that a person has marked is open for a second look after a regrade, but its mark counts as it
+        # stands. Of one that waits for a first mark, nbgrader says 0.
+        about["waiting"] = {
+            name
+            for name, grade in grades.items()
             if grade.needs_manual_grade and grade.manual_score is None
         }
+        return nb, resources
+
+
+def _grades(book: Any, notebook: str) -> dict[str, Any]:
+    """The marks of a submitted notebook by grade_id, all in one row each."""
+    from nbgrader.api import BaseCell, Grade
+
+    values = (Grade.score, Grade.max_score, Grade.needs_manual_grade, Grade.manual_score)
+    rows = book.db.query(BaseCell.name, *values).select_from(Grade)
+    rows = rows.join(BaseCell, BaseCell.id == Grade.cell_id).filter(Grade.notebook_id == notebook)
+    return {row.name: row for row in rows}
+
+
+def _comments(book: Any, notebook: str) -> dict[str, str]:
+    from nbgrader.api import BaseCell, Comment
+
+    rows = book.db.query(BaseCell.name, Comment.comment).select_from(Comment)
+    rows = rows.join(BaseCell, BaseCell.id == Comment.cell_id)
+    return dict(rows.filter(Comment.notebook_id == notebook).all())

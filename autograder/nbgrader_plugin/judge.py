@@ -15,6 +15,7 @@ from autograder.course.bonus import ordinary_cells
 from autograder.course.cells import grade_id_of
 from autograder.course.claims import is_locked
 from autograder.course.own_work import own_work
+from autograder.judge.handed_in import with_handed_in
 from autograder.nbgrader_plugin.exporter import judged_by
 
 
@@ -28,7 +29,8 @@ class Judge(NbGraderPreprocessor):  # type: ignore[misc]
         notebook = resources["nbgrader"]["notebook"]
         judgement = judged.judgement(notebook)
         code = [cell for cell in nb.cells if cell.cell_type == "code"]
-        for number, (cell, outputs) in enumerate(zip(code, judgement.outputs, strict=True), 1):
+        shown = with_handed_in(judged.submission, notebook, judgement.outputs)
+        for number, (cell, outputs) in enumerate(zip(code, shown, strict=True), 1):
             cell.outputs = [NotebookNode(output) for output in outputs]
             cell.execution_count = number
         judged.cards[notebook] = judgement.card

@@ -36,7 +36,7 @@ class _Released:
     def __init__(self, book: Any, notebook: str, assignment: str) -> None:
         released = book.find_notebook(notebook, assignment)
         self._cells = {cell.name: cell for cell in released.source_cells}
-        self._graded = {cell.name: cell for cell in (*released.grade_cells, *released.task_cells)}
+        self._graded = {cell.name: cell for cell in released.grade_cells}  # never asked of a task
 
     def find_source_cell(self, name: str, _notebook: str, _assignment: str) -> Any:
         return _found(self._cells, name)

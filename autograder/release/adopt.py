@@ -10,6 +10,7 @@ notebook as it was is kept in `records/before_adoption`. A second time changes n
 from __future__ import annotations
 
 import copy
+import json
 import sqlite3
 from collections import Counter
 from contextlib import closing, suppress
@@ -145,16 +146,16 @@ def adopt(course: Course, assignment: str) -> Adoption:
     changes: list[str] = []
     contract = graders / CONTRACT
     if not contract.is_file():
-        kernel, said = _bring_up_to_date(course, assignment)
+        kernel, said, public = _bring_up_to_date(course, assignment)
         changes += said
-        sources = course.notebooks(assignment)
-        if any(source.grade_cells for source in sources.values()):
-            text = contract_of(sources, kernel).replace(
-                "total =", f'{KEY} = "{IN_THE_NOTEBOOK}"\ntotal =', 1
-            )
-            graders.mkdir(parents=True, exist_ok=True)
-            write_whole(contract, text + "\n")
-            changes.append(f"{course.shown(contract)}: written")
+        text = contract_of(course.notebooks(assignment), kernel).replace(
+            "total =", f'{KEY} = "{IN_THE_NOTEBOOK}"\ntotal =', 1
+        )
+        if public:
+            text = f"public = {json.dumps(public, ensure_ascii=False)}\n{text}"
+        graders.mkdir(parents=True, exist_ok=True)
+        write_whole(contract, text + "\n")
+        changes.append(f"{course.shown(contract)}: written")
     items = [
         AdoptedItem(source.name, cell, _judge_of(cell, by_cells))
         for source in course.notebooks(assignment).values()
@@ -209,11 +210,11 @@ def _look_at_server(course: Course) -> list[str]:
     return [f"{database_of(course).shown}: goes on there, as it is"]
 
 
-def _bring_up_to_date(course: Course, assignment: str) -> tuple[str, list[str]]:
+def _bring_up_to_date(course: Course, assignment: str) -> tuple[str, list[str], list[str]]:
     """Bring nbgrader's metadata to its present form, and give notebooks a kernelspec; says what was done.
 
     Returns:
-        the name of the assignment's kernel, and the changes.
+        the name of the assignment's kernel, the changes, and texts that students may read.
     """
     paths = sorted(course.source(assignment).glob("*.ipynb"))
     if not paths:
@@ -222,9 +223,10 @@ def _bring_up_to_date(course: Course, assignment: str) -> tuple[str, list[str]]:
     names = [notebook.metadata.get("kernelspec", {}).get("name") for notebook in read.values()]
     known = Counter(name for name in names if name)
     kernel = known.most_common(1)[0][0] if known else _KERNEL["name"]
-    changes = []
+    changes, public = [], []
     for path, before in read.items():
-        made, translated = _from_otter(course, path, before)
+        made, translated, prompts = _from_otter(course, path, before)
+        public += prompts
         after, said = _renewed(made, kernel)
         said = translated + said
         if not said:
@@ -234,7 +236,7 @@ def _bring_up_to_date(course: Course, assignment: str) -> tuple[str, list[str]]:
             write_whole(kept, path.read_text())
         write_whole(path, nbformat.writes(after) + "\n")
         changes += [f"{course.shown(path)}: {text}" for text in said]
-    return kernel, changes
+    return kernel, changes, public
 
 
 def _read(path: Path) -> NotebookNode:
@@ -247,13 +249,13 @@ def _read(path: Path) -> NotebookNode:
 
 def _from_otter(
     course: Course, path: Path, notebook: NotebookNode
-) -> tuple[NotebookNode, list[str]]:
-    """The notebook in nbgrader's form where it is otter's, and what was done to it."""
-    if not is_otter(notebook):
-        return notebook, []
+) -> tuple[NotebookNode, list[str], list[str]]:
+    """The notebook in nbgrader's form where it is otter's, what was done to it, and its prompts."""
     beside = [file.relative_to(path.parent).as_posix() for file in path.parent.rglob("*")]
     try:
-        made, said = from_otter(notebook, course.markers, beside)
+        if not is_otter(notebook):
+            return notebook, [], []
+        made, said, prompts = from_otter(notebook, course.markers, beside)
     except KitError as error:
         raise KitError(f"{path}, made for otter, cannot be taken over: {error}") from error
     if course.settings.stderr_costs_points:
@@ -261,7 +263,7 @@ def _from_otter(
             "otter lets warnings cost nothing; so does the kit with "
             f"c.CourseSettings.stderr_costs_points = False in {CONFIG}"
         )
-    return made, said
+    return made, said, prompts
 
 
 def _renewed(notebook: NotebookNode, kernel: str) -> tuple[NotebookNode, list[str]]:

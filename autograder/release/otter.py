@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder.course.markers import Delimiters, Markers
-from autograder.course.otter_checks import SAFE_ID
+from autograder.course.otter_checks import SAFE_ID, SEED_ID
 from autograder.errors import KitError
 from autograder.release.otter_solutions import for_students_and_staff, without_ignored
 from autograder.release.otter_tests import (
@@ -27,12 +27,14 @@ from autograder.release.otter_tests import (
     functions_of,
     points_of,
     read_test,
+    seed_cell,
 )
 
 _MARK = re.compile(r"#\s+(BEGIN|END)\s+(QUESTION|PROMPT|SOLUTION|TESTS)\b", re.IGNORECASE)
 _CONFIG = re.compile(r"#\s+ASSIGNMENT\s+CONFIG\b", re.IGNORECASE)
 _IGNORED = re.compile(r"##?\s*ignore\b", re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]*```otter[ \t]*\n(.*?)^[ \t]*```[ \t]*$\n?", re.DOTALL | re.MULTILINE)
+_OLD_FORM = re.compile(r"^[ \t]*```[ \t]*\n[ \t]*BEGIN[ \t]+(QUESTION|ASSIGNMENT)\b", re.MULTILINE)
 _ANSWER = "*Your answer here.*"
 # What otter does with these the kit does otherwise, or not at all. Others concern otter's own files.
 _LEFT_OUT = {
@@ -48,15 +50,25 @@ _LEFT_OUT = {
 
 
 def is_otter(notebook: NotebookNode) -> bool:
-    """Whether it is a source notebook of otter-assign."""
+    """Whether it is a source notebook of otter-assign.
+
+    Raises:
+        KitError: when it is one in the older form.
+    """
+    if any(c.cell_type == "markdown" and _OLD_FORM.search(c.source) for c in notebook.cells):
+        raise KitError(
+            "its questions stand in Markdown cells, as in otter-assign before version 5. Bring it to the "
+            "later form, with raw cells. otter-grader 4.0.2 with ipython<9 does so: "
+            "`python -m otter.assign.v0.convert OLD NEW`."
+        )
     marked = any(_mark(cell) == ("BEGIN", "QUESTION") for cell in _unfenced(notebook.cells))
     return marked and not any("nbgrader" in cell.metadata for cell in notebook.cells)
 
 
 def from_otter(
     notebook: NotebookNode, markers: Markers, files: Iterable[str]
-) -> tuple[NotebookNode, list[str]]:
-    """The notebook with nbgrader's metadata, and what was done, a sentence each.
+) -> tuple[NotebookNode, list[str], list[str]]:
+    """The notebook with nbgrader's metadata, what was done, a sentence each, and the texts of prompts.
 
     Args:
         markers: the course's delimiters.
@@ -89,12 +101,13 @@ class _Conversion:
         self._files = files
         self._config: dict[str, Any] = {}
         self._said: list[str] = []
+        self._prompts: list[str] = []
         self._cells: list[NotebookNode] = []
         self._ids: set[str] = set()
         self._names: set[str] = set()
         self._helpers: set[str] = set()
 
-    def run(self, notebook: NotebookNode) -> tuple[NotebookNode, list[str]]:
+    def run(self, notebook: NotebookNode) -> tuple[NotebookNode, list[str], list[str]]:
         after = copy.deepcopy(notebook)
         if str(after.metadata.get("kernelspec", {}).get("language", "python")).lower() == "r":
             raise KitError("it is in R, and the kit judges Python.")
@@ -136,7 +149,8 @@ class _Conversion:
         if (after.nbformat, after.nbformat_minor) < (4, 5):
             for cell in after.cells:
                 cell.pop("id", None)
-        return after, ["made from otter-assign's form", *self._said, *self._left_out()]
+        said = ["made from otter-assign's form", *self._said, *self._left_out()]
+        return after, said, list(dict.fromkeys(self._prompts))
 
     def _read_names(self, cells: Iterable[NotebookNode]) -> None:
         in_tests = False
@@ -171,6 +185,7 @@ class _Conversion:
                 raise KitError(f"question {question.name}, test {number}: {error}") from error
         elif block == "PROMPT":
             question.prompts.append(cell.source)
+            self._prompts.append(cell.source)
         elif block == "SOLUTION":
             self._solve(cell, question)
         else:
@@ -302,32 +317,25 @@ class _Conversion:
         )
 
     def _seeded(self) -> list[NotebookNode]:
-        """The cells, with otter's seed for grading: it sets the variable anew before each cell."""
-        seed = self._config.get("seed")
-        variable = seed.get("variable") if isinstance(seed, dict) else None
-        if not isinstance(seed, dict) or not variable:
-            generate = self._config.get("generate")
-            if isinstance(seed, int) or (isinstance(generate, dict) and "seed" in generate):
-                self._said.append(
-                    "seed: otter seeds numpy and random before each cell. Set the seed in the cells that draw"
-                )
+        """The cells with otter's seeds: the students' value in them, that of the grading set before each."""
+        seed, generate = self._config.get("seed"), self._config.get("generate")
+        seed = seed if isinstance(seed, dict) else {}
+        generate = generate if isinstance(generate, dict) else {}
+        variable, judged = seed.get("variable"), seed.get("autograder_value")
+        if variable is None:
+            variable, judged = generate.get("seed_variable"), generate.get("seed")
+        elif seed.get("student_value") is not None:
+            line = re.compile(rf"^([ \t]*){re.escape(str(variable))}[ \t]*=(?!=).*$", re.MULTILINE)
+            for cell in self._cells:
+                if cell.cell_type == "code" and not cell.metadata.get("nbgrader", {}).get("grade"):
+                    cell.source = line.sub(
+                        rf"\g<1>{variable} = {seed['student_value']!r}", cell.source
+                    )
+        if not isinstance(judged, int):
             return self._cells
-        assigned = re.compile(rf"^([ \t]*){re.escape(str(variable))}[ \t]*=(?!=).*$", re.MULTILINE)
-        student, judged = seed.get("student_value"), seed.get("autograder_value")
-        cells = []
-        for cell in self._cells:
-            cells.append(cell)
-            about = cell.metadata.get("nbgrader", {})
-            if cell.cell_type != "code" or about.get("grade") or not assigned.search(cell.source):
-                continue
-            if student is not None:
-                cell.source = assigned.sub(rf"\g<1>{variable} = {student!r}", cell.source)
-            if judged is not None:
-                hidden = [self._hidden.begin, f"{variable} = {judged!r}", self._hidden.end]
-                made = new_code_cell("\n".join(["# The seed of the grading is set here.", *hidden]))
-                self._mark(made, "seed", grade=True, locked=True, points=0)
-                cells.append(made)
-        return cells
+        made = new_code_cell(seed_cell(variable, judged, self._hidden))
+        self._mark(made, SEED_ID, grade=True, locked=True, points=0)
+        return [made, *self._cells]
 
     def _left_out(self) -> list[str]:
         said = [f"{key}: {text}" for key, text in _LEFT_OUT.items() if self._config.get(key)]

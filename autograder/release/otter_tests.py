@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 from nbformat import NotebookNode
 
+from autograder.course.markers import Delimiters
 from autograder.errors import KitError
 from autograder.scorecard import counted
 
@@ -122,7 +123,12 @@ def points_of(points: object, tests: Sequence[TestCell]) -> list[float]:
         )
     silent = len(own) - len(given)
     share = max(points - sum(given), 0) / silent if silent else 0.0
-    return [share if value is None else float(value) for value in own]
+    exact = [share if value is None else float(value) for value in own]
+    given = [round(value, 6) for value in exact]
+    rest = round(sum(exact) - sum(given), 6)  # of three thirds
+    if rest:
+        given[max(number for number, value in enumerate(given) if value)] += rest
+    return [round(value, 6) for value in given]
 
 
 def functions_of(test: TestCell) -> set[str]:
@@ -166,6 +172,29 @@ def as_grade_cell(
     if test.on_success:
         text += f"\nprint({test.on_success!r})"
     return text
+
+
+def seed_cell(variable: object, value: int, hidden: Delimiters) -> str:
+    """A cell that has, when it is graded, what otter writes at the head of each cell done before each.
+
+    Args:
+        variable: the name that gets the value; None where numpy and random are seeded with it.
+    """
+    named = [f"    get_ipython().user_ns[{str(variable)!r}] = {value}"]
+    drawn = [
+        "    import random, numpy",
+        f"    random.seed({value})",
+        f"    numpy.random.seed({value})",
+    ]
+    lines = [
+        "# When it is graded, the seed is set here.",
+        hidden.begin,
+        "def _seed(*_):",
+        *(drawn if variable is None else named),
+        "get_ipython().events.register('pre_run_cell', _seed)",
+        hidden.end,
+    ]
+    return "\n".join(lines)
 
 
 def _called(text: str, tree: ast.Module) -> str:

@@ -3,7 +3,7 @@
 What is shown there is to be as harmless as on the kit's own pages, with figures in HTML and the heads of
 tables left in. So two parts of ours are put into its HTMLExporter, by name::
 
-    c.HTMLExporter.preprocessors = ["autograder.report.harmless.HarmlessNotebook"]
+    c.HTMLExporter.preprocessors = [..., "autograder.report.harmless.HarmlessNotebook"]
     c.HTMLExporter.filters = {"markdown2html": "autograder.report.harmless.harmless_markdown"}
 
 The preprocessor cleans what a notebook holds; the filter cleans what markdown becomes: markdown makes
@@ -21,9 +21,9 @@ from jinja2.runtime import Context
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 
-from autograder.clean import clean_bundle, clean_text
+from autograder.clean import PICTURES, clean_bundle, clean_text
 from autograder.report.markdown import NotebookMarkdown, as_written, render_markdown
-from autograder.report.pieces import few_colours
+from autograder.report.pieces import few_colours, formula_of
 
 _GRADE_ID = re.compile(r"[\w-]+")
 _NO_ROOM = "autograder_as_written"  # metadata that the preprocessor leaves for the filter
@@ -35,7 +35,7 @@ def harmless_markdown(context: Context, source: str) -> str:
     cell = context.get("cell") or {}
     if cell.get("metadata", {}).get(_NO_ROOM):
         return as_written(source)
-    return render_markdown(source, cell.get("attachments"))
+    return render_markdown(source, cell.get("attachments"), for_page=True)
 
 
 class HarmlessNotebook(Preprocessor):  # type: ignore[misc]
@@ -80,6 +80,9 @@ def _harmless(output: dict[str, Any], markdown: NotebookMarkdown) -> NotebookNod
     if kind not in ("display_data", "execute_result"):
         return None
     data = markdown.bounded(clean_bundle(output.get("data")))
+    if "text/latex" in data and not data.keys() & {"text/html", "text/markdown", *PICTURES}:
+        shown = formula_of(data.pop("text/latex"))
+        data["text/html"] = shown
     if "text/plain" in data:
         data["text/plain"] = few_colours(data["text/plain"])
     for mime in ("image/gif", "image/webp"):  # of which nbconvert knows nothing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import secrets
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,6 +13,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments.token import STANDARD_TYPES
 
 from autograder.clean import clean_html, clean_text, is_picture
+from autograder.report.formulas import mathml
 
 # Characters; an essay is a tenth of this. What is longer is shown as it stands.
 MAX_MARKDOWN = 30_000
@@ -21,29 +23,43 @@ _TOO_MUCH = (
     "[There is so much text in this notebook that from here on it is shown as it was written.]"
 )
 
+# Characters of what programs print, on a page: of a notebook, of one output, and of one after many others.
+_MOST_OF_TERMINAL, _MOST_PRINTED, _LEAST_PRINTED = 120_000, 20_000, 500
 _MOST_OF_OUTPUT, _MOST_OF_OUTPUTS = 10_000, 200_000  # characters, of one output and of a notebook's
+_MOST_AS_WRITTEN = 60_000  # characters, on a page that is to stay small
+_MOST_FORMULAS = 200  # of a cell; a millisecond each
 _ATTACHED = re.compile(r"""(<img\b[^>]*?\bsrc\s*=\s*)(["'])attachment:([^"'>]*)\2""", re.IGNORECASE)
 
 _CLASSES = {"div": ["highlight"], "span": [name for name in STANDARD_TYPES.values() if name]}
 
 
-def render_markdown(source: str, attachments: Any = None, *, tex_as_code: bool = False) -> str:
+def render_markdown(source: str, attachments: Any = None, *, for_page: bool = False) -> str:
     """The HTML of a markdown text, cleaned after it was made: markdown can make links of its own.
 
     Args:
         source: a written answer, or a comment on one.
         attachments: the cell's; pictures among them are shown.
-        tex_as_code: formulas as code, for a page that has no MathJax.
+        for_page: formulas as MathML, or as code where that would lose something; for a page that has no
+            MathJax.
     """
     source = clean_text(source)
     if len(source) > MAX_MARKDOWN:
-        return f"<pre>{html.escape(source)}</pre>"
-    renderer = _Renderer(attachments if isinstance(attachments, dict) else {}, tex_as_code)
+        return _plain(source, for_page)
+    formulas = _Formulas() if for_page else None
+    renderer = _Renderer(attachments if isinstance(attachments, dict) else {}, formulas)
     try:
         made = MarkdownWithMath(renderer=renderer).render(source)
     except (RecursionError, ValueError, TypeError, KeyError, AttributeError):
-        return f"<pre>{html.escape(source)}</pre>"
-    return clean_html(made, classes=_CLASSES)
+        return _plain(source, for_page)
+    clean = clean_html(made, classes=_CLASSES)
+    return formulas.put_in(clean) if formulas else clean
+
+
+def _plain(source: str, for_page: bool) -> str:
+    if for_page and len(source) > _MOST_AS_WRITTEN:
+        left_out = f"[{len(source) - _MOST_AS_WRITTEN:,} more characters are in your notebook]"
+        source = f"{source[:_MOST_AS_WRITTEN]}\n{left_out}"
+    return f"<pre>{html.escape(source)}</pre>"
 
 
 def as_written(source: str) -> str:
@@ -56,6 +72,15 @@ class NotebookMarkdown:
 
     def __init__(self) -> None:
         self._left, self._left_of_cells = _MOST_OF_OUTPUTS, MAX_OF_NOTEBOOK
+        self._left_of_terminal = _MOST_OF_TERMINAL
+
+    def terminal(self, text: str) -> str:
+        """What a program printed, up to a length: the file has all of it."""
+        room = min(_MOST_PRINTED, max(self._left_of_terminal, _LEAST_PRINTED))
+        self._left_of_terminal -= min(len(text), room)
+        if len(text) <= room:
+            return text
+        return f"{text[:room]}\n[{len(text) - room:,} more characters are in your notebook]"
 
     def has_room(self, source: str) -> bool:
         """Whether a cell is rendered; one that is too long in itself takes no time."""
@@ -82,11 +107,40 @@ def _missing(name: str) -> str:
     )
 
 
+class _Formulas:
+    """Formulas, clean by themselves, beside a text that is cleaned: in it stand only their places."""
+
+    def __init__(self) -> None:
+        self._sign = f"formula{secrets.token_hex(8)}n"  # nobody can have written it
+        self._made: list[tuple[str, str]] = []  # as HTML, and as written
+        self._find = re.compile(rf'(<(?:"[^"]*"|[^">])*>)|{self._sign}(\d+)z')
+
+    def place(self, tex: str, block: bool, written: str) -> str:
+        room = len(self._made) < _MOST_FORMULAS
+        shown = mathml(tex, block=block) if room else ""
+        self._made.append((shown or f"<code>{written}</code>", written))
+        return f"{self._sign}{len(self._made) - 1}z"
+
+    def put_in(self, clean: str) -> str:
+        def formula(part: re.Match[str]) -> str:
+            if part[1] is None:
+                return self._made[int(part[2])][0]
+            if self._sign not in part[1]:
+                return part[1]
+            # In the text of a picture, say: a tag has room for no other one.
+            return re.sub(rf"{self._sign}(\d+)z", self._as_written, part[1])
+
+        return self._find.sub(formula, clean)
+
+    def _as_written(self, place: re.Match[str]) -> str:
+        return self._made[int(place[1])][1].replace('"', "&quot;")
+
+
 class _Renderer(IPythonRenderer):  # type: ignore[misc]
-    def __init__(self, attachments: dict[str, Any], tex_as_code: bool) -> None:
+    def __init__(self, attachments: dict[str, Any], formulas: _Formulas | None) -> None:
         super().__init__(escape=False, exclude_anchor_links=True)
         self._pictures = {unquote(str(name)): data for name, data in attachments.items()}
-        self._tex_as_code = tex_as_code
+        self._formulas = formulas
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
         """A picture of the cell's own attachments; the cleaning drops pictures from elsewhere."""
@@ -123,13 +177,14 @@ class _Renderer(IPythonRenderer):  # type: ignore[misc]
         return ""
 
     def block_math(self, body: str) -> str:
-        return self._tex(super().block_math(body))
+        return self._tex(super().block_math(body), body, True)
 
     def inline_math(self, body: str) -> str:
-        return self._tex(super().inline_math(body))
+        return self._tex(super().inline_math(body), body, False)
 
     def latex_environment(self, name: str, body: str) -> str:
-        return self._tex(super().latex_environment(name, body))
+        written = super().latex_environment(name, body)
+        return self._tex(written, rf"\begin{{{name}}}{body}\end{{{name}}}", True)
 
-    def _tex(self, text: str) -> str:
-        return f"<code>{text}</code>" if self._tex_as_code else text
+    def _tex(self, written: str, tex: str, block: bool) -> str:
+        return self._formulas.place(tex, block, written) if self._formulas else written

@@ -196,27 +196,27 @@ def to_csv(
             about.when,
             f"{about.seconds_late:.0f}",
             f"{about.extension_s:.0f}",
-            _number(_points(rows, about.penalty)),
+            plain_number(_points(rows, about.penalty)),
         )
         for row in rows:
             verdict = row.item.verdict
             writer.writerow(
                 [
-                    *map(_no_formula, _names(card, row.notebook)),
-                    _no_formula(row.item.grade_id),
+                    *map(safe_cell, _names(card, row.notebook)),
+                    safe_cell(row.item.grade_id),
                     verdict.value if verdict else "",
-                    "" if row.score is None else _number(row.score),
-                    _number(row.item.worth),
+                    "" if row.score is None else plain_number(row.score),
+                    plain_number(row.item.worth),
                     row.state,
-                    _no_formula(row.item.hint),
+                    safe_cell(row.item.hint),
                     *common,
                     row.item.judged_by,
                 ]
             )
         for notebook, penalty in sorted(about.penalties.items()):
-            names = map(_no_formula, _names(card, notebook))
+            names = map(safe_cell, _names(card, notebook))
             writer.writerow(
-                [*names, "", "", _number(-penalty), "0", "penalty", "Late.", *common, ""]
+                [*names, "", "", plain_number(-penalty), "0", "penalty", "Late.", *common, ""]
             )
     return out.getvalue().encode("utf-8", "replace").decode()
 
@@ -321,7 +321,7 @@ def _verdicts(card: Scorecard) -> Text:
     return Text(", ").join(parts)
 
 
-def _number(points: float) -> str:
+def plain_number(points: float) -> str:
     """Points for programs: every decimal."""
     return f"{points:.12g}"
 
@@ -331,6 +331,6 @@ def visible(text: str) -> str:
     return "".join(sign if sign.isprintable() or sign == "\n" else "�" for sign in text)
 
 
-def _no_formula(text: str) -> str:
+def safe_cell(text: str) -> str:
     text = "\n".join(text.splitlines())  # csv does not quote every line break that a reader knows
     return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") else text

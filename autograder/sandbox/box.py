@@ -352,5 +352,13 @@ def limit_behind(kind: str, text: str) -> LimitHit | None:
     return None
 
 
+def is_cut_short(outputs: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a cell ended with an error, or with a note of ours that something stopped it."""
+    last = outputs[-1] if outputs else {}
+    note = str(last.get("text", "")) if last.get("name") == "stderr" else ""
+    raised = any(output.get("output_type") == "error" for output in outputs)
+    return raised or (note.startswith("[") and note.endswith("]\n"))
+
+
 def _note(message: str) -> dict[str, Any]:
     return {"output_type": "stream", "name": "stderr", "text": f"[{message}]\n"}

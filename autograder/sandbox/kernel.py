@@ -54,10 +54,16 @@ class KernelPlan:
             "key": key,
             "seed": self.seed,
             "torch": self.torch,
-            "environment": {"AUTOGRADER_BOX": "1"} if self.graded else {},
+            "environment": self._environment(settings),
             "own_network": form != LANDLOCK,
             "gpu_bytes": None if settings.gpu is None else allocatable_mib(settings) * 2**20,
         }
+
+    def _environment(self, settings: BoxSettings) -> dict[str, str]:
+        """What the notebook is told, for `being_graded` and `picture` in course_data.py."""
+        if not self.graded:
+            return {}
+        return {"AUTOGRADER_BOX": "pictures" if settings.pictures_anew else "1"}
 
 
 def allocatable_mib(settings: BoxSettings) -> int:

@@ -7,7 +7,7 @@ So it is told roughly, and nothing that hangs on it takes a point by itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 # Each pattern takes time in proportion to the text, whatever it is.
 _NOT_CODE = re.compile(
@@ -74,6 +74,23 @@ def free_names(text: str) -> frozenset[str]:
     )
     mentioned = _NAME.findall(_KEYWORD.sub(" ", code))
     return frozenset(mentioned) - bound_names(text) - frozenset(parameters)
+
+
+def unneeded(cells: Sequence[str], candidates: Collection[int]) -> frozenset[int]:
+    """Those cells among `candidates` from which no other cell that runs has a name.
+
+    Also a cell above counts, for what its functions mention is looked up when they are called.
+    """
+    left_out = set(candidates)
+    free = [free_names(cell) for cell in cells]
+    while True:
+        wanted = {
+            name for number, names in enumerate(free) if number not in left_out for name in names
+        }
+        back = {number for number in left_out if given_names(cells[number]) & {"*", *wanted}}
+        if not back:
+            return frozenset(left_out)
+        left_out -= back
 
 
 class Calls:

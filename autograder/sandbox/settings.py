@@ -57,6 +57,12 @@ class BoxSettings(Configurable):
         help="Memory of a box beyond what it shares with the warm process. "
         "A VGG16 of float32 weights takes 528 MiB, with gradients and Adam four times that.",
     ).tag(config=True)
+    pictures_anew = Bool(
+        False,
+        help="Draw anew, while grading, what is only looked at: cells that the source tags `as-handed-in`, "
+        "and pictures of the notebooks' own helpers. By default they are shown as they were handed in. It "
+        "changes no mark, and costs as much as all the rest.",
+    ).tag(config=True)
     control_groups = Bool(
         True,
         help="Hold the memory limit by a control group, where the kit may make one. Off, or elsewhere, "

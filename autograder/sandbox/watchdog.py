@@ -62,20 +62,35 @@ class Watchdog:
         self._next_look = 0.0
         self._cell_started_s = 0.0
         self._used_s = 0.0
+        self._waits: dict[int, float] = {}  # by process, at the last look
+        self._waited_s = 0.0
+        self._most_waited = (
+            0.0,
+            time.monotonic(),
+        )  # by when the cell or probe began, and when that was
+        self._count_waits()
 
     def start_cell(self) -> None:
         """Count the processor time of a new cell or probe from here."""
         self._used_s = self._cpu_s()
         self._cell_started_s = self._used_s
+        self._most_waited = self.waited_s(), time.monotonic()
 
     def waited_s(self) -> float:
-        """How long the kernel's main thread could have run but had no processor, since it started.
+        """How long the box could have run but had no processor: no longer than its cell or probe takes.
 
-        Source: the second field of /proc/PID/schedstat, in nanoseconds; 0 where it is not kept.
+        Between two looks that is what the process waited that waited most, for a kernel that asks others
+        (a loader's workers) stands still itself.
         """
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            return int(Path(f"/proc/{self._pid}/schedstat").read_text().split()[1]) / 1e9
-        return 0.0
+        self._count_waits()
+        before_s, began_s = self._most_waited
+        return min(self._waited_s, before_s + time.monotonic() - began_s)
+
+    def _count_waits(self) -> None:
+        now = {pid: _waited_s(pid) for pid in self._processes()}
+        more_s = (waited_s - self._waits.get(pid, 0.0) for pid, waited_s in now.items())
+        self._waited_s += max(more_s, default=0.0)
+        self._waits = now
 
     def look(self) -> Excess | None:
         """What the box has gone over; looks at most every LOOK_EVERY_S."""
@@ -83,6 +98,7 @@ class Watchdog:
         if now < self._next_look:
             return None
         self._next_look = now + LOOK_EVERY_S
+        self._count_waits()
         limits = self._settings
         self._used_s = max(self._used_s, self._cpu_s())
         if self._used_s - self._cell_started_s > limits.cell_cpu_s:
@@ -201,6 +217,16 @@ class Watchdog:
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 ticks += sum(map(int, fields[11:15]))  # utime, stime, and those of waited children
         return ticks / _TICK
+
+
+def _waited_s(pid: int) -> float:
+    """How long a process's main thread could have run but had no processor, since it was started.
+
+    Source: the second field of /proc/PID/schedstat, in nanoseconds; 0 where it is not kept.
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    return 0.0
 
 
 def _and_below(found: list[int]) -> list[int]:

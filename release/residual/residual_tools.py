@@ -3,44 +3,20 @@
     net = deep_net(20, shortcut=True)   # 20 convolutions, each with a way around it
     net = deep_net(20, shortcut=False)  # the same layers without
 
-This file needs nothing of the autograder: it travels beside the notebooks. There is nothing to do in it.
+This file needs nothing of the autograder: it travels beside the notebooks, with
+course_data.py. There is nothing to do in it.
 """
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from course_data import picture, unless_stub
 from torch import Tensor, nn
-
-
-@contextmanager
-def unless_stub(*names: str) -> Iterator[None]:
-    """Run the body; where one of `names` is still a stub, say so and go on."""
-    with torch.random.fork_rng(devices=[]):  # pictures leave the random numbers alone
-        torch.manual_seed(34)
-        try:
-            yield
-        except (NotImplementedError, NameError) as error:
-            name = error.name if isinstance(error, NameError) else _raised_in(error)
-            if name not in names:
-                raise
-            state = "missing" if isinstance(error, NameError) else "still empty"
-            print(f"{name} is {state}: your part appears here when it is written.")
-
-
-def _raised_in(error: BaseException) -> str:
-    """The function in which an error was raised, or the class of which it is a method."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    name = frames[-1].f_code.co_name
-    owner = frames[-1].f_locals.get("self")
-    return type(owner).__name__ if name in ("__init__", "forward") else name
-
 
 # Networks
 
@@ -78,6 +54,7 @@ def deep_spiral_net(depth: int, shortcut: bool, width: int = 16) -> nn.Module:
 # Pictures
 
 
+@picture
 def show_shapes(title: str, expected: Mapping[str, tuple[int, int]], yours: Sequence[Any]) -> None:
     """Draw channels and side of some outputs, expected and yours; `yours` holds shapes (B, c, h, w)."""
     figure, axes = plt.subplots(1, 2, figsize=(8, 0.5 * len(expected) + 1.3))
@@ -97,6 +74,7 @@ def show_shapes(title: str, expected: Mapping[str, tuple[int, int]], yours: Sequ
     plt.show()
 
 
+@picture
 def show_block(make: Callable[[], nn.Module], image: Tensor) -> None:
     """Draw a picture (3, h, w) before and behind ten blocks whose convolutions say nothing."""
     pictures = {"given": image, "expected behind ten blocks": image}
@@ -110,14 +88,15 @@ def show_block(make: Callable[[], nn.Module], image: Tensor) -> None:
             seen = block(seen)
         pictures["yours"] = seen[0]
     figure, axes = plt.subplots(1, len(pictures), figsize=(2.6 * len(pictures), 2.8))
-    for axis, (title, picture) in zip(axes, pictures.items(), strict=True):
-        axis.imshow(picture.clamp(0, 1).permute(1, 2, 0).numpy())
+    for axis, (title, image) in zip(axes, pictures.items(), strict=True):
+        axis.imshow(image.clamp(0, 1).permute(1, 2, 0).numpy())
         axis.set_title(title)
         axis.axis("off")
     figure.tight_layout()
     plt.show()
 
 
+@picture
 def show_bars(title: str, known: Mapping[str, float], yours: Mapping[str, float]) -> None:
     """Draw counts that are known and yours, by the same names, on a logarithmic scale."""
     names = list({**known, **yours})
@@ -143,6 +122,7 @@ def show_bars(title: str, known: Mapping[str, float], yours: Mapping[str, float]
     plt.show()
 
 
+@picture
 def show_norms(expected: Sequence[float], yours: Sequence[float]) -> None:
     """Draw the norms of ten layers' gradients, expected and yours."""
     figure, axis = plt.subplots(figsize=(5.5, 2.8))
@@ -157,6 +137,7 @@ def show_norms(expected: Sequence[float], yours: Sequence[float]) -> None:
     plt.show()
 
 
+@picture
 def show_factor(norms: Sequence[float], factor: float | None) -> None:
     """Draw norms, and the straight line through the last of them with a factor for each layer."""
     figure, axis = plt.subplots(figsize=(5.5, 2.8))
@@ -171,6 +152,7 @@ def show_factor(norms: Sequence[float], factor: float | None) -> None:
     plt.show()
 
 
+@picture
 def show_loss(loss_function: Callable[..., Tensor] | None) -> None:
     """Draw the price of two raw scores, as it should be and as your loss has it."""
     lead = torch.linspace(-6, 6, 25)  # by how much the right class's score is larger
@@ -187,6 +169,7 @@ def show_loss(loss_function: Callable[..., Tensor] | None) -> None:
     plt.show()
 
 
+@picture
 def show_accuracies(evaluate: Callable[..., float]) -> None:
     """Draw the accuracy of three networks whose accuracy is known."""
     from torch.utils.data import DataLoader, TensorDataset
@@ -231,6 +214,7 @@ def spiral_net() -> nn.Module:
     )
 
 
+@picture
 def show_epochs(expected: Sequence[float], yours: Sequence[float]) -> None:
     """Draw the loss of some epochs on the spiral, expected and yours."""
     figure, axis = plt.subplots(figsize=(5, 2.8))
@@ -245,6 +229,7 @@ def show_epochs(expected: Sequence[float], yours: Sequence[float]) -> None:
     plt.show()
 
 
+@picture
 def show_maps(nets: Mapping[str, nn.Module], histories: Mapping[str, Any]) -> None:
     """Draw the spiral's points on the map that each network has learnt, and the losses on the way."""
     points, labels = spiral()

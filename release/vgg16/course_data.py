@@ -12,8 +12,13 @@ This file needs nothing of the autograder: it travels beside the notebooks, and 
 
 from __future__ import annotations
 
+import functools
+import inspect
+import io
 import os
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,7 +114,7 @@ def load_images(
     if not root and download:
         raise ValueError('load_images: download=True needs a folder; try load_images("data", …).')
     if not root:
-        drawn, labels = draw_images(*(DRAWN_TRAIN if train else DRAWN_TEST))
+        drawn, labels = draw_images(*(DRAWN_TRAIN if train else DRAWN_TEST), limit)
         images = Images(drawn, labels.tolist(), DRAWN_CLASSES, "drawn images (no download)")
     elif any((Path(root) / name).is_file() for name in ("train.npz", "test.npz")):
         images = _own(Path(root), train)
@@ -161,6 +166,137 @@ def being_graded() -> bool:
     return bool(os.environ.get("AUTOGRADER_BOX"))
 
 
+def picture(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """For a function that only draws: while being graded, it does nothing.
+
+    The picture that was handed in is shown instead, of cells that the source tags `as-handed-in`. A course
+    can have them drawn anew (c.BoxSettings.pictures_anew).
+    """
+    return _draw_nothing if os.environ.get("AUTOGRADER_BOX") == "1" else _drawn_anyhow(draw)
+
+
+def _drawn_anyhow(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """A picture that your function breaks is drawn without it: what is expected, and a sentence."""
+
+    @functools.wraps(draw)
+    def shown(*arguments: Any, **named: Any) -> Any:
+        try:
+            return draw(*arguments, **named)
+        except Exception as error:
+            if being_graded():
+                raise
+            from matplotlib import pyplot
+
+            pyplot.close("all")
+            print(_no_picture(error, [part.__name__ for part in arguments if _is_yours(part)]))
+            blank = [_unwritten(part.__name__) if _is_yours(part) else part for part in arguments]
+            if any(map(_is_yours, arguments)):
+                with suppress(Exception), redirect_stdout(io.StringIO()):
+                    draw(*blank, **named)
+        return None
+
+    return shown
+
+
+def _is_yours(argument: Any) -> bool:
+    return inspect.isfunction(argument) or inspect.isclass(argument)
+
+
+def _unwritten(name: str) -> Callable[..., Any]:
+    """A function of this name as it was handed out."""
+
+    def stub(*_arguments: Any, **_named: Any) -> Any:
+        raise NotImplementedError
+
+    stub.__code__ = stub.__code__.replace(co_name=name)
+    return stub
+
+
+def _no_picture(error: Exception, names: Sequence[str]) -> str:
+    whose = f"from {', '.join(names)}" if names else "here"
+    said = f"{type(error).__name__}: {error}".splitlines()[0][:200].rstrip(": ")
+    return (
+        f"✗ The picture cannot be drawn with what came {whose} ({said}). The check below says more."
+    )
+
+
+@contextmanager
+def unless_stub(*names: str) -> Iterator[None]:
+    """Run what draws or uses your functions; where one of `names` is still a stub, say so and go on.
+
+    What else goes wrong is told in a sentence, too, but in the autograder, where it is an error.
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=[]):  # pictures leave the random numbers alone
+        torch.manual_seed(34)
+        try:
+            yield
+        except Exception as error:
+            missing = error.name if isinstance(error, NameError) else ""
+            empty = _raised_in(error) if isinstance(error, NotImplementedError) else ""
+            if (missing or empty) in names:
+                state = "missing" if missing else "still empty"
+                print(f"{missing or empty} is {state}: your part appears here when it is written.")
+            elif being_graded():
+                raise
+            else:
+                print(_no_picture(error, names))
+
+
+def _raised_in(error: Exception) -> str:
+    """The function in which an error was raised, or the class of which it is a method."""
+    *_, (frame, _line) = traceback.walk_tb(error.__traceback__)
+    name = frame.f_code.co_name
+    owner = frame.f_locals.get("self")
+    return type(owner).__name__ if name in ("__init__", "forward") and owner is not None else name
+
+
+@contextmanager
+def check(name: str, points: float) -> Iterator[None]:
+    """Run a check of a notebook, and print in one sentence how it ended.
+
+    Nothing is raised, so that all cells can be run at once, but in the autograder.
+    """
+    worth = f"{points:g} {'point' if points == 1 else 'points'}"
+    try:
+        yield
+    except Exception as error:
+        if being_graded():
+            raise
+        if isinstance(error, NotImplementedError):
+            print(f"· {_raised_in(error)} is still empty. ({name}, {worth})")
+        elif isinstance(error, AssertionError) and str(error):
+            print(f"✗ {name} ({worth}): {error}")
+        else:
+            print(f"✗ {name} ({worth}): {_what_raised(error)}")
+    else:
+        print(f"✓ {name}: looks right so far. ({worth}; hidden checks come later)")
+
+
+def _what_raised(error: Exception) -> str:
+    """What a check met that it does not name itself, and the line of the notebook where it was."""
+    said = f"{type(error).__name__}: {error}".splitlines()[0][:300].rstrip(": ")
+    own = [f for f in traceback.extract_tb(error.__traceback__) if "ipykernel" in f.filename]
+    place = f" in `{own[-1].name}`, line {own[-1].lineno}: `{own[-1].line}`" if own else ""
+    return f"It raised {said}{place}. What did you expect there?"
+
+
+def sharp_figures() -> None:
+    """Figures in a small letter, and with twice the pixels, for screens that have them."""
+    from matplotlib import pyplot
+
+    pyplot.rcParams.update({"figure.dpi": 80, "font.size": 9, "axes.titlesize": 9})
+    with suppress(ImportError, AttributeError):  # somewhere else than in a notebook
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("retina")  # type: ignore[no-untyped-call,unused-ignore]
+
+
+def _draw_nothing(*_arguments: Any, **_named: Any) -> None:
+    pass
+
+
 def show_images(images: Images, count: int = 20, columns: int = 10) -> Figure:
     """A figure of the first `count` images, `columns` in a row, each under its class's name."""
     from matplotlib import pyplot
@@ -185,8 +321,10 @@ _COLOURS = np.frombuffer(bytes.fromhex(_DARK + _LIGHT), np.uint8).reshape(16, 3)
 _BLOCK = 500  # images painted at a time, which bounds the memory
 
 
-def draw_images(count: int, seed: int) -> tuple[Pixels, Labels]:
+def draw_images(count: int, seed: int, limit: int | None = None) -> tuple[Pixels, Labels]:
     """Draw images uint8 `(count, 32, 32, 3)` and their class numbers int64 `(count,)`.
+
+    With a limit, only the first of them.
 
     The `DRAWN_CLASSES` are shuffled, and as many of each as the count allows. Place, size, rotation
     and colours are random, so no pixel tells anything by itself; the same seed gives the same bits.
@@ -197,10 +335,10 @@ def draw_images(count: int, seed: int) -> tuple[Pixels, Labels]:
     order = np.argsort(words.random_raw(count), kind="stable")
     labels: Labels = (np.arange(count, dtype=np.int64) % len(DRAWN_CLASSES))[order]
     images = np.empty((count, SIDE, SIDE, 3), np.uint8)
-    for start in range(0, count, _BLOCK):
-        block = slice(start, start + _BLOCK)
+    for start in range(0, count if limit is None else min(count, limit), _BLOCK):
+        block = slice(start, start + _BLOCK)  # painted whole: its images share their random numbers
         images[block] = _paint(labels[block], words)
-    return images, labels
+    return images[:limit], labels[:limit]
 
 
 def _uniform(words: _Words, shape: tuple[int, ...], low: float = 0, high: float = 1) -> Any:

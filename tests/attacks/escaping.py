@@ -310,6 +310,8 @@ ESCAPING = [
     _socket("packet_socket", 17, 3, 0),
     _socket("vsock", 40, 1, 0, "process"),
     _socket("kernel_crypto_socket", 38, 5, 0, "process"),
+    _socket("netlink_of_devices", 16, 3, 15, "process"),  # all but NETLINK_ROUTE
+    _socket("netlink_of_generic_families", 16, 3, 16, "process"),
     Attack(
         "type_into_a_terminal",
         """

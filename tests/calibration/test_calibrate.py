@@ -261,8 +261,17 @@ def test_the_command_writes_thresholds_with_a_row_for_each_mistake(
     path = tiny.write("graders/tiny/thresholds.json", '{"mine": 1}')
     done = call("--runs", "40", "--wrong-runs", "3", "--dry-run")
     assert done.exit_code == 0, done.output
+    assert "40 right runs and 9 of known mistakes are to be made: about" in done.output
+    assert len(ran(course)) == 2, "two are timed, and not kept"
+    done = call("--runs", "30", "--wrong-runs", "0", "--no-write")
+    assert done.exit_code == 0, done.output
     assert json.loads(path.read_text()) == {"mine": 1}
-    assert call("--runs", "40", "--wrong-runs", "3").exit_code == 0
+    assert (
+        "10 right runs and 9 of known"
+        in call("--runs", "40", "--wrong-runs", "3", "--dry-run").output
+    )
+    done = call("--runs", "40", "--wrong-runs", "3")
+    assert done.exit_code == 0
     data = json.loads(path.read_text())
     assert data["mine"] == 1
     entry = data["tiny_run"]["drawn"]
@@ -274,7 +283,7 @@ def test_the_command_writes_thresholds_with_a_row_for_each_mistake(
     for text in (*entry["found"]["power"], f"{entry['figure']:g}", "40 right runs"):
         assert text in done.output
     assert entry["found"]["seeds"] == [FIRST_SEED, FIRST_SEED + 39]
-    assert len(ran(course)) == 40 + 3
+    assert len(ran(course)) == 40 + 3 + 2 * 2  # those that were timed
     assert thresholds.fit(course, "tiny") == []
 
 

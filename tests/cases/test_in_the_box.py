@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from autograder.course import Course, load_course
-from autograder.demo.demo import plans
+from autograder.demo.demo_class import CLASS
 from autograder.judge.judge import judge_job
 from autograder.judge.submission import as_read, make_job
 from autograder.release.cases import Case, read_cases, submission_of
@@ -29,11 +29,9 @@ ASSIGNMENT = "vgg16"
 NOTEBOOKS = ("1_data_and_head", "2_parameters", "3_training", "4_kernels")
 
 
-IN_THE_DEMO = [CASES[name] for plan in plans() for name in plan.cases]
+IN_THE_DEMO = [CASES[name] for plan in CLASS for name in plan.cases]
 # What is wrong there and no case: a loop that never ends, and attacks.
-WRONG_BESIDES = Counter(
-    item for plan in plans() for item, score in plan.scores.items() if not score
-)
+WRONG_BESIDES = Counter(item for plan in CLASS for item, score in plan.scores.items() if not score)
 
 
 def _item(case: Case) -> str:
@@ -81,7 +79,7 @@ def test_each_item_is_in_the_box_right_in_another_style_and_wrong_in_two_ways() 
     assert _judged(cases, right=True).keys() == items
     wrong = _judged(cases, right=False) + WRONG_BESIDES
     assert {item for item, ways in wrong.items() if ways >= 2} == items
-    assert [plan.name for plan in plans() if plan.released] == ["grace"]
+    assert [plan.name for plan in CLASS if plan.released] == ["grace"]
 
 
 def _apart(corpus: Corpus, notebook: str, right: bool) -> list[Case]:

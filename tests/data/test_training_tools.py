@@ -255,7 +255,7 @@ class Notebook:
         monkeypatch.syspath_prepend(str(SOURCE))
         monkeypatch.chdir(folder)
         monkeypatch.delenv("COURSE_DATA", raising=False)
-        import course_data  # type: ignore[import-not-found]
+        import course_data
 
         monkeypatch.setattr(course_data, "load_images", lambda *_, **__: drawn(8))
         cells = json.loads((SOURCE / f"{name}.ipynb").read_text())["cells"]

@@ -103,6 +103,16 @@ FAULTS = {
         RAISED,
         "raised NotImplementedError, line 2: `return net(images)`: No such operator",
     ),
+    "an abstract method": (
+        StudentRaised("NotImplementedError", "", "line 5: `for image in data:`"),
+        RAISED,
+        "raised NotImplementedError, line 5: `for image in data:`",
+    ),
+    "one whose text names the error": (
+        StudentRaised("NotImplementedError", "", "line 3: `reraise(NotImplementedError)`"),
+        RAISED,
+        "raised NotImplementedError, line 3: `reraise(NotImplementedError)`",
+    ),
     "a limit": (LimitHit("probe_wall_s", "Stopped after 60 seconds."), LIMIT, "60 seconds"),
     "another fault": (StudentFault("Something."), FAILED, "Something."),
     "our box": (BoxFailed("No kernel."), UNGRADED, ""),

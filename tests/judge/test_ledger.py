@@ -189,6 +189,19 @@ def test_a_judgement_comes_back_as_it_was_under_another_name(
     assert found.outputs == judgement(Verdict.FAILED).outputs
 
 
+def test_what_was_judged_long_ago_is_forgotten(
+    tiny: TinyCourse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograder.judge.ledger._MOST", 2)
+    job = job_of(load_course(tiny.root))
+    ledger = Ledger(tmp_path / "ledger.db")
+    for key in ("first", "second", "first", "third"):  # judged again, it is the newer one
+        ledger.keep(key, judgement(Verdict.FAILED))
+    known = [key for key in ("first", "second", "third") if ledger.find(key, job)]
+    ledger.close()
+    assert known == ["first", "third"]
+
+
 def test_what_staff_must_look_at_is_tried_again(tiny: TinyCourse, tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.db")
     ledger.keep("key", judgement(Verdict.UNGRADED))

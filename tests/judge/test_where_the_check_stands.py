@@ -302,11 +302,25 @@ def test_a_death_some_moments_later_is_the_fault_of_its_cell_alone(students: Cla
     assert statuses == ["limit", *["ok"] * 5]
 
 
-def test_a_helper_that_is_defined_further_down_is_found(students: Class) -> None:
-    card = students.judge(
-        last="def helper(x): return np.var(x)",
-        spread="def spread(numbers):\n    return math.sqrt(helper(numbers))",
-    )
+HELPERS = {
+    "a function": ("helper(numbers)", "def helper(x): return np.var(x)"),
+    "a class": (
+        "Helper(numbers).var",
+        "class Helper:\n    def __init__(self, x): self.var = np.var(x)",
+    ),
+    "an import": ("statistics.pvariance(numbers)", "import statistics"),
+    "a value": ("np.var(numbers, dtype=kind)", "kind = np.float64"),
+    "two steps away": (
+        "helper(numbers)",
+        "def helper(x): return other(x)\nother = lambda x: np.var(x)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HELPERS)
+def test_what_a_function_needs_may_stand_further_down(name: str, students: Class) -> None:
+    used, below = HELPERS[name]
+    card = students.judge(last=below, spread=f"def spread(numbers):\n    return math.sqrt({used})")
     assert points(card) == FULL, messages(card)
 
 

@@ -18,6 +18,7 @@ from autograder.autograde.records import load_card
 from autograder.cli import main
 from autograder.course import load_course
 from autograder.course.course import CONFIG
+from autograder.course.unhonoured import unhonoured
 from autograder.errors import KitError
 from autograder.release import adopt as engine
 from autograder.release.adopt import NBGRADER_CONFIG, adopt, connect
@@ -209,6 +210,7 @@ def test_the_courses_own_settings_keep_their_effect(tmp_path: Path) -> None:
         'c = get_config()\nc.CourseDirectory.release_directory = "handout"\n'
         'c.CourseDirectory.source_directory = "solutions"\n'
         'c.ClearSolutions.code_stub = {"python": "..."}\nc.Execute.timeout = 300\n'
+        'c.Execute.kernel_name = "lab"\n'
     )
     nbgrader_course(tmp_path, own)
     (tmp_path / "source").rename(tmp_path / "solutions")
@@ -219,6 +221,8 @@ def test_the_courses_own_settings_keep_their_effect(tmp_path: Path) -> None:
     assert course.config.ClearSolutions.code_stub == {"python": "..."}
     assert (tmp_path / NBGRADER_CONFIG).read_text().endswith(own)
     assert connect(tmp_path) == []
+    (said,) = unhonoured(course)
+    assert said.startswith(f"c.Execute.kernel_name in {NBGRADER_CONFIG} has no effect")
 
 
 def test_a_course_that_cannot_be_read_is_left_as_it_was(tmp_path: Path) -> None:
@@ -321,6 +325,23 @@ def test_old_metadata_and_missing_kernels_are_mended_and_kept_as_they_were(tmp_p
         "mean_tests": "the tests in its cell",
         "why": "a person",
     }
+
+
+def test_notebooks_to_read_keep_their_kernel(tmp_path: Path) -> None:
+    nbgrader_course(tmp_path)
+    read = notebook(cell("markdown", "# A text"), cell("code", "1 + 1"))
+    read["metadata"]["kernelspec"]["name"] = "course-env"
+    (tmp_path / "source/tiny/tiny.ipynb").write_text(json.dumps(read))
+    result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
+    assert result.exit_code == 0, result.output
+    assert "tiny: notebooks to read; nothing in them is judged" in result.output
+    assert (tmp_path / "release/tiny/tiny.ipynb").is_file()
+    contract = tmp_path / "graders/tiny/contract.toml"
+    contract.write_text(
+        'kernel = "course-env"\npublic = ["1 + 1"]\n'
+    )  # who has no points writes none
+    result = CliRunner().invoke(main, ["--course", str(tmp_path), "release", "tiny"])
+    assert result.exit_code == 0, result.output
 
 
 def test_what_an_untouched_notebook_earns_is_refused_until_it_is_announced(tmp_path: Path) -> None:

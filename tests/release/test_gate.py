@@ -170,6 +170,25 @@ def test_lines_of_code_that_are_allowed_take_one_entry(tiny: TinyCourse) -> None
     assert seen(tiny) == []
 
 
+def test_a_passage_of_two_solutions_is_told_once(tiny: TinyCourse) -> None:
+    """And what stands in a longer one is told with it, of code as of prose; one line allows all."""
+    once, longer = "rate = sum(x) / len(x) + 1", "step = rate * rate + 2"
+    for cell, lines in {"double": [once], "mean": [once, longer]}.items():
+        body = "\n    ".join(["### BEGIN SOLUTION", *lines, "### END SOLUTION"])
+        in_cell(cell, source=f"def {cell}(x):\n    {body}\n    return x")(tiny)
+    ends = "it moves far for one outlier"
+    answer = f"Since the mean weighs all alike {ends}. The median counts, so {ends}."
+    in_cell("why", source=f"### BEGIN SOLUTION\n{answer}\n### END SOLUTION")(tiny)
+    in_cell("mean_tests", source=f"{once}\n{longer}\nmean([1, 2])")(tiny)
+    in_cell("title", source=f"Say: since the mean weighs all alike {ends}")(tiny)
+    refusals = seen(tiny)
+    assert [refusal.cell for refusal in refusals] == ["cell 1 (`id-0`)", "cell `mean_tests`"]
+    assert refusals[1].passage == f"{once} ⏎ {longer}"
+    line = str(gate.Refused("tiny", refusals)).rpartition("\n")[2]
+    tiny.write("graders/tiny/contract.toml", f"{line}\n{CONTRACT}")
+    assert seen(tiny) == []
+
+
 def test_magics_are_python_here(tiny: TinyCourse) -> None:
     magic = "%matplotlib inline\n!true\ndef double(x):\n    ### BEGIN SOLUTION\n    return x + x\n    ### END SOLUTION"
     in_cell("double", source=magic)(tiny)

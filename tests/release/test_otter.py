@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from itertools import chain
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import nbformat
 import pytest
+from click.testing import CliRunner
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
+from autograder.cli import main
 from autograder.course.markers import Markers
+from autograder.course.otter_checks import SEED_ID
 from autograder.errors import KitError
 from autograder.release.otter import from_otter, is_otter
 from autograder.release.otter_tests import TestCell, points_of
@@ -28,8 +32,13 @@ def shows(source: str, result: str = "", printed: str = "") -> NotebookNode:
     return new_code_cell(source, outputs=outputs, execution_count=1)
 
 
-def question(about: str, *solution: NotebookNode, tests: list[NotebookNode]) -> list[NotebookNode]:
+def question(
+    about: str, *solution: NotebookNode, tests: list[NotebookNode], prompt: str = ""
+) -> list[NotebookNode]:
     made = [new_raw_cell(f"# BEGIN QUESTION\n{about}"), new_markdown_cell("What is asked.")]
+    if prompt:
+        ends = [new_raw_cell(f"# {end} PROMPT") for end in ("BEGIN", "END")]
+        made += [ends[0], new_markdown_cell(prompt), ends[1]]
     made += [new_raw_cell("# BEGIN SOLUTION"), *solution, new_raw_cell("# END SOLUTION")]
     if tests:
         made += [new_raw_cell("# BEGIN TESTS"), *tests, new_raw_cell("# END TESTS")]
@@ -64,13 +73,27 @@ WHOLE = [
     ),
     question(
         "name: q3\nmanual: true\npoints: 3",
-        new_markdown_cell("Since halves weigh alike."),
+        new_markdown_cell("The two halves of a whole thing weigh alike."),
         tests=[],
+        prompt="The two halves of a whole thing weigh …",  # no secret, though the answer says it, too
+    ),
+    question(
+        "name: q4",
+        new_code_cell("import random\ndraw = random.random()  # SOLUTION"),
+        tests=[shows("# HIDDEN\nround(draw, 6)", f"{Random(3).random():.6f}")],
     ),
 ]
 ANSWERS = {
-    "right": ("def double(x):\n    return 2 * x", "half = 1.5"),
-    "partly": ("def double(x):\n    return 4 if x == 2 else 'aa'", "half = 2"),
+    "right": {
+        "q1": "def double(x):\n    return 2 * x",
+        "q2": "half = 1.5",
+        "q4": "import random as r\ndraw = r.random()",
+    },
+    "partly": {
+        "q1": "def double(x):\n    return 4 if x == 2 else 'aa'",
+        "q2": "half = 2",
+        "q4": "draw = 1",
+    },
 }
 
 
@@ -80,7 +103,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("otter")
     path = root / "source/lab/lab.ipynb"
     path.parent.mkdir(parents=True)
-    nbformat.write(source(*WHOLE, config="seed:\n    variable: s\nexport_cell: true"), path)
+    nbformat.write(source(*WHOLE, config="generate:\n    seed: 3\nexport_cell: true"), path)
     done = run(["-m", "autograder", "adopt"], root)
     assert done.returncode == 0, done.stderr + done.stdout
     assert "made from otter-assign's form" in done.stdout
@@ -103,30 +126,37 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def _handed_in(root: Path, answers: tuple[str, str] | None, ours: bool) -> dict[str, Any]:
+def _handed_in(root: Path, answers: dict[str, str] | None, ours: bool) -> dict[str, Any]:
     if ours:
         notebook = json.loads((root / "release/lab/lab.ipynb").read_text())
         for cell in notebook["cells"]:
             name = cell["metadata"].get("nbgrader", {}).get("grade_id")
-            if answers and name in ("q1_solution", "q2_solution"):
-                cell["source"] = answers[name == "q2_solution"]
+            if answers and str(name).removesuffix("_solution") in answers:
+                cell["source"] = answers[name.removesuffix("_solution")]
             elif answers and name == "q3":
                 cell["source"] = "My reason."
         return dict(notebook)
-    first, second = answers or ("def double(x):\n    ...", "half = ...")
+    untouched = {
+        "q1": "def double(x):\n    ...",
+        "q2": "half = ...",
+        "q4": "import random\ndraw = ...",
+    }
+    given = answers or untouched
     text = new_markdown_cell(
         "My reason." if answers else "_Type your answer here, replacing this text._"
     )
     cells = [
         new_code_cell('# Initialize Otter\nimport otter\ngrader = otter.Notebook("lab.ipynb")'),
         new_markdown_cell("What is asked."),
-        new_code_cell(first, metadata={"tags": ["otter_answer_cell"]}),
+        new_code_cell(given["q1"], metadata={"tags": ["otter_answer_cell"]}),
         new_code_cell('grader.check("q1")'),
         new_markdown_cell("What is asked."),
-        new_code_cell(second, metadata={"tags": ["otter_answer_cell"]}),
+        new_code_cell(given["q2"], metadata={"tags": ["otter_answer_cell"]}),
         new_code_cell('grader.check("q2")'),
         new_markdown_cell("What is asked."),
         text,
+        new_code_cell(given["q4"], metadata={"tags": ["otter_answer_cell"]}),
+        new_code_cell('grader.check("q4")'),
     ]
     return dict(new_notebook(cells=cells))
 
@@ -141,16 +171,16 @@ def marks(root: Path, student: str) -> dict[str, float | None]:
 @pytest.mark.parametrize(
     ("student", "wanted"),
     [
-        ("right", {"q1_1": 1, "q1_2": 1, "q1_3": 1, "q1_4": 1, "q2": 3}),
-        ("partly", {"q1_1": 1, "q1_2": 0, "q1_3": 0, "q1_4": 1, "q2": 0}),
-        ("untouched", {"q1_1": 0, "q1_2": 0, "q1_3": 0, "q1_4": 0, "q2": 0}),
+        ("right", {"q1_1": 1, "q1_2": 1, "q1_3": 1, "q1_4": 1, "q2": 3, "q4": 1}),
+        ("partly", {"q1_1": 1, "q1_2": 0, "q1_3": 0, "q1_4": 1, "q2": 0, "q4": 0}),
+        ("untouched", {"q1_1": 0, "q1_2": 0, "q1_3": 0, "q1_4": 0, "q2": 0, "q4": 0}),
     ],
 )
 def test_the_marks_are_otters(
     course: Path, student: str, release: str, wanted: dict[str, float]
 ) -> None:
     seen = marks(course, f"{student}{release}")
-    del seen["q3"]
+    del seen["q3"], seen[SEED_ID]
     assert seen == wanted
 
 
@@ -163,14 +193,14 @@ def test_students_get_prompts_and_messages_and_nothing_hidden(course: Path) -> N
     text = (course / "release/lab/lab.ipynb").read_text()
     assert "# half = ..." in text
     assert "Is the sign kept?" in text
-    for secret in ("3 / 2", "x + x", "warnings.warn", "double('a')", "halves weigh"):
+    for secret in ("3 / 2", "x + x", "warnings.warn", "double('a')", "weigh alike"):
         assert secret not in text
     before = nbformat.read(course / "records/before_adoption/lab/lab.ipynb", as_version=4)
     assert is_otter(before)
 
 
 def converted(*questions: list[NotebookNode], config: str = "") -> tuple[NotebookNode, str]:
-    notebook, said = from_otter(source(*questions, config=config), Markers(), ["data.csv"])
+    notebook, said, _ = from_otter(source(*questions, config=config), Markers(), ["data.csv"])
     return notebook, "\n".join(said)
 
 
@@ -209,24 +239,38 @@ def test_a_test_leaves_the_students_names_as_they_are() -> None:
     assert names["half"] == 1.5
 
 
-def test_the_seed_is_the_students_in_the_release_and_otters_in_the_grading() -> None:
+def test_the_seed_is_the_students_in_the_release() -> None:
     first = [new_code_cell("s = 1")]
     config = "seed:\n    variable: s\n    student_value: 7\n    autograder_value: 9"
     notebook, _ = converted(
         first, question("name: q1", new_code_cell(HALF), tests=[]), config=config
     )
-    assert notebook.cells[0].source == "s = 7"
-    assert notebook.cells[1].source.split("\n")[1:] == [
-        "### BEGIN HIDDEN TESTS",
-        "s = 9",
-        "### END HIDDEN TESTS",
+    assert notebook.cells[1].source == "s = 7"
+    hidden = notebook.cells[0].source.split("\n")[1:]
+    assert (hidden[0], hidden[-1]) == ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
+    assert "    get_ipython().user_ns['s'] = 9" in hidden
+
+
+def test_the_older_form_is_refused_and_not_handed_out(tmp_path: Path) -> None:
+    """Its solutions stand in cells that nothing marks."""
+    cells = [
+        new_markdown_cell("**Question 1**\n\n```\nBEGIN QUESTION\nname: q1\n```"),
+        new_code_cell("x = 2 # SOLUTION"),
+        shows("# TEST\nx", "2"),
     ]
+    path = tmp_path / "source/lab/lab.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(new_notebook(cells=cells), path)
+    result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
+    assert result.exit_code == 1, result.output
+    assert "questions stand in Markdown cells" in result.output
+    assert not (tmp_path / "release").exists()
 
 
 def test_what_has_no_counterpart_is_named() -> None:
-    config = "plugins: [rate]\nfiles: [data.csv, more.csv]\nautograder_files: [key.csv]\ngenerate:\n    seed: 3"
+    config = "plugins: [rate]\nfiles: [data.csv, more.csv]\nautograder_files: [key.csv]"
     _, said = converted(question("name: q1", new_code_cell(HALF), tests=[]), config=config)
-    for text in ("plugins", "more.csv", "key.csv", "seed", "q1: there is no test"):
+    for text in ("plugins", "more.csv", "key.csv", "q1: there is no test"):
         assert text in said
     assert "files: data.csv" not in said
 
@@ -241,6 +285,7 @@ def test_what_has_no_counterpart_is_named() -> None:
         ({"each": 2}, [None, None], [2, 2]),
         (None, [0, None], [0, 1]),
         (0.3, [0.1, 0.1, 0.1], [0.1, 0.1, 0.1]),
+        (None, [None, None, None, 0], [0.333333, 0.333333, 0.333334, 0]),
     ],
 )
 def test_points_are_shared_as_otter_does(
@@ -256,4 +301,4 @@ def test_points_that_contradict_each_other_are_refused() -> None:
 
 
 def test_a_check_that_was_deleted_and_one_that_stands_too_early_cost_nothing(course: Path) -> None:
-    assert sum(points or 0 for points in marks(course, "unchecked_by_otter").values()) == 7
+    assert sum(points or 0 for points in marks(course, "unchecked_by_otter").values()) == 8

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import base64
+import io
 import re
 from typing import Any
 
 import pytest
 from nbformat import NotebookNode, v4
+from PIL import Image
 
 from autograder.course.markers import Markers
 from autograder.report import markdown
-from autograder.report.feedback import NOT_GRADED, render_feedback
+from autograder.report.feedback import PageLink, render_feedback
+from autograder.report.item_views import NOT_GRADED
 from autograder.scorecard import Check, Item, NotebookCard, Verdict
 from tests.report.samples import (
     WRITTEN,
@@ -183,7 +187,7 @@ def test_markdown_keeps_formulas_tables_and_pictures_of_its_own() -> None:
     cell = essay("Is $a<b$?\n\n| h |\n|---|\n| 1 |\n\n![](attachment:p.png) ![](attachment:q.png)")
     cell.attachments = {"p.png": {"image/png": picture()}}
     html = page([cell])
-    assert "$a&lt;b$" in html
+    assert "<mi>a</mi><mo>&lt;</mo><mi>b</mi>" in html
     assert "<th>h</th>" in html
     assert html.count("data:image/png") == 1
 
@@ -250,3 +254,151 @@ def test_a_damaged_cell_does_not_stop_the_page(broken: dict[str, Any]) -> None:
 def test_a_flood_of_colours_is_quick() -> None:
     flood = v4.new_output("stream", name="stdout", text="\x1b[31mx\x1b[0m" * 100_000)
     assert "ansi-red" not in page([code("x", [flood])]).split("</style>")[1]
+
+
+def stub_check(name: str, of: str) -> Check:
+    where = f"in `{of}`, line 8 of its cell: `raise NotImplementedError()`"
+    said = f"This is still a stub: it raises NotImplementedError {where}."
+    return Check(name, f"Title {name}", Verdict.RAISED, message=said)
+
+
+def test_what_was_not_begun_is_calm() -> None:
+    new = Item("head_tests", 10.0, checks=(stub_check("a", "head"), stub_check("b", "head")))
+    shown = panel(page([check_cell(score=0.0)], notebook_card(new), score=0.0))
+    assert "Not started" in shown
+    assert "as it was handed out" in shown
+    assert "NotImplementedError" not in shown
+    other = Item("head_tests", 10.0, checks=(stub_check("a", "another_function"),))
+    assert "Raised an error" in panel(page([check_cell(score=0.0)], notebook_card(other)))
+
+
+def test_one_mistake_is_one_row() -> None:
+    said = Check(
+        "t",
+        "First",
+        Verdict.FAILED,
+        message="A float is expected, yours is a Tensor.",
+        hint="Is it?",
+    )
+    checks = (
+        said,
+        Check("u", "Second", Verdict.PASSED),
+        Check("v", "Third", Verdict.FAILED, message=said.message),
+    )
+    shown = panel(page([check_cell()], notebook_card(Item("head_tests", 10.0, checks=checks))))
+    assert shown.count("A float is expected") == 1
+    assert "2 checks: First · Third" in shown
+
+
+def test_a_mistake_that_was_named_before_is_said_to_be_the_same() -> None:
+    named = Check(
+        "t", "First", Verdict.FAILED, message="It moved as if Adam were plain SGD. x", hint="Is it?"
+    )
+    later = Check(
+        "u",
+        "Later",
+        Verdict.FAILED,
+        message="So did this, as if Adam were plain SGD. y",
+        hint="Why so?",
+    )
+    explained = Check(
+        "v", "Third", Verdict.FAILED, message="The mistake that is named above explains this."
+    )
+    first = Item("head_tests", 10.0, checks=(named, explained))
+    second = Item("fit_tests", 4.0, checks=(later,))
+    html = page([check_cell()], notebook_card(first, second))
+    assert "2 checks: First · Third" in panel(html)
+    assert 'The same mistake as in <a href="#item-1">head</a>' in panel(html, "fit")
+    assert "Why so?" not in html
+
+
+def test_a_file_that_cannot_be_read_has_one_banner_and_no_cards() -> None:
+    items = (item(Verdict.UNGRADED), item(Verdict.UNGRADED, grade_id="fit_tests"))
+    card = NotebookCard(
+        "1_data", items, "x", unreadable="1_data.ipynb is not JSON, so it is no notebook"
+    )
+    html = page([check_cell(), essay("Why")], card)
+    assert "Your file 1_data.ipynb could not be read: it is not JSON, so it is no notebook." in html
+    assert "<strong>–</strong> of 14 points" in html
+    assert 'class="panel' not in html
+    assert NOT_GRADED not in html
+    ours = page([check_cell()], NotebookCard("1_data", items, "x"))
+    assert ours.count("the staff have been told") == 1
+
+
+def test_of_an_error_the_last_line_comes_first_and_the_students_line_is_marked() -> None:
+    frames = [
+        "\x1b[31mNameError\x1b[39m     Traceback (most recent call last)",
+        "Cell \x1b[32mIn[3]\x1b[39m\x1b[32m, line 2\x1b[39m\n      1 x = 1\n----> 2 y = z\n      3 w = 1",
+        "\x1b[31mNameError\x1b[39m: name 'z' is not defined",
+    ]
+    error = v4.new_output(
+        "error", ename="NameError", evalue="name 'z' is not defined", traceback=frames
+    )
+    cell = solution("x = 1\ny = z\nw = 1", [error])
+    cell.execution_count = 3
+    html = page([cell])
+    assert html.index('class="said">NameError: name') < html.index("The whole traceback")
+    assert "cell 3, line 2: <code>y = z</code>" in html
+    assert '<span class="l hit">y = z' in html
+    assert html.count("l hit") == 1
+    cell.execution_count = 4
+    assert "l hit" not in page([cell])
+
+
+def test_a_line_that_a_message_names_is_marked() -> None:
+    said = "Your code raised ValueError, in `head`, line 2 of its cell: `return 1 / 0`"
+    check = Check("t", "Title", Verdict.RAISED, message=said)
+    html = page(
+        [solution("def head():\n    return 1 / 0"), check_cell()],
+        notebook_card(Item("head_tests", 10.0, checks=(check,))),
+    )
+    assert html.count("l hit") == 1
+    assert '<span class="l hit">    <span class="k">return</span>' in html
+
+
+def test_the_title_is_the_notebooks_own_and_headings_go_down_by_one() -> None:
+    cells = [
+        text("# 3 · Training\n\nWords."),
+        code("# @title no"),
+        text("#### Deep"),
+        check_cell(),
+        text("# Again"),
+    ]
+    html = page(cells, notebook_card(item(Verdict.PASSED), name="3_training"))
+    assert "<title>3 · Training · feedback</title>" in html
+    levels = [int(level) for level in re.findall(r"<h(\d)", html)]
+    assert levels == [1, 2, 3, 3, 2]
+
+
+def test_a_page_is_small_whatever_is_in_it() -> None:
+    noise = io.BytesIO()
+    Image.effect_noise((1400, 900), 90).convert("RGB").save(noise, "PNG")
+    figure = base64.b64encode(noise.getvalue()).decode()
+    outputs = [v4.new_output("display_data", {"image/png": figure}) for _ in range(9)]
+    talk = v4.new_output("stream", name="stdout", text="words " * 100_000)
+    html = page(
+        [solution("head = 1", [talk, *outputs]), essay(f"![](data:image/png;base64,{figure})")]
+    )
+    assert len(html.encode()) < 400_000
+    assert html.count("<img") + html.count("too large for this page") == 9
+    assert "data:image/webp" in html
+    assert 'alt="Your picture of head"' in html
+    assert "more characters are in your notebook" in html
+    assert "more lines" not in html
+
+
+def test_a_small_picture_stays_as_it_is() -> None:
+    small = v4.new_output("display_data", {"image/png": picture()})
+    assert picture() in page([solution("x", [small])])
+
+
+def test_pages_lead_to_each_other() -> None:
+    links: dict[str, Any] = {
+        "overview": PageLink("index.html", "All"),
+        "after": PageLink("2.html", "Two <b>"),
+    }
+    html = page([check_cell()], **links)
+    assert '<a href="index.html">All</a>' in html
+    assert '<a href="2.html">Two &lt;b&gt; →</a>' in html
+    assert 'class="pages"' not in page([check_cell()])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from selenium.webdriver import Chrome
 
 from autograder.course.markers import Markers
 from autograder.report.feedback import render_feedback
+from autograder.report.overview import notebook_result, render_overview
 from autograder.scorecard import Check, Item, NotebookCard, Verdict
 from tests.browser import missing_browser, open_browser
 from tests.report.samples import about, check_cell, essay, picture, solution
@@ -63,6 +65,9 @@ PAYLOADS = {
     "md_fence": f'```html"><script>{RUN}</script>\n<script>{RUN}</script>\n```',
     "mermaid": f"```mermaid\n</pre><script>{RUN}</script>\n```",
     "maths": f"$x<script>{RUN}</script>$ $$<img src=x onerror=window.pwned=1>$$",
+    "maths_text": f"$\\text{{<img src=x onerror={RUN}>}}$ $\\mathrm{{</math><script>{RUN}</script>}}$",
+    "maths_in_a_tag": '![$"><img src=x onerror=window.pwned=1>$](x "$\\"><script>window.pwned=1</script>$")',
+    "maths_link": "$\\href{javascript:void(window.pwned=1)}{press}$ $\\style{x:y}{a}$ $\\class{a}{b}$",
     "heading": f'# "><img src=x onerror="{RUN}">',
     "ansi": f"\x1b[31m<img src=x onerror=window.pwned=1>\x1b[0m\x1b[<script>{RUN}</script>",
     "ansi_split": f"<\x1b[31mscript>{RUN}</\x1b[0mscript>",
@@ -173,9 +178,37 @@ def test_nothing_in_a_submission_runs(browser: Chrome, tmp_path: Path, name: str
     # The page's own policy is the last wall; the walls before it have to hold alone.
     assert what_ran(browser, html.replace("Content-Security-Policy", "x-off"), tmp_path) == []
     assert browser.execute_script("return document.querySelector('main').offsetHeight > 300")
-    dangerous = "script, iframe, object, embed, form, base, link, svg, math, input, [autofocus]"
+    dangerous = "script, iframe, object, embed, form, base, link, svg, input, [autofocus]"
     assert browser.execute_script(f"return document.querySelectorAll('{dangerous}').length") == 0
     assert browser.execute_script("return document.querySelectorAll('style').length") == 1
+    # Formulas are made of nothing but what formulas have.
+    assert {*browser.execute_script(_IN_FORMULAS)} <= HARMLESS_IN_FORMULAS
+
+
+_IN_FORMULAS = """
+const parts = [...document.querySelectorAll('math, math *')];
+return parts.flatMap(part => [part.localName, ...part.getAttributeNames().map(name => '@' + name)]);
+"""
+HARMLESS_IN_FORMULAS = {
+    *("math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mstyle", "msub", "msup", "msubsup", "mover", "mfrac"),
+    *("mtable", "mtr", "mtd", "@xmlns", "@display", "@stretchy", "@fence", "@form", "@mathvariant", "@width"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["script", "close_style", "jinja", "md_link", "backticks"])
+def test_nothing_runs_in_the_overview(browser: Chrome, tmp_path: Path, name: str) -> None:
+    payload = PAYLOADS[name]
+    check = Check(payload, payload, Verdict.FAILED, 1, payload, payload, payload)
+    card = NotebookCard(payload, (Item(payload, 4.0, checks=(check,)),), unreadable=payload)
+    rows = [
+        notebook_result(payload, one, {}, (), title=payload, max_score=4.0, page="p.html")
+        for one in (card, replace(card, unreadable=""), None)
+    ]
+    html = render_overview(rows, student=payload, assignment=payload)
+    assert html.count("Look at these first") == 1
+    page = html.replace("Content-Security-Policy", "x-off")
+    assert what_ran(browser, page.replace('href="p.html', 'href="#'), tmp_path) == []
+    assert browser.execute_script("return document.querySelectorAll('script, img').length") == 0
 
 
 SURE = ["script", "img", "svg_onload", "iframe_srcdoc", "js_link", "close_style", "details"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import bs4
 import nbclient
@@ -47,7 +48,7 @@ class Row:
 
 LINES = "JupyterLab writes over what a line has; nbconvert leaves that to the browser"
 SAFE = "nothing of a submission runs in a page, and none of it comes from elsewhere"
-TEX = "a formula is shown as its source on the page; the formgrader has MathJax"
+TEX = "a formula is MathML on the page; the formgrader has MathJax"
 SVG = "SVG can hold scripts"
 BITMAPS = "nbconvert knows no such pictures; JupyterLab shows them"
 
@@ -72,6 +73,9 @@ ROWS = {
     "an exception": Row(
         "%xmode Minimal\n1 / 0",
         "Exception reporting mode: Minimal ZeroDivisionError : division by zero",
+        "Exception reporting mode: Minimal ZeroDivisionError: division by zero",
+        why="the same words, without colours",
+        marking="Exception reporting mode: Minimal ZeroDivisionError : division by zero",
     ),
     "HTML": Row("from IPython.display import *\nHTML('<b>bold</b> text')", "*bold* text"),
     "a table": Row(
@@ -88,7 +92,7 @@ ROWS = {
     "Math": Row(
         "from IPython.display import *\nMath(r'\\frac{1}{2}')",
         "$\\displaystyle \\frac{1}{2}$",
-        "\\frac{1}{2}",
+        "1 2",
         why=TEX,
         marking="$\\displaystyle \\frac{1}{2}$",
     ),
@@ -96,7 +100,7 @@ ROWS = {
     "a formula": Row(
         "class Formula:\n    def _repr_latex_(self): return '$x^2$'\n    def __repr__(self): return 'x**2'\nFormula()",
         "$x^2$",
-        "x^2",
+        "x 2",
         why=TEX,
         marking="$x^2$",
     ),
@@ -289,6 +293,14 @@ def test_what_differs_has_a_reason(name: str) -> None:
     row = ROWS[name]
     assert bool(row.why) == bool(row.ours or row.marking)
     assert not row.ours or row.ours != row.jupyter
+
+
+def test_a_page_tells_what_differs_and_why() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "coming-from-nbgrader.md").read_text()
+    table = text.partition("## What an output looks like")[2].partition("\n## ")[0]
+    lines = re.findall(r"^\| (?!output|:--)(.+) \| .+ \| (.+) \|$", table, re.MULTILINE)
+    told = {name: why for names, why in lines for name in names.split(", ")}
+    assert told == {name: row.why for name, row in ROWS.items() if row.why}
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -145,9 +145,12 @@ def test_json_is_shown_as_people_read_it_up_to_a_length(value: Any, shown: str) 
     assert text.endswith(" …") if not shown else text == shown
 
 
-def test_a_formula_is_its_source() -> None:
+def test_a_formula_is_shown_and_else_its_source() -> None:
     for formula in ("$\\displaystyle x^2$", "$$x^2$$", "$x^2$", " x^2 "):
-        assert ">x^2<" in output(text_latex=formula, text_plain="<Math>")
+        assert "<msup><mi>x</mi><mn>2</mn></msup>" in output(
+            text_latex=formula, text_plain="<Math>"
+        )
+    assert ">\\odd{x}<" in output(text_latex="$\\odd{x}$")
     assert "a $b$ c $d$" in output(text_latex="a $b$ c $d$")
 
 

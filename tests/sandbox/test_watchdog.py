@@ -153,3 +153,32 @@ def test_a_kernel_that_does_not_answer_is_our_failure(tmp_path: Path) -> None:
             driver.wait_until_ready()
         driver.close()
         assert theirs.fileno() >= 0, "the wire was open until the end"
+
+
+def test_a_worker_that_waits_for_a_processor_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel waits for it, and could not run either; of several at once the longest wait counts."""
+    waits: dict[int, float] = {}
+    monkeypatch.setattr(watchdog_module, "_waited_s", lambda pid: waits.get(pid, 0.0))
+    with program() as box:
+        kernel = box.watchdog._pid
+        monkeypatch.setattr(box.watchdog, "_processes", lambda: [kernel, *waits])
+        monkeypatch.setattr(time, "monotonic", lambda: 1e9)
+        seen = []
+        for of_workers in ({1: 0.5, 2: 0.25}, {1: 0.75, 2: 1.25}, {2: 1.25}, {3: 2.0, kernel: 0.5}):
+            waits.clear()
+            waits.update(of_workers)
+            box.look()
+            seen.append(box.watchdog.waited_s())
+        assert seen == [0.5, 1.5, 1.5, 3.5]
+
+
+def test_no_more_is_waited_than_a_cell_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, waits = 1e9, iter(range(0, 1000, 10))
+    monkeypatch.setattr(watchdog_module, "_waited_s", lambda _pid: float(next(waits)))
+    with program() as box:
+        monkeypatch.setattr(time, "monotonic", lambda: now)
+        box.watchdog.start_cell()
+        before = box.watchdog.waited_s()
+        now += 3
+        box.look()
+        assert box.watchdog.waited_s() - before == 3

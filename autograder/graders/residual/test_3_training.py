@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from autograder.graders.residual.short_run import SHORT, WRONG
 from autograder.graders.residual.tasks import COUNTED, EPOCH, EVALUATION, FIT, MOMENTUM, OPTIMIZER
 from autograder.grading import (
     Challenge,
@@ -189,3 +190,16 @@ def test_fit_trains_and_evaluates_with_one_optimizer(
     stands on your train_epoch and evaluate: if one of these was not right, look there first.
     """
     FIT.expect_epochs(student, challenge, device)
+
+
+@graded("fit_tests", weight=2)
+def test_a_short_run_learns(student: Student, challenge: Challenge, device: Device) -> None:
+    """A short training run lowers the loss and answers new images well.
+
+    We trained a small residual network for four epochs with your fit, took its parameters, and computed
+    the training loss and the accuracy on images that it never saw ourselves.
+    """
+    SHORT.expect_learns(student, challenge, device)
+    lucky = [WRONG[name] for name in sorted(SHORT.lucky & set(WRONG))]
+    why = "some step of the training is not as it was asked for."
+    FIT.expect_no_luck(student, challenge, device, lucky, why, epochs=3)

@@ -434,7 +434,7 @@ def swapped_head(swap_head: Any, seed: int, classes: Any, images: Any) -> Any:
         "features": [getattr(head, name, None) for name in ("in_features", "out_features")],
         "weight": weight,
         "bias": getattr(head, "bias", None),
-        "head_trains": all(parameter.requires_grad for parameter in head.parameters()),
+        "head_trains": all(p.requires_grad and not p.is_inference() for p in head.parameters()),
         "same_layers": len(layers_after) == len(layers) + 1
         and all(old is new for old, new in zip(layers, layers_after)),  # noqa: B905
         "same_parameters": len(parameters_after) == len(parameters) + 2
@@ -501,7 +501,10 @@ def test_the_last_layer_maps_4096_features_to_the_classes(
             "The new layer's weights are far larger than nn.Linear draws them: softmax is sure of its "
             "answers before anything is learnt. How are they initialised?",
         )
-        expect(flag(seen["head_trains"]), "The new layer should be trainable; yours is frozen.")
+        expect(
+            flag(seen["head_trains"]),
+            "The new layer should be trainable; yours is frozen, or was made in inference mode.",
+        )
         expect(
             flag(seen["is_new"]) and sequence(seen["features"], "Its sizes") == [4096, outputs],
             "The old layer was changed where a new nn.Linear should stand; what it says of itself is "

@@ -92,6 +92,7 @@ def test_the_criterion_is_the_negative_log_likelihood(
     We gave it random scores and labels. Does it take a log-softmax of its own, or add up where it
     should average?
     """
+    # The function F.nll_loss computes the same as nn.NLLLoss(), and is right as well.
     OPTIMIZER.expect_loss(student, challenge)
 
 

@@ -66,8 +66,8 @@ def fit_checks(
                 return drawn
         raise ValueError(
             f"In {DRAWS} draws of the task's {task.noun}s three epochs at rates of {rates} never told a "
-            "right history from a wrong one. The network should have batch normalisation and learn in "
-            "them: is the learning rate too small, or are the examples too hard?"
+            "right history from a wrong one. The network should have batch normalisation and learn in them: "
+            "is the learning rate too small, or are the examples too hard?"
         )
 
     right = reference or fit

@@ -268,6 +268,10 @@ class FitChecks:
             student.run(self._probe(fitted), **drawn.data, moved=device.has_gpu), "state"
         )
         seen = updates(reply["state"], drawn.parameters)
+        right = updates(fit_by(self.reference, drawn)["state"], drawn.parameters)
+        # What is not told from a right fit here, such as a decay that is very small, is none of those.
+        if relative_difference(seen, right) <= TOLERANCE:
+            return
         for fit in lucky:
             moved = updates(fit_by(fit, drawn)["state"], drawn.parameters)
             expect(

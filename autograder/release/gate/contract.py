@@ -80,7 +80,7 @@ def read_contract(path: Path) -> Contract:
                 known = items.setdefault(notebook, {})
                 known |= {grade_id: (_number(p), manual) for grade_id, p in cells.items()}
         contract = Contract(
-            total=_number(data.pop("total")),
+            total=_number(data.pop("total", 0)),  # of notebooks to read only
             kernel=str(data.pop("kernel", "python3")),
             public=tuple(map(str, data.pop("public", ()))),
             in_notebook=_in_notebook(data.pop(KEY, None)),

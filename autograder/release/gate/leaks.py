@@ -75,7 +75,8 @@ def check_leaks(
         for secret in quoted([secret for secret in guarded if secret.is_in(text)]):
             what = f"{text.part} holds {secret.kind} ({secret.origin}): {secret.shown}."
             by_author = secret.is_of_region and written is not None
-            yield Refusal(text.place, text.cell, what, _PUBLIC, warns=by_author or bool(written))
+            warns = by_author or bool(written)
+            yield Refusal(text.place, text.cell, what, _PUBLIC, warns, secret.passage)
         for delimiter in delimiters:
             if delimiter in text.content:
                 what = f"{text.part} still has `{delimiter}`."
@@ -94,13 +95,14 @@ def quoted(leaked: Iterable[Secret]) -> Iterator[Secret]:
     """Of the secrets that a text holds, those that are told: one of each kind and origin, passages whole.
 
     Prose is looked for in windows of some words, code by lines and in rows of lines. What belongs together is
-    one passage, so that to allow it takes one entry in the contract.
+    one passage, so that to allow it takes one entry in the contract. A passage of two solutions, or within
+    another one, is told once.
     """
     code: dict[tuple[str, str], Secret] = {}
     told: set[tuple[str, str]] = set()
     rest: list[Secret] = []
     for secret in leaked:
-        kind = secret.kind.removeprefix("a line of ").removeprefix("lines of ")
+        kind = secret.family
         source = secret.origin if secret.number is None else secret.shown
         if secret.code:
             before = code.get((kind, source), secret)
@@ -110,8 +112,14 @@ def quoted(leaked: Iterable[Secret]) -> Iterator[Secret]:
         elif secret.prose or (kind, source) not in told:
             told.add((kind, source))
             rest.append(secret)
-    yield from code.values()
-    yield from rest
+    passages = [*code.values(), *rest]
+    for number, secret in enumerate(passages):
+        if not any(
+            secret.is_part_of(other) and (at < number or not other.is_part_of(secret))
+            for at, other in enumerate(passages)
+            if at != number
+        ):
+            yield secret
 
 
 def check_attachments(name: str, notebook: NotebookNode) -> Iterator[Refusal]:

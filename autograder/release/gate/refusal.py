@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from nbformat import NotebookNode
 
 from autograder.course.cells import grade_id_of
 from autograder.errors import KitError
+
+_SHORT = 200  # characters of a passage
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,7 @@ class Refusal:
     what: str
     repair: str
     warns: bool = False  # it is said, and keeps nothing back
+    passage: str = ""  # what the contract can list as `public`
 
     def __str__(self) -> str:
         where = f"{self.place}, {self.cell}" if self.cell else self.place
@@ -33,7 +37,19 @@ class Refused(KitError):
         self.refusals = tuple(refusal for refusal in refusals if not refusal.warns)
         told = "\n".join(f"- {refusal}" for refusal in self.refusals)
         count = "one reason" if len(self.refusals) == 1 else f"{len(self.refusals)} reasons"
-        super().__init__(f"`{assignment}` is not released, for {count}:\n{told}")
+        super().__init__(f"`{assignment}` is not released, for {count}:\n{told}{self._to_allow()}")
+
+    def _to_allow(self) -> str:
+        """The contract's line for all short passages: they recur by chance; long ones were copied."""
+        passages = dict.fromkeys(r.passage for r in self.refusals if r.passage)
+        short = [passage for passage in passages if len(passage) <= _SHORT]
+        if len(short) < 2:
+            return ""
+        listed = json.dumps(short, ensure_ascii=False)
+        return (
+            "\n\nWhere students may read all the short passages quoted above, this line of the contract "
+            f"says so:\npublic = {listed}"
+        )
 
 
 def cell_name(cell: NotebookNode, number: int) -> str:

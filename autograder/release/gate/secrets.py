@@ -54,6 +54,25 @@ class Secret:
         """Whether it is of a hidden region in a notebook, and not of a grader file."""
         return self.kind.endswith("a hidden test") and not self.origin.endswith(".py")
 
+    @property
+    def family(self) -> str:
+        """The kind, of one line or of several."""
+        return self.kind.removeprefix("a line of ").removeprefix("lines of ")
+
+    @property
+    def passage(self) -> str:
+        """What a refusal quotes, as the contract can list it."""
+        return self.shown if self.number is not None else self.shown.strip("“”`")
+
+    def is_part_of(self, other: Secret) -> bool:
+        """Whether who allows the other passage allows this one, too."""
+        if self.family != other.family:
+            return False
+        if self.prose:
+            return self.prose in other.prose
+        lines, others = ({line for _, line in secret.code} for secret in (self, other))
+        return bool(lines) and lines <= others
+
     def joined(self, following: Secret) -> Secret | None:
         """This passage of prose with a window that goes on in it by one word; None where it does not."""
         mine, other = self.prose.split(), following.prose.split()
@@ -66,10 +85,9 @@ class Secret:
 
     def with_code_of(self, other: Secret) -> Secret:
         """The lines of two secrets of one origin as one passage, in the order in which they stand there."""
-        kind = self.kind.removeprefix("a line of ").removeprefix("lines of ")
         code = tuple(sorted({*self.code, *other.code}))
         shown = f"`{LINE_END.join(line for _, line in code)}`"
-        several = f"{'lines' if len(code) > 1 else 'a line'} of {kind}"
+        several = f"{'lines' if len(code) > 1 else 'a line'} of {self.family}"
         return replace(self, kind=several, shown=shown, code=code)
 
     def is_in(self, text: Text) -> bool:

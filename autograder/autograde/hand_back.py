@@ -1,0 +1,157 @@
+"""Marks and feedback on their way back to a learning platform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from autograder.autograde import collect
+from autograder.autograde.gradebook import marks
+from autograder.autograde.penalties import lateness
+from autograder.autograde.records import load_card
+from autograder.course import Course
+from autograder.errors import KitError
+from autograder.lms.feedback_zip import canvas_notebook, moodle_path, pack
+from autograder.lms.marksheets import Filled, Mark, comment_of, fill
+from autograder.lms.sheets import Sheet
+from autograder.report.wide import Total, totals
+from autograder.scorecard import Scorecard, points_text
+
+
+def graded(course: Course, assignment: str) -> list[Scorecard]:
+    """The cards of a class.
+
+    Raises:
+        KitError: when nothing is graded.
+    """
+    cards = [load_card(course, assignment, name) for name in course.students(assignment)]
+    found = [card for card in cards if card is not None]
+    if not found:
+        raise KitError(
+            f"Nothing of `{assignment}` has been graded. Run `autograder grade {assignment}`."
+        )
+    return found
+
+
+def class_totals(course: Course, assignment: str) -> list[Total]:
+    """What everybody has, late penalties made again first."""
+    cards = graded(course, assignment)
+    late = lateness(course, assignment)
+    return totals(cards, marks(course, assignment), late)
+
+
+def fill_template(
+    course: Course,
+    assignment: str,
+    platform: str,
+    template: Path,
+    column: str | None = None,
+    comments: bool = False,
+) -> Filled:
+    """A platform's own mark sheet with the marks of all whose marks are complete.
+
+    Args:
+        comments: write what each item got into the sheet's comments, where they are empty.
+
+    Raises:
+        KitError: when the sheet is none of the platform's, or nothing is graded.
+    """
+    return fill(
+        platform,
+        Sheet.read(template),
+        assignment,
+        class_marks(course, assignment, comments),
+        column,
+    )
+
+
+def class_marks(course: Course, assignment: str, comments: bool = False) -> list[Mark]:
+    """The marks of a class; none of points where something waits."""
+    known = collect.known(course, assignment)
+    return [
+        Mark(
+            one.card.student,
+            one.points if one.complete else None,
+            comment_of(_lines(one)) if comments and one.complete else "",
+            known.get(one.card.student, {}),
+        )
+        for one in class_totals(course, assignment)
+    ]
+
+
+def _lines(one: Total) -> list[str]:
+    lines = [
+        f"{row.item.grade_id}: {points_text(row.score or 0.0)} of {points_text(row.item.worth)}"
+        for row in one.rows
+    ]
+    if one.late.penalty:
+        lines.append(f"late: −{points_text(one.late.penalty)}")
+    return lines
+
+
+def feedback_zip(
+    course: Course, assignment: str, platform: str
+) -> tuple[bytes, list[str], list[str]]:
+    """Feedback as the platform hands it out.
+
+    Returns:
+        the zip, whose feedback is in it, and notes on who is left out.
+
+    Raises:
+        KitError: when nothing was collected from that platform, or there is no feedback.
+    """
+    collected = {
+        student: about
+        for student, about in collect.load(course, assignment).items()
+        if about["platform"] == platform
+    }
+    if not collected:
+        raise KitError(
+            f"Nothing of `{assignment}` was collected from {platform}, so nobody knows who is who there. "
+            f"Give `autograder collect {assignment} ARCHIVE --from {platform}`; what is in submitted/ stays."
+        )
+    files: dict[str, bytes] = {}
+    done, notes = [], []
+    made = _for_canvas if platform == "canvas" else _for_moodle
+    for student, about in sorted(collected.items()):
+        found, why = made(course, assignment, student, about)
+        files |= found
+        if found:
+            done.append(student)
+        if why:
+            notes.append(f"{student}: {why}")
+    missing = sorted(set(course.students(assignment)) - collected.keys())
+    notes += [f"{student}: not collected from {platform}" for student in missing]
+    if not files:
+        raise KitError(f"There is no feedback to hand out. {' '.join(notes)}".rstrip())
+    return pack(files), done, notes
+
+
+def _for_moodle(
+    course: Course, assignment: str, student: str, about: Mapping[str, Any]
+) -> tuple[dict[str, bytes], str]:
+    if "id" not in about["fields"]:
+        return {}, "no worksheet said which participant this is (autograder collect, with --roster)"
+    pages = sorted(course.feedback(student, assignment).glob("*.html"))
+    if not pages:
+        return {}, f"no feedback is written yet (autograder feedback {assignment})"
+    who, number = about["fields"].get("name") or about["who"], about["fields"]["id"]
+    return {moodle_path(who, number, page.name): page.read_bytes() for page in pages}, ""
+
+
+def _for_canvas(
+    course: Course, assignment: str, student: str, about: Mapping[str, Any]
+) -> tuple[dict[str, bytes], str]:
+    card = load_card(course, assignment, student)
+    if card is None:
+        return {}, "not graded"
+    by_name = {f"{one.name}.ipynb": one for one in card.for_student().notebooks}
+    found = {
+        original: canvas_notebook(by_name[name])
+        for name, original in about["files"].items()
+        if name in by_name
+    }
+    lost = sorted(by_name.keys() - about["files"].keys())
+    why = f"nothing to hang the feedback on for {', '.join(lost)}" if lost else ""
+    return found, why
