@@ -78,7 +78,20 @@ def watched_fit(
             return "device" if value == device else "another device"
         if isinstance(value, int | float):
             return "learning rate" if value == learning_rate else "another number"
+        if isinstance(value, torch.optim.Optimizer | torch.nn.Module):
+            known.append((value, f"own {len(known)}, {made_of(value)}"))
+            return str(known[-1][1])
         return "another thing"
+
+    def made_of(value: Any) -> str:
+        """An optimizer or a criterion that the fit has made itself: equal words, equal things."""
+        owned = {id(part): name for name, part in net.named_parameters()}
+        words: list[Any] = [type(value).__name__]
+        for group in [vars(value), *getattr(value, "param_groups", [])]:
+            words += [owned.get(id(part), "another") for part in group.get("params", [])]
+            plain = {k: v for k, v in group.items() if isinstance(v, int | float | str | tuple)}
+            words += sorted(plain.items())
+        return f"{words} {[*getattr(value, '_buffers', {}).values()]}"
 
     def spied(name: str, function: Any) -> Any:
         @functools.wraps(function)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.grading import Challenge, Device, Mismatch, Student
+from autograder.grading import Challenge, Device, Explained, Mismatch, Student
 from autograder.grading.training import Task, fit_checks, fit_task
 from tests.graders.fake_box import FakeBox
 
@@ -82,6 +82,64 @@ def test_a_wrong_fit_is_told_what_is_wrong(right: str, wrong: str, words: str) -
     assert right in FIT
     with pytest.raises(Mismatch, match=words):
         check(FIT.replace(right, wrong))
+
+
+STANDS_ON = """
+import torch
+from torch import nn
+def train_epoch(net, loader, criterion, optimizer):
+    net.train()
+    total = count = 0
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = criterion(net(x), y)
+        loss.backward()
+        optimizer.step()
+        total, count = total + loss.item() * len(y), count + len(y)
+    return total / count
+
+def evaluate(net, loader):
+    net.eval()
+    hits = count = 0
+    with torch.no_grad():
+        for x, y in loader:
+            hits, count = hits + (net(x).argmax(1) == y).sum().item(), count + len(y)
+    return hits / count
+
+def fit(net, train, test, epochs, rate, device):
+    criterion = nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(net.parameters(), lr=rate)
+    history = {"loss": [], "accuracy": []}
+    for _ in range(epochs):
+        history["loss"].append(train_epoch(net, train, criterion, optimizer))
+        history["accuracy"].append(evaluate(net, test))
+    return history
+"""
+
+
+def test_a_fit_that_makes_its_own_optimizer_is_called_right_only_where_that_is() -> None:
+    module: dict[str, Any] = {}
+    exec(STANDS_ON, module)
+    stands_on = ("train_epoch", "evaluate")
+    checks = fit_checks(
+        TASK,
+        reference=module["fit"],
+        keys=("loss", "accuracy"),
+        moves=False,
+        stands_on=stands_on,
+    )
+    check(STANDS_ON, checks=checks)
+    with pytest.raises(Explained, match="`fit` itself does what it should"):
+        check(STANDS_ON.replace("optimizer.zero_grad()", "pass"), checks=checks)
+    for right, wrong, words in (
+        ("optim.Adam", "optim.SGD", "as if SGD were used, and not Adam"),
+        ("lr=rate", "lr=1e-3", "as if the learning rate were 1e-3"),
+        ("CrossEntropyLoss()", "CrossEntropyLoss(label_smoothing=0.2)", "did not move"),
+        ("net.parameters(), lr", "list(net.parameters())[-2:], lr", "as if only the last layer"),
+    ):
+        with pytest.raises(Mismatch, match=words) as told:
+            check(STANDS_ON.replace(right, wrong), checks=checks)
+        assert "itself does what it should" not in str(told.value)
 
 
 def test_mistakes_of_ones_own_are_named() -> None:
