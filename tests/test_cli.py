@@ -89,6 +89,25 @@ def test_a_course_that_is_named_may_lie_above_what_is_judged(tiny: TinyCourse) -
     assert "lies in what is to be judged" in done.stderr
 
 
+def test_the_assignment_is_known_by_the_cells(tiny: TinyCourse) -> None:
+    """Also where another one has a notebook of the same name; what could be either is asked for."""
+    folder = tiny.root / "submitted/ada/tiny"
+    other = json.loads((tiny.root / "source/tiny/tiny.ipynb").read_text())
+    for cell in other["cells"]:
+        about = cell["metadata"].get("nbgrader", {})
+        if "grade_id" in about:
+            about["grade_id"] += "_of_another"
+        cell["source"] = "".join(cell["source"]).replace("double", "triple") + "\n"
+    tiny.write("source/another/tiny.ipynb", json.dumps(other))
+    tiny.write("graders/another/test_tiny.py", "")
+    assert run("--course", tiny.root, "score", folder).exit_code == 0
+    assert run("--course", tiny.root, "score", folder / "tiny.ipynb").exit_code == 0
+    (tiny.root / "empty").mkdir()
+    done = run("--course", tiny.root, "score", tiny.root / "empty")
+    assert done.exit_code == 2
+    assert "Which assignment is it?" in done.stderr
+
+
 def test_one_notebook_is_judged_without_what_lies_beside_it(tiny: TinyCourse) -> None:
     """Staff judge appeals from the folder to which they download."""
     folder = tiny.root / "submitted/ada/tiny"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ from autograder.autograde.judged import JudgedSubmission
 from autograder.autograde.trials import Ticket, as_trial, new_draw
 from autograder.course import Course
 from autograder.course.bonus import check_bonus, given
+from autograder.course.intake import name_of
+from autograder.course.reading import Unreadable, read_notebook
 from autograder.errors import KitError
 from autograder.judge.job import Job
 from autograder.judge.judge import not_submitted
@@ -18,6 +21,24 @@ from autograder.judge.slots import gpus_of, weakest_wall
 from autograder.judge.submission import Submission, read_one, read_submission
 from autograder.sandbox import check_wall
 from autograder.scorecard import Scorecard, merge
+
+_LOOKED_AT = 20  # notebooks of a folder
+
+
+def assignment_of(course: Course, path: Path) -> str | None:
+    """The assignment whose cells are in a notebook, or a folder of them; None where that is not certain."""
+    sources = {
+        f"{assignment}/{name}": source
+        for assignment in course.assignments()
+        for name, source in course.notebooks(assignment).items()
+    }
+    files = sorted(path.glob("*.ipynb"))[:_LOOKED_AT] if path.is_dir() else [path]
+    found = set()
+    for file in files if sources else []:
+        with contextlib.suppress(Unreadable, OSError):
+            known = name_of(read_notebook(file, course.settings.max_notebook_mib), sources)
+            found |= {known.partition("/")[0]} if known else set()
+    return found.pop() if len(found) == 1 else None
 
 
 def score_path(

@@ -26,7 +26,10 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @main.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
-@click.option("--assignment", help="Which assignment it is; needed only if the course has several.")
+@click.option(
+    "--assignment",
+    help="Which assignment it is, where that cannot be told by the notebooks' cells.",
+)
 @click.option(
     "--only",
     metavar="ITEMS",
@@ -94,7 +97,7 @@ def score(
     try:
         card = score_path(
             course,
-            _only_assignment(course, assignment),
+            _which_assignment(course, assignment, path),
             path,
             student or path.resolve().stem,
             items,
@@ -167,12 +170,15 @@ def _write_for_engines(
             file.write_text(text, encoding="utf-8")
 
 
-def _only_assignment(course: Course, named: str | None) -> str:
+def _which_assignment(course: Course, named: str | None, path: Path) -> str:
+    from autograder.autograde.score import assignment_of
+
     known = course.assignments()
-    if named is None and len(known) == 1:
-        return known[0]
-    if named is None:
+    if named is not None:
+        return named
+    found = known[0] if len(known) == 1 else assignment_of(course, path)
+    if found is None:
         raise KitError(
             f"Which assignment is it? Name it with --assignment: {', '.join(known) or 'none'}."
         )
-    return named
+    return found
