@@ -92,6 +92,10 @@ def _common(mistakes: Sequence[Mistake]) -> Iterator[str]:
 
 def _hard(items: Sequence[ItemFigures]) -> Iterator[str]:
     for figure in items:
+        if (
+            figure.waiting
+        ):  # what is marked already says little of what is not: untouched answers come first
+            continue
         if figure.judged and figure.none is not None and figure.none >= _HARD:
             yield (
                 f"{figure.item.grade_id}: {figure.none:.0%} got no point. Is it explained before it is asked?"

@@ -263,3 +263,11 @@ def test_the_command_writes_page_and_json_from_what_was_graded(tmp_path: Path) -
     assert [one["difficulty"] for one in data["items"]] == [0.5, 1.0, None]
     assert "2 answers still wait for a person: why." in done.output
     assert "double_tests" in page.read_text()
+
+
+def test_nothing_is_said_of_answers_of_which_few_are_marked() -> None:
+    """Untouched answers get their 0 at once, so what is marked first says nothing of the others."""
+    marks = {("cyd", "n", "c"): 0.0}
+    assert not any("got no point" in sentence for sentence in report(marks=marks)["advice"])
+    all_of_them = {(name, "n", "c"): 0.0 for name in ("ada", "bob", "cyd", "dan")}
+    assert any("100% got no point" in sentence for sentence in report(marks=all_of_them)["advice"])
