@@ -99,10 +99,12 @@ def adopt(ctx: click.Context, assignments: tuple[str, ...]) -> None:
         if gradebook.is_released(course, assignment):
             click.echo(f"{assignment}: released already, and left alone")
             continue
+        stood_there = course.release(assignment).exists()
         released = _past_the_gate(course, assignment)
         kept_back |= released is None
         if released is not None:
-            click.echo(f"{assignment}: released into {short(released.folder)}")
+            instead = ", in place of the folder that was there" if stood_there else ""
+            click.echo(f"{assignment}: released into {short(released.folder)}{instead}")
     if kept_back:
         ctx.exit(1)
 

@@ -80,7 +80,8 @@ def _unknown(config: Config, own: tuple[type[Configurable], ...]) -> Iterator[st
         for name in sorted(config.get(section, {})):
             if name in known or (section, name) in _BY_NAME:
                 continue
-            like = difflib.get_close_matches(name, known, n=1)
+            followed = [other for other in known if (section, other) not in _BY_NAME]
+            like = difflib.get_close_matches(name, followed, n=1)
             text = f"c.{section}.{name} in course_config.py is no setting, so nothing reads it."
             yield f"{text} Did you mean {like[0]}?" if like else f"{text} Take it out."
 

@@ -225,13 +225,13 @@ def _bring_up_to_date(course: Course, assignment: str) -> tuple[str, list[str], 
     kernel = known.most_common(1)[0][0] if known else _KERNEL["name"]
     changes, public = [], []
     for path, before in read.items():
-        made, translated, prompts = _from_otter(course, path, before)
+        kept = course.make_records() / _BEFORE / assignment / path.name
+        made, translated, prompts = _from_otter(course, path, before, kept)
         public += prompts
         after, said = _renewed(made, kernel)
         said = translated + said
         if not said:
             continue
-        kept = course.make_records() / _BEFORE / assignment / path.name
         if not kept.exists():
             write_whole(kept, path.read_text())
         write_whole(path, nbformat.writes(after) + "\n")
@@ -248,13 +248,19 @@ def _read(path: Path) -> NotebookNode:
 
 
 def _from_otter(
-    course: Course, path: Path, notebook: NotebookNode
+    course: Course, path: Path, notebook: NotebookNode, kept: Path
 ) -> tuple[NotebookNode, list[str], list[str]]:
-    """The notebook in nbgrader's form where it is otter's, what was done to it, and its prompts."""
+    """The notebook in nbgrader's form where it is otter's, what was done to it, and its prompts.
+
+    Args:
+        kept: the notebook as it was, where a run was stopped before it wrote the contract.
+    """
     beside = [file.relative_to(path.parent).as_posix() for file in path.parent.rglob("*")]
     try:
         if not is_otter(notebook):
-            return notebook, [], []
+            before = _read(kept) if kept.is_file() else notebook
+            prompts = from_otter(before, course.markers, beside)[2] if is_otter(before) else []
+            return notebook, [], prompts
         made, said, prompts = from_otter(notebook, course.markers, beside)
     except KitError as error:
         raise KitError(f"{path}, made for otter, cannot be taken over: {error}") from error

@@ -305,8 +305,12 @@ def _total(rows: Sequence[Row], penalty: float = 0.0) -> Text:
 
 
 def _waits(rows: Sequence[Row]) -> Text:
-    points = add_points(row.item.worth for row in rows if row.score is None)
-    return Text(points_text(points), style="cyan") if points else Text("–", style="dim")
+    """The points that wait; how many items do where they are worth none."""
+    waiting = [row.item.worth for row in rows if row.score is None]
+    if not waiting:
+        return Text("–", style="dim")
+    points = add_points(waiting)
+    return Text(points_text(points) if points else counted(len(waiting), "item"), style="cyan")
 
 
 def _verdicts(card: Scorecard) -> Text:

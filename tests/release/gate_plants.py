@@ -419,6 +419,12 @@ SEEN = {
     "broken_contract": Plant(
         write("graders/tiny/contract.toml", "total = twelve"), "contract.toml", "", "cannot be read"
     ),
+    "lines_of_the_contract_below_its_tables": Plant(
+        write("graders/tiny/contract.toml", f'{CONTRACT}\npublic = ["x"]\n'),
+        "contract.toml",
+        "",
+        "`public` stands below [written.tiny], and belongs at the head, above all tables. Correct",
+    ),
     "notebook_that_is_not_in_the_contract": Plant(
         lambda tiny: tiny.write("source/tiny/more.ipynb", json.dumps(tiny_source())),
         "more",

@@ -72,6 +72,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run(["-m", "autograder", "adopt"], root)
     assert done.returncode == 0, done.stderr + done.stdout
     assert "the tests in its cell" in done.stdout
+    assert "in place of" not in done.stdout
     return root
 
 
@@ -210,7 +211,7 @@ def test_the_courses_own_settings_keep_their_effect(tmp_path: Path) -> None:
         'c = get_config()\nc.CourseDirectory.release_directory = "handout"\n'
         'c.CourseDirectory.source_directory = "solutions"\n'
         'c.ClearSolutions.code_stub = {"python": "..."}\nc.Execute.timeout = 300\n'
-        'c.Execute.kernel_name = "lab"\n'
+        'c.Execute.kernel_name = "lab"\nc.CourseDirectory.db_assignments = []\n'
     )
     nbgrader_course(tmp_path, own)
     (tmp_path / "source").rename(tmp_path / "solutions")
@@ -221,8 +222,9 @@ def test_the_courses_own_settings_keep_their_effect(tmp_path: Path) -> None:
     assert course.config.ClearSolutions.code_stub == {"python": "..."}
     assert (tmp_path / NBGRADER_CONFIG).read_text().endswith(own)
     assert connect(tmp_path) == []
-    (said,) = unhonoured(course)
+    removed, said = unhonoured(course)
     assert said.startswith(f"c.Execute.kernel_name in {NBGRADER_CONFIG} has no effect")
+    assert removed.endswith("is no setting, so nothing reads it. Take it out.")
 
 
 def test_a_course_that_cannot_be_read_is_left_as_it_was(tmp_path: Path) -> None:
@@ -332,8 +334,12 @@ def test_notebooks_to_read_keep_their_kernel(tmp_path: Path) -> None:
     read = notebook(cell("markdown", "# A text"), cell("code", "1 + 1"))
     read["metadata"]["kernelspec"]["name"] = "course-env"
     (tmp_path / "source/tiny/tiny.ipynb").write_text(json.dumps(read))
+    (tmp_path / "release/tiny").mkdir(
+        parents=True
+    )  # by nbgrader, and perhaps with the course's own changes
     result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
     assert result.exit_code == 0, result.output
+    assert "release/tiny, in place of the folder that was there" in result.output.replace("\n", "")
     assert "tiny: notebooks to read; nothing in them is judged" in result.output
     assert (tmp_path / "release/tiny/tiny.ipynb").is_file()
     contract = tmp_path / "graders/tiny/contract.toml"

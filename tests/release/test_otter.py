@@ -15,9 +15,11 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
 from autograder.cli import main
+from autograder.course import load_course, read_source, repair
 from autograder.course.markers import Markers
 from autograder.course.otter_checks import SEED_ID
 from autograder.errors import KitError
+from autograder.release.adopt import adopt, connect
 from autograder.release.otter import from_otter, is_otter
 from autograder.release.otter_tests import TestCell, points_of
 from tests import kept
@@ -249,6 +251,36 @@ def test_the_seed_is_the_students_in_the_release() -> None:
     hidden = notebook.cells[0].source.split("\n")[1:]
     assert (hidden[0], hidden[-1]) == ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
     assert "    get_ipython().user_ns['s'] = 9" in hidden
+
+
+def test_a_hand_in_of_otters_release_has_the_seed_before_its_first_cell(tmp_path: Path) -> None:
+    """What a given cell draws is seeded, too."""
+    given = [new_code_cell("import random\ndrawn = random.random()")]
+    asked = question("name: q1", new_code_cell(HALF), tests=[shows("half", "1.5")])
+    notebook, _ = converted(given, asked, config="generate:\n    seed: 3")
+    path = tmp_path / "lab.ipynb"
+    nbformat.write(notebook, path)
+    cells = [*given, new_code_cell("half = 1.5"), new_code_cell('grader.check("q1")')]
+    repaired = repair(new_notebook(cells=cells), read_source(path))
+    assert [name for name in repaired.grade_ids if name] == [SEED_ID, "q1_solution", "q1"]
+    assert repaired.grade_ids[0] == SEED_ID
+
+
+def test_prompts_are_public_even_where_a_run_was_stopped_before_the_contract(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "source/lab/lab.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(source(WHOLE[2]), path)
+    connect(tmp_path)
+    course = load_course(tmp_path)
+    adopt(course, "lab")
+    contract = tmp_path / "graders/lab/contract.toml"
+    whole = contract.read_text()
+    assert "weigh" in whole
+    contract.unlink()
+    adopt(course, "lab")
+    assert contract.read_text() == whole
 
 
 def test_the_older_form_is_refused_and_not_handed_out(tmp_path: Path) -> None:

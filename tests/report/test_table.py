@@ -58,6 +58,14 @@ def test_the_table_counts_marks_that_people_gave() -> None:
     assert "8 / 14" in line
 
 
+def test_what_waits_is_seen_where_it_is_worth_nothing() -> None:
+    card = scorecard("ada", notebook_card(Item("a", 0, manual=True), Item("b", 0, manual=True)))
+    assert "2 items" in shown(card)
+    assert "items" not in shown(
+        card, marks=dict.fromkeys([("ada", "1_data", x) for x in "ab"], 0.0)
+    )
+
+
 def test_the_table_says_when_no_one_must_act() -> None:
     assert "staff must act" in shown(ADA, BOB)
     assert "staff must act" not in shown(ADA)

@@ -157,7 +157,9 @@ def _examine_contract(
     try:
         return list(check_contract(read_contract(path), sources))
     except KitError as error:
-        repair = f"Write {path}. What the notebooks are now would be:\n{contract_of(sources)}"
+        repair = f"Correct {path}."
+        if not path.is_file():
+            repair = f"Write {path}. What the notebooks are now would be:\n{contract_of(sources)}"
         return [Refusal(FILE, "", str(error), repair)]
 
 

@@ -77,6 +77,7 @@ def read_contract(path: Path) -> Contract:
         items: dict[str, dict[str, tuple[float, bool]]] = {}
         for kind, manual in _KINDS.items():
             for notebook, cells in data.pop(kind, {}).items():
+                _refuse_misplaced(cells, f"[{kind}.{_key(notebook)}]")
                 known = items.setdefault(notebook, {})
                 known |= {grade_id: (_number(p), manual) for grade_id, p in cells.items()}
         contract = Contract(
@@ -124,6 +125,15 @@ def _in_notebook(value: object) -> bool:
     if value not in (None, IN_THE_NOTEBOOK):
         raise ValueError(f'{KEY} is {value!r}, and can only be "{IN_THE_NOTEBOOK}"')
     return value is not None
+
+
+def _refuse_misplaced(cells: Mapping[str, Any], table: str) -> None:
+    """What is written at the end of a file in TOML belongs to the last table, and is easily put there."""
+    for name in ("public", "untouched", KEY):
+        if isinstance(cells.get(name), list | str):
+            raise KitError(
+                f"`{name}` stands below {table}, and belongs at the head, above all tables."
+            )
 
 
 def _number(points: Any) -> float:
