@@ -59,6 +59,7 @@ KNOWN |= {
     "a mistake of one's own",
     "a short run, beside the hidden tests",
     "calibrate.py of a short run",
+    "a helper that only draws",
     "solution cell brightest",
     "grade cell brightest_tests",
     # in tests/release/test_new.py

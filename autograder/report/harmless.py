@@ -80,9 +80,9 @@ def _harmless(output: dict[str, Any], markdown: NotebookMarkdown) -> NotebookNod
     if kind not in ("display_data", "execute_result"):
         return None
     data = markdown.bounded(clean_bundle(output.get("data")))
-    if "text/latex" in data and not data.keys() & {"text/html", "text/markdown", *PICTURES}:
-        shown = formula_of(data.pop("text/latex"))
-        data["text/html"] = shown
+    formula = data.pop("text/latex", "")  # which nbconvert would leave to MathJax
+    if formula and not data.keys() & {"text/html", "text/markdown", *PICTURES}:
+        data["text/html"] = formula_of(formula)
     if "text/plain" in data:
         data["text/plain"] = few_colours(data["text/plain"])
     for mime in ("image/gif", "image/webp"):  # of which nbconvert knows nothing

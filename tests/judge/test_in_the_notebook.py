@@ -201,8 +201,8 @@ def test_the_second_box_ends_with_the_last_cell_that_judges(
 ) -> None:
     run_cells, ran = Box.run_cells, []
 
-    def counted(self: Box, *args: Any) -> list[CellRun]:
-        runs = run_cells(self, *args)
+    def counted(self: Box, *args: Any, **named: Any) -> list[CellRun]:
+        runs = run_cells(self, *args, **named)
         ran.append(len(runs))
         return runs
 

@@ -153,7 +153,7 @@ def test_staff_read_the_mark_scheme_and_students_do_not(graded: tuple[Course, Cl
         texts = {
             str(p): p.read_text() for p in folder.rglob("*") if p.suffix in (".html", ".ipynb")
         }
-        assert len(texts) == (3 if folder.name == ASSIGNMENT else 12)
+        assert len(texts) == (3 if folder.name == ASSIGNMENT else 16)
         pages = [name for name, text in texts.items() if SCHEME in text or "MARK SCHEME" in text]
         assert pages == []
         with_answer = [name for name, text in texts.items() if MODEL_ANSWER in text]

@@ -48,7 +48,7 @@ class Row:
 
 LINES = "JupyterLab writes over what a line has; nbconvert leaves that to the browser"
 SAFE = "nothing of a submission runs in a page, and none of it comes from elsewhere"
-TEX = "a formula is MathML on the page; the formgrader has MathJax"
+TEX = "a formula is MathML, or its picture, on the page and in the formgrader: without a script or a network"
 SVG = "SVG can hold scripts"
 BITMAPS = "nbconvert knows no such pictures; JupyterLab shows them"
 
@@ -94,7 +94,6 @@ ROWS = {
         "$\\displaystyle \\frac{1}{2}$",
         "1 2",
         why=TEX,
-        marking="$\\displaystyle \\frac{1}{2}$",
     ),
     "LaTeX": Row("from IPython.display import *\nLatex('so $x^2$')", "so $x^2$"),
     "a formula": Row(
@@ -102,14 +101,12 @@ ROWS = {
         "$x^2$",
         "x 2",
         why=TEX,
-        marking="$x^2$",
     ),
     "a formula with its picture": Row(
         "import io\nfrom PIL import Image as Pil\ndef pixels(kind):\n    file = io.BytesIO()\n    Pil.new('RGB', (2, 2)).save(file, kind)\n    return file.getvalue()\nclass Drawn(Formula):\n    def _repr_png_(self): return pixels('PNG')\nDrawn()",
         "$x^2$",
         "[png]",
         why=TEX,
-        marking="$x^2$",
     ),
     "HTML with its picture": Row(
         "class Both(Drawn):\n    def _repr_html_(self): return '<i>words</i>'\nBoth()", "words"
