@@ -120,9 +120,22 @@ def _drawn(challenge: Challenge, seed: int, epochs: int) -> dict[str, Any]:
 
 
 WRONG_LOOPS = wrong_loops(TASK)
-# Of these, some short runs pass and some do not: thresholds.json says so of the first three, and eight
-# secrets' runs of the last.
-LUCKY_FITS = {
+
+
+def ten_times_the_rate(
+    net: Any, train_loader: Any, test_loader: Any, epochs: int, learning_rate: float, device: Any
+) -> dict[str, list[float]]:
+    """A fit that passes on ten times the learning rate."""
+    history: dict[str, list[float]] = around(reference.train_epoch, TASK)(
+        net, train_loader, test_loader, epochs, 10 * learning_rate, device
+    )
+    return history
+
+
+# Of these, some short runs pass and some do not: thresholds.json says so of the first three loops, runs with
+# other secrets of the last, and of the fit.
+TOO_LARGE_STEPS = "the learning rate were ten times as large as the one that was passed"
+LUCKY_FITS = {TOO_LARGE_STEPS: ten_times_the_rate} | {
     name: around(loop, TASK)
     for name, loop in WRONG_LOOPS.items()
     if name.startswith(

@@ -276,7 +276,7 @@ def test_a_short_run_learns(
         result = run.judge(student.run(full_run.full_run, **run.data))
         with FIT.explaining(student, FIT.drawn(challenge, 1)):
             expect_reached(result, short_run.GOALS, thresholds)
-    why = "what goes into the criterion is not the log-softmax over the classes."
+    why = "what goes into the criterion, or the size of the steps, is not what it should be."
     FIT.expect_no_luck(student, challenge, device, LUCKY_FITS.values(), why)
 
 
