@@ -158,7 +158,7 @@ def test_a_short_run_learns(student: Student, challenge: Challenge, device: Devi
     SHORT.expect_learns(student, challenge, device)
     lucky = [WRONG_FITS[name] for name in sorted(SHORT.lucky)]
     why = "what is trained when, and how fast, is not as it was asked for."
-    FIT.expect_no_luck(student, challenge, device, lucky, why, epochs=3)
+    FIT.expect_no_luck(student, challenge, device, lucky, why)
 
 
 # start_over

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograder.grading.compare import Mismatch
 from autograder.grading.probe import probe
 from autograder.grading.replies import fields
 from autograder.grading.training.task import Drawn
@@ -197,6 +198,25 @@ def better_hint(hint: str, seen: Any, right: Any, drawn: Drawn) -> str:
     if frozen or (count and "nothing were trained" in hint):
         hint = ""
     return hint or other_steps(seen, right, drawn)
+
+
+def rate_changes(seen: Any, right: Any, drawn: Drawn) -> bool:
+    """Whether a fit's steps have several learning rates, as with a scheduler, and a right one's have one."""
+
+    def several(reply: Any) -> bool:
+        rates = fields(fields(reply, "steps")["steps"], "rates")["rates"]
+        known = (
+            [rate for rate in rates if isinstance(rate, float)] if isinstance(rates, list) else []
+        )
+        return bool(known) and max(known) - min(known) > SAME * drawn.data["learning_rate"]
+
+    try:
+        return seen is not None and several(seen) and not several(right)
+    except (
+        Mismatch,
+        TypeError,
+    ):  # whatever was sent; or a rate for each part, as the right one has
+        return False
 
 
 def other_steps(seen: Any, right: Any, drawn: Drawn) -> str:

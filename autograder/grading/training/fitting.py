@@ -29,7 +29,13 @@ from autograder.grading.probe import Probe
 from autograder.grading.replies import fields, likely_mistake, real, sequence, updates, vector
 from autograder.grading.student import Challenge, Student
 from autograder.grading.training.epoch import TOLERANCE
-from autograder.grading.training.fit_clues import EARLIER, better_hint, only_hands_on, watched_fit
+from autograder.grading.training.fit_clues import (
+    EARLIER,
+    better_hint,
+    only_hands_on,
+    rate_changes,
+    watched_fit,
+)
 from autograder.grading.training.fit_probes import fit_placement, fitted, lectures_call
 from autograder.grading.training.loops import ERRORS
 from autograder.grading.training.placement import expect_moved
@@ -255,12 +261,14 @@ class FitChecks:
         device: Device,
         lucky: Iterable[Fit],
         why: str,
-        epochs: int = 1,
+        epochs: int = 3,
     ) -> None:
         """Fail a fit that is known to learn in some short runs and not in others: no draw is to decide.
 
+        One whose learning rate changes on the way, by whatever schedule, is such a fit.
+
         Args:
-            why: what such a fit does wrong, for the student.
+            why: what these fits do wrong, for the student.
             epochs: enough to tell these fits from others.
         """
         drawn = self.drawn(challenge, epochs)
@@ -272,12 +280,15 @@ class FitChecks:
         # What is not told from a right fit here, such as a decay that is very small, is none of those.
         if relative_difference(seen, right) <= TOLERANCE:
             return
+        luck = "It learnt in this run, but would not in many others:"
+        watched = self._watched(student, drawn)
+        expect(
+            not rate_changes(watched, self._watched_reference(drawn), drawn),
+            f"{luck} the learning rate changed on the way.",
+        )
         for fit in lucky:
             moved = updates(fit_by(fit, drawn)["state"], drawn.parameters)
-            expect(
-                relative_difference(seen, moved) > TOLERANCE,
-                f"It learnt in this run, but would not in many others: {why}",
-            )
+            expect(relative_difference(seen, moved) > TOLERANCE, f"{luck} {why}")
 
 
 def fit_by(fit: Fit, drawn: Drawn) -> dict[str, Any]:
