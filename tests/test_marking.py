@@ -217,6 +217,9 @@ def test_without_the_secret_nothing_is_answered(course: Course, server: MarkingS
     )
     assert ask(server, "/wrong/why/mark", mark, **kind)[0] == 404
     assert ask(server, f"{path}mark", mark, **{"Content-Type": "text/plain"})[0] == 404
+    for length in ("many", "-1", "9" * 5000):
+        lying = kind | {"Content-Length": length}
+        assert ask(server, f"{path}mark", mark, **lying)[0] == 404, "a length that is none"
     for wrong in (
         {"score": 6},
         {"score": -1},

@@ -192,7 +192,7 @@ def _places(seen: torch.Tensor, given: torch.Tensor) -> torch.Tensor | None:
         or not 0 < len(seen) <= len(given)
     ):
         return None
-    rows, known = seen.flatten(1).double(), given.flatten(1).double()
+    rows, known = (part.reshape(len(part), -1).double() for part in (seen, given))
     distances = torch.cdist(rows, known, compute_mode="donot_use_mm_for_euclid_dist")
     nearest = distances.min(dim=1)
     scale = known.norm(dim=1).mean()

@@ -344,3 +344,47 @@ def test_who_is_not_told_a_device_need_not_move_to_it() -> None:
         ValidationChecks(task, function="look", call=looks).expect_no_gradients(
             student, challenge, Device()
         )
+
+
+def table_of_words(classes: int) -> Any:
+    from torch import nn
+
+    return nn.Embedding(9, classes)
+
+
+def single_words(rng: np.random.Generator, count: int, *, classes: int) -> Any:
+    words = torch.from_numpy(rng.integers(0, 9, count))  # (n,): an example is one number
+    return words, words % classes
+
+
+WORDS = """
+import torch
+
+
+def train_epoch(net, loader, criterion, optimizer, device):
+    net.train()
+    torch.manual_seed(0)
+    total = count = 0
+    for words, labels in loader:
+        optimizer.zero_grad()
+        loss = criterion(net(words), labels)
+        loss.backward()
+        optimizer.step()
+        total, count = total + loss.item() * len(words), count + len(words)
+    return total / count
+"""
+
+
+def test_an_example_may_be_a_single_number() -> None:
+    """What is wrong in no known way is followed from the batch to the step, whatever an example's shape is."""
+    checks = EpochChecks(Task(table_of_words, single_words, lambda _rng: {"classes": 4}))
+    challenge, device = Challenge(b"s", "1", ""), Device()
+    checks.expect_steps(
+        Student(FakeBox({"train_epoch": WORDS})), challenge, device, learning_rate=0.3
+    )
+    shuffled = WORDS.replace(
+        "net(words), labels)", "net(words), labels[torch.randperm(len(labels))])"
+    )
+    student = Student(FakeBox({"train_epoch": shuffled}))
+    with pytest.raises(Mismatch, match="shuffled separately"):
+        checks.expect_steps(student, challenge, device, learning_rate=0.3)
