@@ -8,6 +8,7 @@ pictures rewritten byte for byte. They are anybody's word and decide nothing; a 
 from __future__ import annotations
 
 import base64
+import contextlib
 from typing import Any
 
 from autograder.clean import PICTURES
@@ -73,7 +74,9 @@ def _taken(outputs: list[Any], settings: BoxSettings) -> list[Output]:
 
 def _rewrite(data: dict[str, str]) -> None:
     """Keep of the pictures a PNG, in a file of our own making."""
-    picture = rewritten(base64.b64decode(data[_PNG])) if _PNG in data else None
+    picture = None
+    with contextlib.suppress(ValueError):  # cut off, as in a file that was not saved whole
+        picture = rewritten(base64.b64decode(data.get(_PNG, "")))
     for mime in PICTURES:
         data.pop(mime, None)
     if picture is not None:

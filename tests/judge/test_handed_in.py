@@ -162,6 +162,12 @@ def test_what_was_handed_in_is_cleaned_and_bounded(course: TinyCourse) -> None:
     pictures = [output["data"].get("image/png") for output in seen if "data" in output]
     assert [text is not None for text in pictures] == [False, True, True, False]
     assert all(base64.b64decode(text) == whole for text in pictures if text)
+    cut_off = display(whole)
+    cut_off["data"]["image/png"] = cut_off["data"]["image/png"][
+        :-3
+    ]  # a file that was not saved whole
+    (_, left) = shown(submission(course, {"shown": [cut_off]}))["shown"]
+    assert left["data"] == {"text/plain": "<Figure>"}
     jpeg = shown(submission(course, {"shown": [display(b"\xff\xd8\xff0000", "image/jpeg")]}))
     assert jpeg["shown"][1]["data"] == {"text/plain": "<Figure>"}
     long = [{**GIVEN, "text": "x" * 2**23}, GIVEN]
