@@ -176,7 +176,7 @@ def test_so_is_what_comes_after_much_of_it() -> None:
     assert (page.count("<strong>a</strong>"), page.count("**a**")) == (22, 8)
     shown, _ = HarmlessNotebook().preprocess(v4.new_notebook(cells=cells), {})
     mimes = [list(output.data) for cell in shown.cells for output in cell.outputs]
-    assert mimes == [["text/markdown", "text/latex"]] * 22 + [["text/plain"]] * 8
+    assert mimes == [["text/markdown"]] * 22 + [["text/plain"]] * 8
 
 
 def test_markdown_of_an_output_brings_nothing_in() -> None:
