@@ -20,7 +20,8 @@ Format, version 1::
            "judged_by": "hidden tests", "manual": false, "bonus": false, "message": null,
            "checks": [
              {"name": "test_...", "title": "...", "weight": 2.0, "verdict": "failed",
-              "message": "...", "hint": "...", "share": null}]}]}]}
+              "message": "...", "hint": "...", "share": null,
+              "limit": "", "figures": [], "seconds": 0.4}]}]}]}
 
 `wall` is the form of the wall around the student's code, of several the weakest (`c.BoxSettings.wall`); empty
 where none of it ran.
@@ -35,7 +36,8 @@ only there where the course gives it and something was handed in for it.
 `reason` says in words for staff why a notebook could not be graded, and `staff` what else they should
 know of it. `unreadable` says for everybody what is wrong with a file that could not be read. `message` is
 for the student: what was expected and seen, never a hidden input or an expected value. `staff_detail` (a
-traceback of ours) is kept in the file for staff and left out by `Scorecard.for_student`.
+traceback of ours), `limit`, `figures` and `seconds` are kept in the file for staff and left out by
+`Scorecard.for_student`.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -101,8 +103,22 @@ _PRECEDENCE = (Verdict.UNGRADED, Verdict.LIMIT, Verdict.RAISED, Verdict.FAILED, 
 
 
 @dataclass(frozen=True)
+class Figure:
+    """What a check of chance has seen, and the calibrated threshold that it asks for."""
+
+    name: str
+    seen: float
+    needed: float
+    at_most: bool  # whether at most, not at least, the threshold is asked for
+
+    @property
+    def reached(self) -> bool:
+        return self.seen <= self.needed if self.at_most else self.seen >= self.needed
+
+
+@dataclass(frozen=True)
 class Check:
-    """One hidden test: its verdict and what the student reads about it."""
+    """One hidden test: its verdict, what the student reads about it, and what staff may ask of it."""
 
     name: str
     title: str
@@ -115,6 +131,10 @@ class Check:
     share: float | None = (
         None  # of its weight, from 0 to 1, where a check says itself what it gives
     )
+    limit: str = ""  # the setting of the limit that was hit; `kernel` where the kernel died
+    figures: tuple[Figure, ...] = ()
+    # By the clock, so the same work takes another time on another day: two cards are equal without it.
+    seconds: float | None = field(default=None, compare=False)
 
     @property
     def earned(self) -> float:
@@ -270,7 +290,10 @@ class Scorecard:
         """The same card without what is for staff only."""
 
         def clean(item: Item) -> Item:
-            checks = tuple(dataclasses.replace(check, staff_detail="") for check in item.checks)
+            checks = tuple(
+                dataclasses.replace(check, staff_detail="", limit="", figures=(), seconds=None)
+                for check in item.checks
+            )
             return dataclasses.replace(item, checks=checks)
 
         # A reason can hold words of a hidden test.
@@ -357,14 +380,16 @@ def _notebook_to_json(notebook: NotebookCard) -> dict[str, Any]:
                 "manual": item.manual,
                 "bonus": item.bonus,
                 "message": item.message or None,
-                "checks": [
-                    {**dataclasses.asdict(check), "verdict": check.verdict.value}
-                    for check in item.checks
-                ],
+                "checks": [_check_to_json(check) for check in item.checks],
             }
             for item in notebook.items
         ],
     }
+
+
+def _check_to_json(check: Check) -> dict[str, Any]:
+    data = dataclasses.asdict(check)
+    return {**data, "verdict": check.verdict.value, "figures": list(data["figures"])}
 
 
 def _notebook_from_json(data: dict[str, Any]) -> NotebookCard:
@@ -377,7 +402,7 @@ def _notebook_from_json(data: dict[str, Any]) -> NotebookCard:
             in_notebook=entry.get("judged_by") == "tests in the notebook",
             message=entry["message"] or "",
             checks=tuple(
-                Check(**{**check, "verdict": Verdict(check["verdict"])})
+                Check(**{**check, "verdict": Verdict(check["verdict"]), "figures": _figures(check)})
                 for check in entry["checks"]
             ),
         )
@@ -392,3 +417,7 @@ def _notebook_from_json(data: dict[str, Any]) -> NotebookCard:
         staff=staff,
         unreadable=data.get("unreadable") or "",  # which cards of before did not say
     )
+
+
+def _figures(check: dict[str, Any]) -> tuple[Figure, ...]:
+    return tuple(Figure(**figure) for figure in check.get("figures", ()))

@@ -86,12 +86,15 @@ class InTheNotebook:
         verdict, share, message = verdict_of(judged, item.max_score, self._stderr_costs)
         if verdict is Verdict.UNGRADED:
             return Check("cell", _TITLE, verdict, staff_detail=message)
+        limit = judged.limit if verdict is Verdict.LIMIT else ""
         if verdict is not Verdict.PASSED and shown is not judged:
             # What the other box said may hold words of a hidden test.
             *seen, text = verdict_of(shown, item.max_score, self._stderr_costs)
             told = text if seen == [verdict, share] else _HIDDEN if hides else _NOT_PASSED
-            return Check("cell", _TITLE, verdict, message=told, staff_detail=message, share=share)
-        return Check("cell", _TITLE, verdict, message=message, share=share)
+            return Check(
+                "cell", _TITLE, verdict, 1.0, told, staff_detail=message, share=share, limit=limit
+            )
+        return Check("cell", _TITLE, verdict, message=message, share=share, limit=limit)
 
 
 def verdict_of(
