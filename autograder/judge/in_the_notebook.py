@@ -25,7 +25,7 @@ from autograder.scorecard import Check, Verdict, counted, points_text
 _TITLE = "The tests in this cell"
 _HIDDEN = "A test that is not in your notebook did not pass."
 _NOT_PASSED = "With the tests that are not in your notebook run before it, this cell did not pass."
-_CUT = "This cell showed more than is kept (limit output_mib or outputs), so what its tests say is not known."
+_CUT = "This cell showed more than is kept, so what its tests say is not known."
 _STDERR = "The cell wrote to stderr, which costs its points in this course."
 
 
@@ -108,7 +108,7 @@ def verdict_of(
     if run.status in ("limit", "skipped"):
         return Verdict.LIMIT, None, run.message
     if run.is_cut and run.status == "ok":
-        return Verdict.LIMIT, None, _CUT
+        return Verdict.LIMIT, None, _CUT  # output_mib or outputs
     for output in run.outputs:
         match output.get("output_type"):
             case "error":
