@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -38,9 +39,15 @@ def main(graded: Path, students: int) -> None:
         began = time.monotonic()
         subprocess.run([*command, "--output", page, "--json", numbers], check=True, stdout=-1)
         took_s = time.monotonic() - began
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
         made = json.loads(numbers.read_text())
         size = page.stat().st_size / 1e6
-        print(f"{made['submissions']} submissions, {len(made['items'])} items: {took_s:.1f} s")
+        print(
+            f"{made['submissions']} submissions, {len(made['items'])} items: {took_s:.1f} s by the clock,"
+        )
+        print(
+            f"{used.ru_utime + used.ru_stime:.1f} s of processor time, {used.ru_maxrss / 1024:.0f} MiB at most"
+        )
         print(f"page {size:.2f} MB, of all numbers {numbers.stat().st_size / 1e6:.2f} MB")
     finally:
         shutil.rmtree(root)
@@ -51,7 +58,7 @@ def make_class(course: Course, students: int) -> None:
     from nbgrader.api import Grade, Student, SubmittedAssignment, SubmittedNotebook
 
     cards = course.records / "scorecards" / ASSIGNMENT
-    with open_gradebook(course) as book:
+    with open_gradebook(course) as book, book.db.no_autoflush:
         before = {entry.student.id: entry for entry in book.assignment_submissions(ASSIGNMENT)}
         before = {name: entry for name, entry in before.items() if (cards / name).is_dir()}
         for number, model in zip(range(students), itertools.cycle(before), strict=False):
