@@ -350,9 +350,9 @@ def _points(rows: Sequence[Row], penalty: float = 0.0) -> float:
 
 def _total(rows: Sequence[Row], penalty: float = 0.0) -> Text:
     """Points of what is marked, of what that is worth: what waits counts on neither side."""
-    if not rows:
-        return Text("–", style="dim")
     final = [row for row in rows if row.score is not None]
+    if not final:
+        return Text("–", style="dim")
     text = Text(points_text(_points(final, penalty)))
     worth = add_points(row.item.worth for row in final)
     return text.append(f"/{points_text(worth)}", style="dim")

@@ -49,8 +49,8 @@ def test_the_table_has_a_row_for_each_submission() -> None:
     ends = ["✗", "?"]  # that there are
     assert found["student"] == ["1", "data", "points", "waits", *ends]
     assert found["ada"] == ["5/10", "5/10", "4", "1"]
-    # What is not marked counts on neither side; why stands below the table, once.
-    assert found["bob"] == ["*", "0/0", "0/0", "14", "1"]
+    # Nothing is known of what is not marked; why stands below the table, once.
+    assert found["bob"] == ["*", "–", "–", "14", "1"]
     assert "no graders" not in shown(BOB)
 
 
