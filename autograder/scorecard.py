@@ -20,7 +20,8 @@ Format, version 1::
            "judged_by": "hidden tests", "manual": false, "bonus": false, "message": null,
            "checks": [
              {"name": "test_...", "title": "...", "weight": 2.0, "verdict": "failed",
-              "message": "...", "hint": "...", "share": null}]}]}]}
+              "message": "...", "hint": "...", "share": null,
+              "limit": "", "figures": [], "seconds": 0.4}]}]}]}
 
 `wall` is the form of the wall around the student's code, of several the weakest (`c.BoxSettings.wall`); empty
 where none of it ran.
@@ -35,7 +36,8 @@ only there where the course gives it and something was handed in for it.
 `reason` says in words for staff why a notebook could not be graded, and `staff` what else they should
 know of it. `unreadable` says for everybody what is wrong with a file that could not be read. `message` is
 for the student: what was expected and seen, never a hidden input or an expected value. `staff_detail` (a
-traceback of ours) is kept in the file for staff and left out by `Scorecard.for_student`.
+traceback of ours), `limit`, `figures` and `seconds` are kept in the file for staff and left out by
+`Scorecard.for_student`.
 """
 
 from __future__ import annotations
@@ -46,9 +48,11 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
+from autograder.checks import Check as Check
+from autograder.checks import Figure as Figure
+from autograder.checks import Verdict as Verdict
 from autograder.errors import KitError
 
 FORMAT = "autograder-scorecard"
@@ -86,40 +90,8 @@ def counted(number: float, noun: str, many: str = "") -> str:
     return f"{text} {noun if text == '1' else many or f'{noun}s'}"
 
 
-class Verdict(StrEnum):
-    """How a check or an item ended."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    RAISED = "raised"
-    LIMIT = "limit"
-    UNGRADED = "ungraded"
-
-
 # An item shows the most telling verdict of its checks: ours before theirs, then what stopped earliest.
 _PRECEDENCE = (Verdict.UNGRADED, Verdict.LIMIT, Verdict.RAISED, Verdict.FAILED, Verdict.PASSED)
-
-
-@dataclass(frozen=True)
-class Check:
-    """One hidden test: its verdict and what the student reads about it."""
-
-    name: str
-    title: str
-    verdict: Verdict
-    weight: float = 1.0
-    message: str = ""
-    hint: str = ""
-    staff_detail: str = ""
-    note: str = ""  # how it was decided, where there are several ways
-    share: float | None = (
-        None  # of its weight, from 0 to 1, where a check says itself what it gives
-    )
-
-    @property
-    def earned(self) -> float:
-        """The part of its weight that counts."""
-        return float(self.verdict is Verdict.PASSED) if self.share is None else self.share
 
 
 @dataclass(frozen=True)
@@ -270,7 +242,10 @@ class Scorecard:
         """The same card without what is for staff only."""
 
         def clean(item: Item) -> Item:
-            checks = tuple(dataclasses.replace(check, staff_detail="") for check in item.checks)
+            checks = tuple(
+                dataclasses.replace(check, staff_detail="", limit="", figures=(), seconds=None)
+                for check in item.checks
+            )
             return dataclasses.replace(item, checks=checks)
 
         # A reason can hold words of a hidden test.
@@ -357,14 +332,16 @@ def _notebook_to_json(notebook: NotebookCard) -> dict[str, Any]:
                 "manual": item.manual,
                 "bonus": item.bonus,
                 "message": item.message or None,
-                "checks": [
-                    {**dataclasses.asdict(check), "verdict": check.verdict.value}
-                    for check in item.checks
-                ],
+                "checks": [_check_to_json(check) for check in item.checks],
             }
             for item in notebook.items
         ],
     }
+
+
+def _check_to_json(check: Check) -> dict[str, Any]:
+    data = dataclasses.asdict(check)
+    return {**data, "verdict": check.verdict.value, "figures": list(data["figures"])}
 
 
 def _notebook_from_json(data: dict[str, Any]) -> NotebookCard:
@@ -377,7 +354,7 @@ def _notebook_from_json(data: dict[str, Any]) -> NotebookCard:
             in_notebook=entry.get("judged_by") == "tests in the notebook",
             message=entry["message"] or "",
             checks=tuple(
-                Check(**{**check, "verdict": Verdict(check["verdict"])})
+                Check(**{**check, "verdict": Verdict(check["verdict"]), "figures": _figures(check)})
                 for check in entry["checks"]
             ),
         )
@@ -392,3 +369,7 @@ def _notebook_from_json(data: dict[str, Any]) -> NotebookCard:
         staff=staff,
         unreadable=data.get("unreadable") or "",  # which cards of before did not say
     )
+
+
+def _figures(check: dict[str, Any]) -> tuple[Figure, ...]:
+    return tuple(Figure(**figure) for figure in check.get("figures", ()))

@@ -13,7 +13,17 @@ import pytest
 import autograder
 
 ROOT = Path(autograder.__file__).parent
-LEAVES = {"errors", "scorecard", "plain_data", "clean", "digest", "locks", "files", "progress"}
+LEAVES = {
+    "errors",
+    "scorecard",
+    "checks",
+    "plain_data",
+    "clean",
+    "digest",
+    "locks",
+    "files",
+    "progress",
+}
 SIBLINGS = {"course", "sandbox", "grading", "report", "data", "lms", "similarity"}
 BELOW_JUDGE = LEAVES | SIBLINGS
 COMMANDS = {"autograde", "release", "calibration", "cluster", "runners"}

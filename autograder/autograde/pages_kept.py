@@ -28,6 +28,7 @@ _ROOMS = (
     "nbgrader_plugin",
     "course",
     "scorecard.py",
+    "checks.py",
 )  # what makes a page
 
 

@@ -145,7 +145,13 @@ def report(
     from autograder.autograde.class_figures import report_of
     from autograder.report.class_page import class_page
     from autograder.report.class_report import to_json
-    from autograder.report.class_text import head, item_figures_table, top_mistakes
+    from autograder.report.class_text import (
+        head,
+        item_figures_table,
+        nearness,
+        slowest,
+        top_mistakes,
+    )
 
     data = report_of(open_course(ctx), assignment, names)
     page = output or Path(f"report-{assignment}.html")
@@ -154,8 +160,17 @@ def report(
         json_file.write_text(to_json(data), encoding="utf-8")
     click.echo(head(data))
     Console().print(item_figures_table(data))
-    for line in (*top_mistakes(data), *data["advice"]):
-        click.echo(f"- {line}")
+    parts = {
+        "What to do": data["advice"],
+        "Other mistakes, by name": top_mistakes(data),
+        "Thresholds of chance": nearness(data),
+        "Time and limits": slowest(data),
+    }
+    for title, lines in parts.items():
+        if lines:
+            click.secho(title, bold=True)
+        for line in lines:
+            click.echo(f"- {visible(line)}")
     click.echo(f"The page: {short(page.resolve())}")
 
 

@@ -8,6 +8,7 @@ and never in an exception of ours.
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -19,6 +20,10 @@ from autograder.scorecard import counted
 
 if TYPE_CHECKING:
     import torch
+
+
+_SHORT = 20  # a string of so many characters is told as it is
+_WORD = re.compile(r"[a-z]+(?:['’]s)?(?=[ ,]|$)")
 
 
 class Mismatch(AssertionError):
@@ -36,18 +41,21 @@ class Explained(Mismatch):
 
 
 def describe(value: Any) -> str:
-    """A few words on a value for a message: its kind and shape, not its contents."""
+    """A few words on a value for a message: its kind and shape, and of contents only a short string."""
     if is_tensor(value):
-        return f"a {str(value.dtype).removeprefix('torch.')} tensor of shape {tuple(value.shape)}"
+        kind = str(value.dtype).removeprefix("torch.")
+        return f"{_article(kind)} tensor of shape {tuple(value.shape)}"
     if isinstance(value, np.ndarray):
-        return f"a {value.dtype} array of shape {value.shape}"
+        return f"{_article(str(value.dtype))} array of shape {value.shape}"
     if isinstance(value, Opaque):
-        return f"a {value.type_name}"
+        return _article(value.type_name)
     if value is None:
         return "None"
+    if isinstance(value, str) and len(value) <= _SHORT:
+        return f"the str {value!r}"
     if isinstance(value, list | tuple | dict | str):
-        return f"a {type(value).__name__} of length {len(value)}"
-    return f"a {type(value).__name__}"
+        return f"{_article(type(value).__name__)} of length {len(value)}"
+    return _article(type(value).__name__)
 
 
 def expect(condition: bool, message: str) -> None:
@@ -61,7 +69,7 @@ def expect_type(value: Any, kind: type | tuple[type, ...], what: str = "the resu
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         names = " or ".join(entry.__name__ for entry in kinds)
-        raise Mismatch(f"{_capital(what)} should be {_article(names)}; yours is {describe(value)}.")
+        raise Mismatch(f"{capital(what)} should be {_article(names)}; yours is {describe(value)}.")
     return value
 
 
@@ -75,7 +83,7 @@ def as_array(value: Any, what: str = "the result") -> npt.NDArray[Any]:
         except (ValueError, OverflowError):
             value = None
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
-        raise Mismatch(f"{_capital(what)} should be numbers; yours is {describe(value)}.")
+        raise Mismatch(f"{capital(what)} should be numbers; yours is {describe(value)}.")
     return value
 
 
@@ -87,7 +95,7 @@ def expect_shape(value: Any, shape: tuple[int, ...], what: str = "the result") -
     array = as_array(value, what)
     if array.shape != tuple(shape):
         raise Mismatch(
-            f"{_capital(what)} should have the shape {tuple(shape)}; yours has {array.shape}."
+            f"{capital(what)} should have the shape {tuple(shape)}; yours has {array.shape}."
         )
     return array
 
@@ -96,7 +104,7 @@ def expect_finite(value: Any, what: str = "the result") -> npt.NDArray[Any]:
     """The value as an array without NaN and infinity."""
     array = as_array(value, what)
     if not np.isfinite(array).all():
-        raise Mismatch(f"{_capital(what)} should be finite; yours contains NaN or infinity.")
+        raise Mismatch(f"{capital(what)} should be finite; yours contains NaN or infinity.")
     return array
 
 
@@ -113,13 +121,13 @@ def expect_close(
     array = expect_finite(value, what)
     wanted = as_array(desired)
     if array.shape != wanted.shape:
-        raise Mismatch(_join(f"{_capital(what)} has the wrong shape, {array.shape}.", hint))
+        raise Mismatch(_join(f"{capital(what)} has the wrong shape, {array.shape}.", hint))
     wrong = np.abs(array.astype(float) - wanted.astype(float)) > atol + rtol * np.abs(
         wanted.astype(float)
     )
     if wrong.any():
-        if array.ndim == 0:
-            seen = f"{_capital(what)} is not the right value; yours is {array.item():.6g}."
+        if array.size == 1:
+            seen = f"{capital(what)} is not right; yours is {array.item():.6g}."
         else:
             count = int(wrong.sum())
             are = "is" if count == 1 else "are"
@@ -140,7 +148,7 @@ def expect_equal(value: Any, desired: Any, what: str = "the result", hint: str =
         same = False
     if not same:
         seen = repr(value) if isinstance(value, int | float | str | tuple) else describe(value)
-        raise Mismatch(_join(f"{_capital(what)} is not right; yours is {seen[:120]}.", hint))
+        raise Mismatch(_join(f"{capital(what)} is not right; yours is {seen[:120]}.", hint))
 
 
 def expect_differs(value: Any, other: Any, what: str = "the result", atol: float = 1e-6) -> None:
@@ -148,7 +156,7 @@ def expect_differs(value: Any, other: Any, what: str = "the result", atol: float
     first, second = as_array(value, what), as_array(other, what)
     if first.shape == second.shape and np.allclose(first, second, atol=atol, rtol=0):
         raise Mismatch(
-            f"{_capital(what)} should change when its input changes; yours stays the same."
+            f"{capital(what)} should change when its input changes; yours stays the same."
         )
 
 
@@ -168,12 +176,13 @@ def relative_difference(value: Any, desired: Any) -> float:
     return distance / scale if scale > 0 else (0.0 if distance == 0 else float("inf"))
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def capital(text: str) -> str:
+    """The text as it begins a sentence; code, such as `copies['0']` or `make_loaders`, stays as it is."""
+    return text[:1].upper() + text[1:] if _WORD.match(text) else text
 
 
 def _article(names: str) -> str:
-    return f"an {names}" if names[0] in "aeiou" else f"a {names}"
+    return f"an {names}" if names[:1] in tuple("aeioAEIO") else f"a {names}"  # a uint8
 
 
 def _join(*parts: str) -> str:

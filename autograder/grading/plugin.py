@@ -31,7 +31,7 @@ import os
 import traceback
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -307,13 +307,24 @@ class JudgePlugin:
             self._set(item, Verdict.UNGRADED, staff_detail="This test is marked xfail.")
         elif call.when == "call":
             self._set(item, Verdict.PASSED)
+        if call.when == "call":
+            self._say_for_staff(item, call)
         return report
 
+    def _say_for_staff(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """What the report of the class tells of a check besides its verdict."""
+        figures = tuple(self._student.figures)
+        self._student.figures.clear()
+        error = call.excinfo.value if call.excinfo is not None else None
+        limit = error.limit if isinstance(error, LimitHit) else ""
+        seconds = round(call.duration, 2)
+        checks = self.checks[_grade_id(item)]
+        last = checks.pop()
+        checks.append(replace(last, limit=limit, figures=figures, seconds=seconds))
+
     def _strike(self, item: pytest.Item, limit: str) -> None:
-        mark = item.get_closest_marker("graded")
-        assert mark is not None
         cost = _MOST_STRIKES if limit in _DID_NOT_END else int(limit == "kernel")
-        self.strikes[mark.kwargs["grade_id"]] += cost
+        self.strikes[_grade_id(item)] += cost
 
     def _is_left_out(self, item: pytest.Item) -> bool:
         mark = item.get_closest_marker("graded")
@@ -346,8 +357,15 @@ class JudgePlugin:
             staff_detail=clean_text("\n".join(part for part in (more, staff_detail) if part)),
             note=clean_text(note),
         )
-        checks = self.checks.setdefault(mark.kwargs["grade_id"], [])
+        checks = self.checks.setdefault(_grade_id(item), [])
         checks[:] = [other for other in checks if other.name != check.name] + [check]
+
+
+def _grade_id(item: pytest.Item) -> str:
+    mark = item.get_closest_marker("graded")
+    assert mark is not None
+    grade_id: str = mark.kwargs["grade_id"]
+    return grade_id
 
 
 def _verdict_of(error: BaseException) -> tuple[Verdict, str]:

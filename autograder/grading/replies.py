@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from autograder.grading.compare import (
     as_array,
+    capital,
     describe,
     expect,
     expect_finite,
@@ -39,6 +40,7 @@ def fields(reply: Any, *names: str) -> dict[str, Any]:
 
 def sequence(value: Any, what: str, length: int | None = None) -> list[Any]:
     """A list or tuple as a list; `length` may be told to the student."""
+    what = capital(what)
     expect(isinstance(value, list | tuple), f"{what} should be a list; yours is {describe(value)}.")
     entries = list(value)
     if length is not None:
@@ -53,6 +55,7 @@ def real(value: Any, what: str) -> float:
     """A finite Python or NumPy float (an exact 0 or 1 may come as an int)."""
     if isinstance(value, int | np.integer) and not isinstance(value, bool) and value in (0, 1):
         return float(value)
+    what = capital(what)
     hint = " Take the number out with .item()." if is_tensor(value) else ""
     expect(
         isinstance(value, float | np.floating),
@@ -67,7 +70,7 @@ def whole(value: Any, what: str) -> int:
     hint = " Take the number out with .item()." if is_tensor(value) else ""
     expect(
         isinstance(value, int | np.integer) and not isinstance(value, bool),
-        f"{what} should be an int; yours is {describe(value)}.{hint}",
+        f"{capital(what)} should be an int; yours is {describe(value)}.{hint}",
     )
     return int(value)
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from autograder.grading.probe import Probe, with_torchs_defaults
+from autograder.scorecard import Figure
 
 _CALL = with_torchs_defaults(
     "def call(function, args, kwargs):\n    return function(*args, **kwargs)", "call"
@@ -36,11 +37,13 @@ class Student:
 
     Attributes:
         mistakes_told: what checks before this one have named, so that a mistake is said once.
+        figures: what this check has seen by chance, with the thresholds that it asks for; for staff.
     """
 
     def __init__(self, box: BoxLike) -> None:
         self._box = box
         self.mistakes_told: list[str] = []
+        self.figures: list[Figure] = []
 
     def run(self, probe: Probe, **data: Any) -> Any:
         """Run a probe in the box; parameters that are not in `data` are the student's names.

@@ -25,7 +25,7 @@ from autograder.scorecard import Check, Verdict, counted, points_text
 _TITLE = "The tests in this cell"
 _HIDDEN = "A test that is not in your notebook did not pass."
 _NOT_PASSED = "With the tests that are not in your notebook run before it, this cell did not pass."
-_CUT = "This cell showed more than is kept (limit output_mib or outputs), so what its tests say is not known."
+_CUT = "This cell showed more than is kept, so what its tests say is not known."
 _STDERR = "The cell wrote to stderr, which costs its points in this course."
 
 
@@ -86,12 +86,15 @@ class InTheNotebook:
         verdict, share, message = verdict_of(judged, item.max_score, self._stderr_costs)
         if verdict is Verdict.UNGRADED:
             return Check("cell", _TITLE, verdict, staff_detail=message)
+        limit = judged.limit if verdict is Verdict.LIMIT else ""
         if verdict is not Verdict.PASSED and shown is not judged:
             # What the other box said may hold words of a hidden test.
             *seen, text = verdict_of(shown, item.max_score, self._stderr_costs)
             told = text if seen == [verdict, share] else _HIDDEN if hides else _NOT_PASSED
-            return Check("cell", _TITLE, verdict, message=told, staff_detail=message, share=share)
-        return Check("cell", _TITLE, verdict, message=message, share=share)
+            return Check(
+                "cell", _TITLE, verdict, 1.0, told, staff_detail=message, share=share, limit=limit
+            )
+        return Check("cell", _TITLE, verdict, message=message, share=share, limit=limit)
 
 
 def verdict_of(
@@ -105,7 +108,7 @@ def verdict_of(
     if run.status in ("limit", "skipped"):
         return Verdict.LIMIT, None, run.message
     if run.is_cut and run.status == "ok":
-        return Verdict.LIMIT, None, _CUT
+        return Verdict.LIMIT, None, _CUT  # output_mib or outputs
     for output in run.outputs:
         match output.get("output_type"):
             case "error":

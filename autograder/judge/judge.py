@@ -45,7 +45,7 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
         looks = Looks(job, course, source, every, forks)
         runs, judged, device = with_gpu(course, job.notebook, looks.judge)
     except LimitHit as hit:
-        return _all_limit(job, cells, str(hit))
+        return _all_limit(job, cells, hit)
     except Exception as error:
         detail = "".join(traceback.format_exception(error, limit=-8))
         return _ungraded(job, cells, f"{type(error).__name__}: {error}", detail)
@@ -167,8 +167,9 @@ def _ungraded(job: Job, cells: Iterable[GradeCell], reason: str, detail: str = "
     return Judgement(replace(card, notebooks=notebooks), tuple([] for _ in job.cells))
 
 
-def _all_limit(job: Job, cells: Iterable[GradeCell], message: str) -> Judgement:
-    check = Check("limits", "The notebook runs within its limits", Verdict.LIMIT, message=message)
+def _all_limit(job: Job, cells: Iterable[GradeCell], hit: LimitHit) -> Judgement:
+    title = "The notebook runs within its limits"
+    check = Check("limits", title, Verdict.LIMIT, message=str(hit), limit=hit.limit)
     items = tuple(_item(job, cell, () if cell.manual else (check,)) for cell in cells)
     items += tuple(_bonus_item(one, (check,)) for one in job.bonus_files)
     return Judgement(_card(job, items, None), tuple([] for _ in job.cells))

@@ -29,6 +29,7 @@ _ROOMS = (
     "course",
     "plain_data.py",
     "scorecard.py",
+    "checks.py",
     "errors.py",
     "clean",
     "digest.py",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from autograder.report.costs import Nearness
 from autograder.report.mistakes import Mistake
 from autograder.report.statistics import ClassFigures, ItemFigures
 
@@ -16,13 +17,17 @@ _HARD = 2 / 3
 
 
 def advice(
-    figures: ClassFigures, items: Sequence[ItemFigures], mistakes: Sequence[Mistake]
+    figures: ClassFigures,
+    items: Sequence[ItemFigures],
+    mistakes: Sequence[Mistake],
+    thresholds: Sequence[Nearness],
 ) -> list[str]:
     """The sentences, at most `MOST`."""
     rules = (
         _ungraded(figures),
         _waiting(items),
         _backwards(figures, items),
+        _unlucky(thresholds),
         _raised(items),
         _limited(items),
         _common(mistakes),
@@ -59,6 +64,20 @@ def _backwards(figures: ClassFigures, items: Sequence[ItemFigures]) -> Iterator[
             )
 
 
+def _unlucky(thresholds: Sequence[Nearness]) -> Iterator[str]:
+    alone: dict[str, dict[str, list[str]]] = {}  # by item and student, the figures
+    for one in thresholds:
+        for student in one.alone:
+            alone.setdefault(one.grade_id, {}).setdefault(student, []).append(one.name)
+    for grade_id, students in alone.items():
+        names = ", ".join(dict.fromkeys(name for found in students.values() for name in found))
+        yield (
+            f"{grade_id}: {_count(len(students), 'submission')} passed every other check and missed a "
+            f"threshold of chance ({names}). Of right ones one in a thousand does: read "
+            f"{'it' if len(students) == 1 else 'them'}, and calibrate anew if nothing is wrong there."
+        )
+
+
 def _raised(items: Sequence[ItemFigures]) -> Iterator[str]:
     for figure, share in _shares(items, "raised"):
         if share > _RAISED:
@@ -78,16 +97,12 @@ def _limited(items: Sequence[ItemFigures]) -> Iterator[str]:
 
 
 def _common(mistakes: Sequence[Mistake]) -> Iterator[str]:
-    seen: dict[str, list[Mistake]] = {}
     for mistake in mistakes:
         if mistake.named and mistake.share > _COMMON:
-            seen.setdefault(mistake.words, []).append(mistake)
-    for words, rows in seen.items():  # the same mistake may show in several items
-        names = ", ".join(dict.fromkeys(row.grade_id for row in rows))
-        yield (
-            f"{names}: in {max(row.share for row in rows):.0%} of the submissions it is as if {words}. "
-            "A word in the next lecture helps more than a comment each."
-        )
+            yield (
+                f"{', '.join(mistake.grade_ids)}: in {mistake.share:.0%} of the submissions it is as if "
+                f"{mistake.words}. A word in the next lecture helps more than a comment each."
+            )
 
 
 def _hard(items: Sequence[ItemFigures]) -> Iterator[str]:

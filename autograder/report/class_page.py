@@ -44,6 +44,7 @@ def class_page(report: dict[str, Any]) -> str:
         words=_WORDS,
         mistakes=report["mistakes"][:_SHOWN_MISTAKES],
         left_out=len(report["mistakes"][_SHOWN_MISTAKES:]),
+        costs=[item for item in report["items"] if item["seconds"] or item["limits"]],
     )  # fmt: skip
 
 
@@ -74,4 +75,5 @@ def _environment() -> Environment:
     environment.filters["points"] = lambda value: "–" if value is None else points_text(value)
     environment.filters["percent"] = lambda value: "–" if value is None else f"{value:.0%}"
     environment.filters["two"] = lambda value: "–" if value is None else f"{value:.2f}"
+    environment.filters["seconds"] = lambda value: f"{value:.1f}"
     return environment

@@ -11,16 +11,22 @@ Format, version 1::
      "items": [{"notebook": "3_training", "grade_id": "fit_tests", "max_score": 6.0, "manual": false,
                 "judged": 28, "ungraded": 1, "waiting": 0, "absent": 1, "difficulty": 0.71,
                 "deviation": 2.1, "full": 0.5, "none": 0.1, "discrimination": 0.48,
-                "interval": [0.13, 0.73], "groups": [0.2, …], "verdicts": {"passed": 14, …}}],
-     "mistakes": [{"key": "3_training/fit_tests/test_…/the-gradients-…", "notebook": …, "grade_id": …,
+                "interval": [0.13, 0.73], "groups": [0.2, …], "verdicts": {"passed": 14, …},
+                "seconds": {"median": 1.9, "most": 21.0}, "limits": {"probe_wall_s": 1}}],
+     "mistakes": [{"key": "the-gradients-were-never-set-to-zero", "grade_ids": ["train_epoch_tests"],
                    "words": "…", "named": true, "count": 7, "judged": 28, "share": 0.25,
                    "interval": [0.13, 0.43]}],
+     "thresholds": [{"notebook": "3_training", "grade_id": "fit_tests", "name": "accuracy", "needed": 0.44,
+                     "at_most": false, "nearest": 0.61, "median": 0.74, "farthest": 0.83, "passed": 21,
+                     "missed": 4, "alone": []}],
      "staff": [{"student": "7", "reasons": ["…"]}],
      "students": [{"student": "1", "total": 88.0,
                    "items": [{"points": 6.0, "verdict": "passed"}, …]}]}
 
 `students` are in the order of their totals, the highest first, and called by their place unless names are
-asked for. `points` is null where there is no final score.
+asked for. `points` is null where there is no final score. The key of a mistake that no test names is its
+check's: notebook, item and test. `thresholds` are those of chance, with the figures of runs whose check
+passed; `alone` are the students who missed one and passed every other check of the item.
 """
 
 from __future__ import annotations
@@ -32,6 +38,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograder.report.advice import advice
+from autograder.report.costs import Costs, costs, nearness
 from autograder.report.mistakes import mistakes
 from autograder.report.statistics import ClassFigures, ItemOf, distribution, spread
 from autograder.report.table import Marks, item_rows
@@ -60,7 +67,7 @@ def class_report(
     rows = list(item_rows(cards, marks))
     figures = ClassFigures(items, rows)
     by_item = figures.figures()
-    made = mistakes(rows)
+    made, spent, thresholds = mistakes(rows), costs(rows), nearness(rows)
     order = sorted(range(len(figures.students)), key=lambda n: (-figures.totals[n], n))
     called = {
         figures.students[n]: figures.students[n] if names else str(place)
@@ -78,15 +85,19 @@ def class_report(
         "distribution": distribution(figures.totals, figures.max_score),
         "alpha": figures.alpha,
         "complete": len(figures.matrix),
-        "advice": advice(figures, by_item, made),
+        "advice": advice(figures, by_item, made, thresholds),
         "items": [
-            {**dataclasses.asdict(figure.item), **_without_item(figure)} for figure in by_item
+            {
+                **dataclasses.asdict(figure.item),
+                **_without_item(figure),
+                **_cost(spent.get((figure.item.notebook, figure.item.grade_id))),
+            }
+            for figure in by_item
         ],
         "mistakes": [
             {
                 "key": one.key,
-                "notebook": one.notebook,
-                "grade_id": one.grade_id,
+                "grade_ids": list(one.grade_ids),
                 "words": one.words,
                 "named": one.named,
                 "count": len(one.students),
@@ -95,6 +106,22 @@ def class_report(
                 "interval": list(one.interval),
             }
             for one in made
+        ],
+        "thresholds": [
+            {
+                "notebook": one.notebook,
+                "grade_id": one.grade_id,
+                "name": one.name,
+                "needed": one.needed,
+                "at_most": one.at_most,
+                **dict(
+                    zip(("nearest", "median", "farthest"), one.right or (None,) * 3, strict=True)
+                ),
+                "passed": one.passed,
+                "missed": one.missed,
+                "alone": sorted((called[student] for student in one.alone), key=_place),
+            }
+            for one in thresholds
         ],
         "staff": [
             {"student": called[student], "reasons": list(why)}
@@ -128,6 +155,14 @@ def _without_item(figure: Any) -> dict[str, Any]:
     data = dataclasses.asdict(figure)
     del data["item"]
     return data
+
+
+def _cost(cost: Costs | None) -> dict[str, Any]:
+    seconds = cost.seconds if cost else None
+    return {
+        "seconds": dict(zip(("median", "most"), seconds, strict=True)) if seconds else None,
+        "limits": cost.limits if cost else {},
+    }
 
 
 def _place(name: str) -> tuple[int, str]:

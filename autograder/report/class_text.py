@@ -8,10 +8,10 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from autograder.report.table import visible
-from autograder.scorecard import points_text
+from autograder.scorecard import counted, points_text
 
 _TOP = 5
+_SLOW = 3
 
 
 def head(report: dict[str, Any]) -> str:
@@ -51,12 +51,45 @@ def item_figures_table(report: dict[str, Any]) -> Table:
 
 
 def top_mistakes(report: dict[str, Any]) -> list[str]:
-    """The named mistakes that most students made, a line each."""
-    named = [one for one in report["mistakes"] if one["named"]][:_TOP]
+    """The named mistakes that most students made, a line each, but for those of which the advice tells."""
+    told = "\n".join(report["advice"])
+    named = [one for one in report["mistakes"] if one["named"] and one["words"] not in told]
     return [
-        visible(f"{one['count']} of {one['judged']}  {one['grade_id']}: as if {one['words']}")
-        for one in named
+        f"{one['count']} of {one['judged']}  {', '.join(one['grade_ids'])}: as if {one['words']}"
+        for one in named[:_TOP]
     ]
+
+
+def nearness(report: dict[str, Any]) -> list[str]:
+    """How near runs came to thresholds of chance, a line each."""
+    return [_near(one) for one in report["thresholds"]]
+
+
+def slowest(report: dict[str, Any]) -> list[str]:
+    """The items that took the most time to judge, in one line if any was timed; and who came to limits."""
+    timed = [item for item in report["items"] if item["seconds"]]
+    timed.sort(key=lambda item: -item["seconds"]["median"])
+    first = ", ".join(
+        f"{item['grade_id']} {item['seconds']['median']:.1f} (most {item['seconds']['most']:.1f})"
+        for item in timed[:_SLOW]
+    )
+    lines = [f"seconds a submission, in the middle: {first}"] if first else []
+    return lines + [
+        f"{item['grade_id']}: limit {name} {counted(count, 'time')}"
+        for item in report["items"]
+        for name, count in item["limits"].items()
+    ]
+
+
+def _near(one: dict[str, Any]) -> str:
+    side = "at most" if one["at_most"] else "at least"
+    text = f"{one['grade_id']}: {one['name'].replace('_', ' ')} {side} {one['needed']:.2f}"
+    if one["passed"]:
+        text += (
+            f"; of {one['passed']} that passed the nearest {one['nearest']:.2f}, in the middle "
+            f"{one['median']:.2f}"
+        )
+    return f"{text}; {one['missed']} missed it"
 
 
 def _with_interval(item: dict[str, Any]) -> str:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from autograder.report.statistics import wilson_interval
 from autograder.report.table import Row
-from autograder.scorecard import Verdict, named_mistakes
+from autograder.scorecard import NOT_HANDED_IN, Verdict, named_mistakes
+
+_Place = tuple[str, str]  # notebook and grade_id
 
 
 @dataclass(frozen=True)
@@ -17,15 +19,15 @@ class Mistake:
 
     Attributes:
         key: stays the same between runs and classes, as long as the hidden tests call it so.
+        grade_ids: the items in which it shows, in their order.
         words: for people.
         named: whether the graders name it.
         students: who made it, by id.
-        judged: how many students the item was judged for.
+        judged: how many students one of these items was judged for.
     """
 
     key: str
-    notebook: str
-    grade_id: str
+    grade_ids: tuple[str, ...]
     words: str
     named: bool
     students: tuple[str, ...]
@@ -43,37 +45,38 @@ class Mistake:
 def mistakes(rows: Sequence[Row]) -> list[Mistake]:
     """The mistakes of a class, the most frequent first.
 
-    A student is counted once for a mistake. A check that the student did not pass and that names nothing
-    counts by its title.
+    A student is counted once for a mistake, in however many checks and items it shows. A check that the
+    student did not pass and that names nothing counts by its title. What was not handed in is none.
     """
-    judged: dict[tuple[str, str], set[str]] = {}
-    found: dict[tuple[str, str, str, str, bool], set[str]] = {}
+    judged: dict[_Place, set[str]] = {}
+    found: dict[tuple[str, str, bool], dict[_Place, set[str]]] = {}  # by key, words, and if named
     for row in rows:
         place = (row.notebook, row.item.grade_id)
         if row.item.manual or row.item.verdict is Verdict.UNGRADED:
+            continue
+        if any(check.name == NOT_HANDED_IN for check in row.item.checks):
             continue
         judged.setdefault(place, set()).add(row.student)
         for check in row.item.checks:
             if check.verdict in (Verdict.PASSED, Verdict.UNGRADED):
                 continue
             names = named_mistakes(f"{check.message} {check.hint}")
-            for words in names or [check.title]:
-                key = (*place, check.name, words, bool(names))
-                found.setdefault(key, set()).add(row.student)
+            whats = [(_slug(words), words, True) for words in names]
+            for what in whats or [("/".join((*place, check.name)), check.title, False)]:
+                found.setdefault(what, {}).setdefault(place, set()).add(row.student)
     made = [
         Mistake(
-            key=f"{notebook}/{grade_id}/{name}" + (f"/{_slug(words)}" if named else ""),
-            notebook=notebook,
-            grade_id=grade_id,
+            key=key,
+            grade_ids=tuple(dict.fromkeys(grade_id for _, grade_id in places)),
             words=words,
             named=named,
-            students=tuple(sorted(students)),
-            judged=len(judged[notebook, grade_id]),
+            students=tuple(sorted(set[str]().union(*places.values()))),
+            judged=len(set[str]().union(*(judged[place] for place in places))),
         )
-        for (notebook, grade_id, name, words, named), students in found.items()
+        for (key, words, named), places in found.items()
     ]
     return sorted(made, key=lambda mistake: (-len(mistake.students), mistake.key))
 
 
 def _slug(words: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:80]
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograder.report.table import Row
-from autograder.scorecard import Verdict, add_points
+from autograder.scorecard import NOT_HANDED_IN, Verdict, add_points
 
 Floats = npt.NDArray[np.float64]
 GROUPS = 5
@@ -91,9 +91,9 @@ class ClassFigures:
             key = (row.notebook, row.item.grade_id)
             if key not in place:
                 continue  # a bonus, or an item that the course does not have any more
-            if row.score is not None:
+            word = self.verdicts[row.student, *key] = _word(row)
+            if row.score is not None and word != "absent":
                 self.scores[at[row.student], place[key]] = row.score
-            self.verdicts[row.student, *key] = _word(row)
 
     def word(self, student: str, item: ItemOf) -> str:
         """How an item ended for a student: a verdict, `marked`, `waiting`, or `absent`."""
@@ -198,6 +198,8 @@ class ClassFigures:
 
 
 def _word(row: Row) -> str:
+    if any(check.name == NOT_HANDED_IN for check in row.item.checks) and not row.score:
+        return "absent"
     if row.score is None:
         return "ungraded" if row.state == "ungraded" else "waiting"
     return row.item.verdict.value if row.item.verdict else "marked"

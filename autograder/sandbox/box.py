@@ -284,11 +284,11 @@ class Box:
         if error.limit == "kernel":
             text = f"Your notebook's kernel died {when}. Did the code end it, or crash it?"
             return LimitHit("kernel", text)
-        return LimitHit(error.limit, f"Stopped {when}: {error} (limit {error.limit}).")
+        return LimitHit(error.limit, f"Stopped {when}: {error}.")
 
     def _too_slow(self, wall: str, wall_s: float, limit_s: float, when: str) -> LimitHit:
         limit = wall if wall_s >= limit_s else "notebook_wall_s"
-        text = f"Stopped after {counted(round(wall_s), 'second')} {when} (limit {limit})."
+        text = f"Stopped after {counted(round(wall_s), 'second')} {when}."
         if limit_s < getattr(self._settings, wall):
             text += " It calls a function that ran out of time before, so it got no more."
         return LimitHit(limit, f"{text} Is there a loop that does not end?")
@@ -335,20 +335,18 @@ def open_box(
 
 def limit_behind(kind: str, text: str) -> LimitHit | None:
     """The limit that shows itself to the student's code as an exception, if it is one."""
-    for limit, kinds, words in (
-        ("memory_mib", ("MemoryError",), ""),
-        ("memory_mib", ("RuntimeError", "OSError"), "allocate memory"),
-        ("gpu_memory_mib", ("OutOfMemoryError",), "CUDA out of memory"),
-        ("disk_mib", ("OSError",), "[Errno 28]"),
-        ("disk_mib", ("OSError",), "[Errno 27]"),
-        ("open_files", ("OSError",), "[Errno 24]"),
-        ("processes", ("BlockingIOError",), "[Errno 11]"),
-        ("processes", ("RuntimeError",), "can't start new thread"),
+    for limit, of_what, kinds, words in (
+        ("memory_mib", "memory", ("MemoryError",), ""),
+        ("memory_mib", "memory", ("RuntimeError", "OSError"), "allocate memory"),
+        ("gpu_memory_mib", "the GPU's memory", ("OutOfMemoryError",), "CUDA out of memory"),
+        ("disk_mib", "what may be written", ("OSError",), "[Errno 28]"),
+        ("disk_mib", "what may be written", ("OSError",), "[Errno 27]"),
+        ("open_files", "open files", ("OSError",), "[Errno 24]"),
+        ("processes", "processes and threads", ("BlockingIOError",), "[Errno 11]"),
+        ("processes", "processes and threads", ("RuntimeError",), "can't start new thread"),
     ):
         if kind in kinds and words in text:
-            return LimitHit(
-                limit, f"Your code ran into a limit of the box (limit {limit}): {kind} {text}"
-            )
+            return LimitHit(limit, f"Your code ran into the limit of {of_what}: {kind} {text}")
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from autograder.errors import (
     StudentRaised,
 )
 from autograder.grading.plugin import Judged, judge
-from autograder.scorecard import Check, Item, Verdict
+from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
 
 
 class StubBox:
@@ -440,3 +441,30 @@ def test_what_was_told_before_comes_without_the_checks_hint(tmp_path: Path) -> N
     assert (explained.verdict, explained.message) == (FAILED, "It is not right.")
     assert explained.hint == ""
     assert only(judged(tmp_path, tests.replace("{error}", "Mismatch"))).hint == "Look at the axis."
+
+
+def test_staff_can_ask_for_time_limit_and_what_chance_has_shown(tmp_path: Path) -> None:
+    tests = """
+        from autograder.scorecard import Figure
+
+        @graded("item")
+        def test_a(student):
+            '''It learns.'''
+            student.figures.append(Figure("accuracy", 0.6, 0.5, False))
+            expect(False, "No.")
+
+        @graded("item")
+        def test_b(student):
+            '''It ends.'''
+            student.double(1)
+    """
+    result = judged(tmp_path, tests, LimitHit("probe_wall_s", "Slow."))
+    chance, slow = result.checks["item"]
+    assert [(one.name, one.reached) for one in chance.figures] == [("accuracy", True)]
+    assert (chance.limit, slow.limit, slow.figures) == ("", "probe_wall_s", ())
+    assert chance.seconds is not None
+    assert slow.seconds is not None
+    card = Scorecard("x", "ada", (NotebookCard("n", (Item("item", 1, checks=(chance, slow)),)),))
+    assert Scorecard.from_json(json.loads(card.dumps())).items[0].checks[0].figures
+    for check in card.for_student().items[0].checks:
+        assert (check.limit, check.figures, check.seconds) == ("", (), None)

@@ -17,6 +17,7 @@ from autograder.course import load_course
 from autograder.release.release import build
 from autograder.report.class_page import class_page
 from autograder.report.class_report import class_report, to_json
+from autograder.report.class_text import nearness, slowest, top_mistakes
 from autograder.report.mistakes import mistakes
 from autograder.report.statistics import (
     ClassFigures,
@@ -27,7 +28,15 @@ from autograder.report.statistics import (
     wilson_interval,
 )
 from autograder.report.table import item_rows
-from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
+from autograder.scorecard import (
+    NOT_HANDED_IN,
+    Check,
+    Figure,
+    Item,
+    NotebookCard,
+    Scorecard,
+    Verdict,
+)
 from tests.tiny_course import TinyCourse
 
 ITEMS = (ItemOf("n", "a", 4), ItemOf("n", "b", 2), ItemOf("n", "c", 3, manual=True))
@@ -162,7 +171,7 @@ def test_mistakes_are_counted_once_a_student_and_called_the_same_everywhere() ->
     ]
     first, second = mistakes(list(item_rows(cards)))
     assert first.words == "the gradients were never set to zero"
-    assert first.key == "n/a/t1/the-gradients-were-never-set-to-zero"
+    assert first.key == "the-gradients-were-never-set-to-zero"
     assert (first.students, first.judged, first.share) == (("ada", "bob"), 4, 0.5)
     assert (second.named, second.words, second.key) == (False, "The mean is per image", "n/a/t2")
 
@@ -196,8 +205,67 @@ def test_a_mistake_that_shows_in_several_items_is_said_once() -> None:
     right = (item("d", 1, 1), item("e", 1, 1))
     cards = [card(f"s{n:02}", 4, 2, extra=wrong if n < 6 else right) for n in range(20)]
     items = (*ITEMS[:2], ItemOf("n", "d", 1), ItemOf("n", "e", 1))
-    (said,) = class_report("lenses", items, cards)["advice"]
+    data = class_report("lenses", items, cards)
+    (said,) = data["advice"]
     assert said.startswith("d, e: in 30% of the submissions it is as if the gradients were never")
+    assert [(one["grade_ids"], one["count"]) for one in data["mistakes"]] == [(["d", "e"], 6)]
+    assert top_mistakes(data) == [], "the advice has said it"
+
+
+def test_what_was_not_handed_in_is_no_mistake_and_in_no_denominator() -> None:
+    missing = Check(NOT_HANDED_IN, "The notebook is in the submission", FAILED)
+    nothing = tuple(Item(one.grade_id, one.max_score, checks=(missing,)) for one in ITEMS)
+    late = Scorecard("lenses", "eve", (NotebookCard("n", nothing),))
+    data = report([*CARDS, late])
+    assert [(one["judged"], one["absent"]) for one in data["items"]] == [(4, 1)] * 3
+    assert data["mistakes"] == [one for one in report()["mistakes"]]
+    assert (data["submissions"], data["complete"]) == (5, 4)
+    assert data["students"][-1]["total"] == 0
+    given = report([*CARDS, late], marks={**MARKS, ("eve", "n", "c"): 2.0})["items"][2]
+    assert (given["judged"], given["absent"]) == (5, 0), "a person has marked it all the same"
+
+
+def chance(seen: float, verdict: Verdict, *others: Check) -> tuple[Check, ...]:
+    figures = (Figure("accuracy", seen, 0.5, False), Figure("loss_ratio", 1 - seen, 0.5, True))
+    return Check("run", "It learns", verdict, figures=figures, seconds=2 * seen), *others
+
+
+def test_time_limits_and_how_near_runs_came_are_told_by_item() -> None:
+    hung = Check("more", "T", Verdict.LIMIT, limit="probe_wall_s", seconds=1.0)
+    made = {
+        "ada": chance(0.9, PASSED),
+        "bob": chance(0.7, PASSED),
+        "cyd": chance(0.6, PASSED, hung),
+        "dan": chance(0.4, FAILED),
+        "eve": chance(0.3, FAILED, failing("other", "No.")),
+    }
+    cards = [
+        Scorecard("x", name, (NotebookCard("n", (Item("a", 4, checks=checks),)),))
+        for name, checks in made.items()
+    ]
+    data = class_report("x", [ITEMS[0], ITEMS[1]], cards, names=True)
+    first, second = data["items"]
+    assert first["seconds"] == {"median": 1.4, "most": 2.2}  # 1.8 1.4 2.2 0.8 0.6
+    assert first["limits"] == {"probe_wall_s": 1}
+    assert (second["seconds"], second["limits"]) == (None, {})
+    accuracy, loss = data["thresholds"]
+    assert (accuracy["nearest"], accuracy["median"], accuracy["farthest"]) == (0.6, 0.7, 0.9)
+    assert (loss["nearest"], loss["median"], loss["farthest"]) == (0.4, 0.3, 0.1)
+    for one in (accuracy, loss):
+        assert (one["passed"], one["missed"], one["alone"]) == (3, 2, ["dan"])
+    assert data["advice"][0].startswith(
+        "a: 1 submission passed every other check and missed a threshold of chance (accuracy, loss_ratio)"
+    )
+    page = class_page(data)
+    assert "1 × probe_wall_s" in page
+    assert "≥ 0.50" in page
+    assert nearness(data)[0] == (
+        "a: accuracy at least 0.50; of 3 that passed the nearest 0.60, in the middle 0.70; 2 missed it"
+    )
+    assert slowest(data) == [
+        "seconds a submission, in the middle: a 1.4 (most 2.2)",
+        "a: limit probe_wall_s 1 time",
+    ]
 
 
 def test_an_item_that_goes_backwards_is_suspected_only_with_enough_students() -> None:

@@ -94,7 +94,15 @@ def expect_block_counts(
         else:
             wrong["there were a projection where the shortcut is the identity"] = right + size
         seen = getattr(student, name)(*arguments)
-        expect_count(seen, right, wrong, "The number of parameters")
+        kept = "keeps its shape" if not projects else _CHANGES[inputs != expansion * width, stride]
+        expect_count(seen, right, wrong, f"The number of parameters of a block that {kept}")
+
+
+_CHANGES = {  # by whether the channels change, and the stride
+    (True, 2): "changes channels and stride",
+    (False, 2): "changes the stride alone",
+    (True, 1): "changes the channels alone",
+}
 
 
 def basic_layers(inputs: int, width: int) -> list[tuple[int, int, int]]:
@@ -202,7 +210,8 @@ def expect_resnet(student: Student, blocks: tuple[int, ...], classes: int) -> No
         ),
     }
     seen = student.resnet_parameters(blocks, classes)
-    expect_count(seen, right, wrong, "The number of parameters")
+    net = "ResNet-18" if blocks == (2, 2, 2, 2) else "a ResNet of drawn blocks and classes"
+    expect_count(seen, right, wrong, f"The number of parameters of {net}")
 
 
 def _kept(width: int) -> int:

@@ -481,7 +481,7 @@ def test_the_last_layer_maps_4096_features_to_the_classes(
         expect(length == 7, f"The classifier should keep its 7 layers; yours has {length}.")
         expect(
             flag(seen["is_linear"]),
-            f"The last layer should be an nn.Linear; yours is a {str(seen['head'])[:40]}.",
+            f"The last layer should be an nn.Linear; yours is {str(seen['head'])[:40]}.",
         )
         expect_type(seen["weight"], torch.Tensor, "the new layer's weight")
         rows = int(seen["weight"].shape[0]) if seen["weight"].ndim else 0

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from torch import nn
 
 from autograder.graders.vgg16 import reference
-from autograder.grading import Challenge, Student, describe, expect, graded, probe, sequence, whole
+from autograder.grading import (
+    Challenge,
+    Mismatch,
+    Student,
+    StudentRaised,
+    describe,
+    expect,
+    graded,
+    probe,
+    sequence,
+    whole,
+)
 
 # conv2d_parameters, linear_parameters
 
@@ -20,12 +32,41 @@ def counted(value: Any, what: str) -> int:
     return whole(value, what)
 
 
-def expect_count(seen: int, right: int, wrong: dict[int, str], what: str) -> None:
-    """Fail unless the counts agree; `wrong` names the mistakes behind some other counts."""
-    guess = wrong.get(seen)
-    expect(
-        seen == right, f"{what} is not right; yours is {seen:,}." + (f" {guess}" if guess else "")
-    )
+def expect_count(seen: int, right: int, wrong: dict[int, str], what: str, known: str = "") -> None:
+    """Fail unless the counts agree.
+
+    Args:
+        wrong: the mistakes behind some other counts.
+        known: what the student's formula gives for a layer that the notebook names, as `of_known` says it.
+    """
+    if seen == right:
+        return
+    yours = f"{what} is not right. {known}" if known else f"{what} is not right; yours is {seen:,}."
+    expect(False, f"{yours} {wrong.get(seen, '')}".rstrip())
+
+
+def of_known(formula: Callable[..., Any], layer: tuple[int, ...], right: int, what: str) -> str:
+    """What a formula that is wrong gives for a layer that the notebook names; nothing where it breaks there.
+
+    Its count for a layer that nobody knows would help nobody.
+    """
+    try:
+        seen = counted(formula(*layer), "the count")
+    except (Mismatch, StudentRaised):
+        return ""
+    if seen == right:
+        return f"For {what} yours is right. Is a number fixed that should be an argument?"
+    return f"For {what} yours is {seen:,}."
+
+
+def of_first_convolution(student: Student) -> str:
+    what = "VGG16's first convolution, 3 → 64 channels with 3×3 kernels,"
+    return of_known(student.conv2d_parameters, (3, 64, 3), 1792, what)
+
+
+def of_new_head(student: Student) -> str:
+    what = "the new head, 4096 → 10 features,"
+    return of_known(student.linear_parameters, (4096, 10), 40970, what)
 
 
 @graded("conv2d_parameters_tests", weight=2)
@@ -42,12 +83,11 @@ def test_a_convolution_has_a_square_kernel_for_each_pair_of_channels(
         once = counted(student.conv2d_parameters(inputs, outputs, side), "the count")
         twice = counted(student.conv2d_parameters(2 * inputs, outputs, side), "the count")
         grown = twice - once
-        expect(
-            grown == inputs * outputs * side * side,
-            "With twice the input channels the count should grow by the new weights; "
-            f"yours grew by {grown:,}. "
-            + ("Is the kernel's side squared?" if grown == inputs * outputs * side else ""),
-        )
+        if grown == inputs * outputs * side * side:
+            continue
+        what = "With twice the input channels the count should grow by the new weights; yours does not."
+        hint = "Is the kernel's side squared?" if grown == inputs * outputs * side else ""
+        expect(False, f"{what} {of_first_convolution(student)} {hint}".rstrip())
 
 
 @graded("conv2d_parameters_tests", weight=2)
@@ -59,9 +99,11 @@ def test_a_convolution_counts_weights_and_biases(student: Student, challenge: Ch
     for _ in range(4):
         inputs, outputs, side = convolution(challenge)
         weights = inputs * outputs * side**2
+        seen = counted(student.conv2d_parameters(inputs, outputs, side), "the count")
+        right = reference.conv2d_parameters(inputs, outputs, side)
         expect_count(
-            counted(student.conv2d_parameters(inputs, outputs, side), "the count"),
-            reference.conv2d_parameters(inputs, outputs, side),
+            seen,
+            right,
             {
                 weights: "Are the biases missing?",
                 weights + 1: "Is there one bias for the whole layer, or one for each kernel?",
@@ -72,6 +114,7 @@ def test_a_convolution_counts_weights_and_biases(student: Student, challenge: Ch
                 inputs * outputs * side + outputs: "Is the kernel's side squared?",
             },
             "The count of a convolution's parameters",
+            "" if seen == right else of_first_convolution(student),
         )
 
 
@@ -92,12 +135,11 @@ def test_a_linear_layer_has_a_weight_for_each_pair(student: Student, challenge: 
     for _ in range(4):
         inputs, outputs = layer(challenge)
         once = counted(student.linear_parameters(inputs, outputs), "the count")
-        grown = counted(student.linear_parameters(2 * inputs, outputs), "the count") - once
-        expect(
-            grown == inputs * outputs,
-            "With twice the inputs the count should grow by the new weights; "
-            f"yours grew by {grown:,}.",
-        )
+        twice = counted(student.linear_parameters(2 * inputs, outputs), "the count")
+        if twice - once == inputs * outputs:
+            continue
+        what = "With twice the inputs the count should grow by the new weights; yours does not."
+        expect(False, f"{what} {of_new_head(student)}")
 
 
 @graded("linear_parameters_tests", weight=2)
@@ -108,9 +150,11 @@ def test_a_linear_layer_counts_weights_and_biases(student: Student, challenge: C
     """
     for _ in range(4):
         inputs, outputs = layer(challenge)
+        seen = counted(student.linear_parameters(inputs, outputs), "the count")
+        right = reference.linear_parameters(inputs, outputs)
         expect_count(
-            counted(student.linear_parameters(inputs, outputs), "the count"),
-            reference.linear_parameters(inputs, outputs),
+            seen,
+            right,
             {
                 inputs * outputs: "Are the biases missing?",
                 inputs * outputs
@@ -118,6 +162,7 @@ def test_a_linear_layer_counts_weights_and_biases(student: Student, challenge: C
                 inputs * outputs + inputs: "Is there a bias for each input, or for each output?",
             },
             "The count of a fully connected layer's parameters",
+            "" if seen == right else of_new_head(student),
         )
 
 
@@ -306,8 +351,14 @@ def expect_counted(
             everything: wrong,
             twice: wrong,
         },
-        "The number of trainable parameters",
+        f"The number of trainable parameters of a random network{_with(frozen, tied)}",
     )
+
+
+def _with(frozen: bool, tied: bool) -> str:
+    if frozen:
+        return " with frozen ones"
+    return ", in which two layers share a weight," if tied else ""
 
 
 @graded("count_parameters_tests", weight=3)

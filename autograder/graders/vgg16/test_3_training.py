@@ -275,7 +275,7 @@ def test_a_short_run_learns(
         run = full_run.drawn_run(challenge.seed, full_run.source_of(images), device.name)
         result = run.judge(student.run(full_run.full_run, **run.data))
         with FIT.explaining(student, FIT.drawn(challenge, 1)):
-            expect_reached(result, short_run.GOALS, thresholds)
+            expect_reached(result, short_run.GOALS, thresholds, student)
     why = "what goes into the criterion, or the size of the steps, is not what it should be."
     FIT.expect_no_luck(student, challenge, device, LUCKY_FITS.values(), why)
 

@@ -17,6 +17,8 @@ import torch
 
 from autograder.grading.calibration import Criterion
 from autograder.grading.compare import expect
+from autograder.grading.student import Student
+from autograder.scorecard import Figure
 
 
 @dataclass(frozen=True)
@@ -145,9 +147,32 @@ def figures_of(result: Result, goals: Sequence[Goal]) -> dict[str, float]:
     return {goal.criterion.name: goal.figure(result) for goal in goals}
 
 
-def expect_reached(result: Result, goals: Sequence[Goal], thresholds: Mapping[str, float]) -> None:
-    """Fail with the message of the first goal whose threshold the result misses."""
+def expect_reached(
+    result: Result,
+    goals: Sequence[Goal],
+    thresholds: Mapping[str, float],
+    student: Student | None = None,
+) -> None:
+    """Fail with the message of the first goal whose threshold the result misses.
+
+    Args:
+        student: whose figures they are, for staff to read in the report of the class.
+    """
+    if student is not None:
+        student.figures += _noted(figures_of(result, goals), goals, thresholds)
     for goal in goals:
         criterion = goal.criterion
         reached = criterion.passes(goal.figure(result), thresholds[criterion.name])
         expect(reached, "" if reached else goal.message(result))
+
+
+def _noted(
+    figures: Mapping[str, float], goals: Sequence[Goal], thresholds: Mapping[str, float]
+) -> list[Figure]:
+    """The figures that are numbers, with four digits."""
+    criteria = [goal.criterion for goal in goals]
+    return [
+        Figure(one.name, float(f"{seen:.4g}"), thresholds[one.name], one.smaller_is_better)
+        for one in criteria
+        if math.isfinite(seen := figures[one.name])
+    ]

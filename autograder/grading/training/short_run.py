@@ -263,7 +263,8 @@ class ShortRun:
 
     def expect_learns(self, student: Student, challenge: Challenge, device: Device) -> None:
         """Fail unless the student's fit reaches every goal."""
-        expect_reached(self.result_of(student, challenge, device), self.goals, self.thresholds)
+        result = self.result_of(student, challenge, device)
+        expect_reached(result, self.goals, self.thresholds, student)
 
     def _probe(self, call: Callable[..., Any]) -> Probe:
         task = self.task

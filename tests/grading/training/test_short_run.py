@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,12 @@ def learns(short: ShortRun, fit: str, secret: bytes = b"a") -> None:
 def test_a_right_fit_reaches_its_goals_and_a_wrong_one_reads_which_it_missed(
     short: ShortRun,
 ) -> None:
-    learns(short, FIT)
+    student = Student(FakeBox({"fit": FIT}))
+    short.expect_learns(student, Challenge(b"a", "", ""), Device())
+    assert [(one.name, one.needed, one.reached) for one in student.figures] == [
+        ("loss_ratio", 0.2, True),
+        ("hidden_loss", 0.5, True),
+    ]
     with pytest.raises(Mismatch, match="did not fall enough: yours went from"):
         learns(short, FIT.replace("optimizer.step()", "pass"))
     strict = replace(short, goals=GOALS[1:])
@@ -180,8 +186,15 @@ def test_a_goal_is_a_figure_with_a_scale_that_grows_with_badness(
     name, better = goal.criterion.name, -0.01 if goal.criterion.smaller_is_better else 0.01
     assert goal.figure(RESULT) == figure
     expect_reached(RESULT, [goal], {name: figure})
+    student = Student(FakeBox({}))
     with pytest.raises(Mismatch, match=says):
-        expect_reached(RESULT, [goal], {name: figure + better})
+        expect_reached(RESULT, [goal], {name: figure + better}, student)
+    assert [(one.seen, one.reached) for one in student.figures] == [(figure, False)]
+    nothing = replace(RESULT, last_loss=math.nan, hidden_loss=math.inf)
+    if name != "accuracy":
+        with pytest.raises(Mismatch):
+            expect_reached(nothing, [goal], {name: 1.0}, student)
+        assert len(student.figures) == 1, "what is no number is not noted: JSON has none"
     values = np.array([0.2, 0.5, 0.8])
     badness = goal.criterion.badness(values)
     back = [goal.criterion.figure(float(value)) for value in badness]
