@@ -6,6 +6,7 @@ import contextlib
 import platform
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -240,10 +241,14 @@ def _packages(course: Course) -> Iterator[Finding]:
             yield Finding(str(file.relative_to(course.root)), not lacking, text)
 
 
-def settings_help() -> str:
-    """Every setting of `course_config.py` with its default and its reason."""
-    lines = []
+def settings_help(columns: int = 100) -> str:
+    """Every setting of `course_config.py` with its default and its reason, in lines of so many columns."""
+    parts = []
     for kind in (CourseSettings, BoxSettings):
+        defaults = kind()
         for name, trait in sorted(kind.class_own_traits(config=True).items()):
-            lines.append(f"c.{kind.__name__}.{name} = {trait.default_value!r}\n    {trait.help}\n")
-    return "\n".join(lines)
+            why = textwrap.fill(
+                trait.help, max(columns, 40), initial_indent="    ", subsequent_indent="    "
+            )
+            parts.append(f"c.{kind.__name__}.{name} = {getattr(defaults, name)!r}\n{why}\n")
+    return "\n".join(parts)

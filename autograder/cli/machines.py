@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import click
@@ -21,7 +22,7 @@ def doctor(ctx: click.Context, settings: bool) -> None:
     from autograder.doctor import examine, settings_help
 
     if settings:
-        click.echo(settings_help())
+        click.echo(settings_help(shutil.get_terminal_size((100, 24)).columns))
         return
     failed = False
     for finding in examine(ctx.obj or Path.cwd()):

@@ -10,14 +10,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
+from autograder.report.table import SIGNS
 from autograder.scorecard import points_text
 
 _MARKS = {  # a sign for each verdict, so that colour is never alone
-    "passed": "✓",
-    "failed": "✗",
-    "raised": "!",
-    "limit": "◷",
-    "ungraded": "?",
+    **{verdict.value: sign for verdict, sign in SIGNS.items()},
     "waiting": "…",
     "marked": "✎",
     "absent": "–",

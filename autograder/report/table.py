@@ -12,10 +12,10 @@ import csv
 import datetime
 import io
 import json
-import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -54,6 +54,14 @@ COLUMNS = (
 
 BY_CELLS = "judged by tests in the notebook, each mark as safe as its cell"
 
+SIGNS = {  # so that colour is never alone
+    Verdict.PASSED: "✓",
+    Verdict.FAILED: "✗",
+    Verdict.RAISED: "!",
+    Verdict.LIMIT: "◷",
+    Verdict.UNGRADED: "?",
+}
+_FEWEST_FOR_MEDIAN = 3  # submissions
 _STYLES = {
     Verdict.PASSED: "green",
     Verdict.FAILED: "yellow",
@@ -94,7 +102,7 @@ class Row:
     """One item of one submission, with the mark that counts.
 
     `state` is `final`; `manual`, a written answer that waits for a person; or `ungraded`, which
-    waits for staff. `score` is None exactly where the item waits.
+    waits for staff. `score` is None exactly where the item waits. `reason` says why staff must act.
     """
 
     student: str
@@ -103,6 +111,12 @@ class Row:
     item: Item
     score: float | None
     state: str
+    reason: str = ""
+
+    @property
+    def hint(self) -> str:
+        """What to look at: for the student, or where it is `ungraded` for staff."""
+        return f"staff: {self.reason}" if self.reason else self.item.hint
 
 
 def item_rows(cards: Sequence[Scorecard], marks: Marks | None = None) -> Iterator[Row]:
@@ -121,38 +135,50 @@ def _rows(card: Scorecard, notebook: NotebookCard, marks: Marks) -> Iterator[Row
     )
     for item in (*notebook.items, *by_hand):
         score = marks.get((card.student, notebook.name, item.grade_id), item.score)
-        state = "final"
+        state, reason = "final", ""
         if score is None:
-            state = "ungraded" if item.verdict is Verdict.UNGRADED else "manual"
-        yield Row(card.student, card.assignment, notebook.name, item, score, state)
+            is_ours = item.verdict is Verdict.UNGRADED
+            state, reason = (
+                ("ungraded", notebook.reason or "no verdict") if is_ours else ("manual", "")
+            )
+        yield Row(card.student, card.assignment, notebook.name, item, score, state, reason)
 
 
 def class_table(
     cards: Sequence[Scorecard], marks: Marks | None = None, late: Latenesses | None = None
 ) -> Table:
-    """One row a submission: points per notebook, the total, what still waits, and why staff must act.
+    """One row a submission: points per notebook, the total, what still waits, how many items ended how.
 
-    Where something is taken off for late ones, a column says what, and the total is what is left.
+    Where something is taken off for late ones, a column says what, and the total is what is left. Whose
+    submission staff must look at is said; why stands below the table.
     """
     late = late or {}
     some_late = any(late.get(card.student, _IN_TIME).penalty for card in cards)
     names = sorted({notebook.name for card in cards for notebook in card.notebooks})
     several = len({card.assignment for card in cards}) > 1
-    # Made for 80 columns: names of notebooks break at their words, verdicts and reasons take the rest.
+    counts = {card.student: _counts(card) for card in cards}
+    verdicts = [verdict for verdict in Verdict if any(c[verdict] for c in counts.values())]
+    has_bonus = any(item.bonus for card in cards for item in card.items)
+    # Made for 80 columns: names of notebooks break at their words, verdicts are signs.
     table = Table(header_style="bold", pad_edge=False, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("student", no_wrap=True)
     if several:
         table.add_column("assignment", no_wrap=True)
     for name in names:
-        table.add_column(Text(name.replace("_", " ")), justify="right", max_width=8)
+        title = Text(name.replace("_", " "))
+        table.add_column(title, justify="right", min_width=5, max_width=10, overflow="fold")
     if some_late:
         table.add_column("late", justify="right", no_wrap=True)
     table.add_column("points", justify="right", style="bold", no_wrap=True)
     table.add_column("waits", justify="right", no_wrap=True)
-    table.add_column("verdicts")
+    for verdict in verdicts:
+        table.add_column(SIGNS[verdict], justify="right", no_wrap=True, style=_STYLES[verdict])
+    if has_bonus:
+        table.add_column("bonus", justify="right", no_wrap=True)
     for card in _sorted(cards):
         rows = list(item_rows([card], marks))
-        cells = [Text(visible(card.student))]
+        who = Text(visible(card.student))
+        cells = [who.append(" *", style="bold red") if card.reasons else who]
         if several:
             cells.append(Text(visible(card.assignment)))
         for name in names:
@@ -162,16 +188,39 @@ def class_table(
             cells.append(
                 Text(f"−{points_text(penalty)}", style="red") if penalty else Text("–", style="dim")
             )
-        verdicts = _verdicts(card)
-        if card.reasons:
-            reasons = textwrap.shorten("; ".join(card.reasons), 90, placeholder=" …")
-            verdicts.append(visible(f"; staff must act: {reasons}"), style="red")
-        table.add_row(*cells, _total(rows, penalty), _waits(rows), verdicts)
+        cells += [_total(rows, penalty), _waits(rows)]
+        cells += [Text(str(counts[card.student][verdict] or "")) for verdict in verdicts]
+        if has_bonus:
+            cells.append(_bonuses(card))
+        table.add_row(*cells)
+    if len(cards) >= _FEWEST_FOR_MEDIAN and not several:
+        table.add_section()
+        table.add_row(*_medians(cards, marks, late, names, some_late), style="dim")
+    legend = [f"{SIGNS[verdict]} {verdict.value}" for verdict in verdicts]
+    legend += ["* staff must act"] if any(card.reasons for card in cards) else []
+    notes = ["  ".join(legend)]
     by_cells = {(i.notebook, i.item.grade_id) for i in item_rows(cards) if i.item.in_notebook}
     if by_cells:
-        number = counted(len(by_cells), "item")
-        table.caption = f"{BY_CELLS}: {number}"
+        notes.append(f"{BY_CELLS}: {counted(len(by_cells), 'item')}")
+    table.caption = "\n".join(notes)
     return table
+
+
+def _medians(
+    cards: Sequence[Scorecard],
+    marks: Marks | None,
+    late: Latenesses,
+    names: Sequence[str],
+    some_late: bool,
+) -> list[Text]:
+    """The middle of the class, by notebook and in all, of what is marked so far."""
+    rows = {card.student: list(item_rows([card], marks)) for card in cards}
+    cells = [Text("median")]
+    for name in names:
+        parts = [[r for r in mine if r.notebook == name] for mine in rows.values()]
+        cells.append(Text(points_text(median(_points(part) for part in parts if part))))
+    totals = [_points(r, late.get(name, _IN_TIME).penalty) for name, r in rows.items()]
+    return [*cells, *([Text("")] if some_late else []), Text(points_text(median(totals)))]
 
 
 def to_csv(
@@ -208,7 +257,7 @@ def to_csv(
                     "" if row.score is None else plain_number(row.score),
                     plain_number(row.item.worth),
                     row.state,
-                    safe_cell(row.item.hint),
+                    safe_cell(row.hint),
                     *common,
                     row.item.judged_by,
                 ]
@@ -301,7 +350,7 @@ def _total(rows: Sequence[Row], penalty: float = 0.0) -> Text:
     final = [row for row in rows if row.score is not None]
     text = Text(points_text(_points(final, penalty)))
     worth = add_points(row.item.worth for row in final)
-    return text.append(f" / {points_text(worth)}", style="dim")
+    return text.append(f"/{points_text(worth)}", style="dim")
 
 
 def _waits(rows: Sequence[Row]) -> Text:
@@ -313,16 +362,13 @@ def _waits(rows: Sequence[Row]) -> Text:
     return Text(points_text(points) if points else counted(len(waiting), "item"), style="cyan")
 
 
-def _verdicts(card: Scorecard) -> Text:
-    counts = Counter(item.verdict for item in card.items if item.verdict and not item.bonus)
-    parts = [
-        Text(f"{counts[verdict]} {verdict.value}", style=_STYLES[verdict])
-        for verdict in Verdict
-        if counts[verdict]
-    ]
-    for item in (item for item in card.items if item.bonus):
-        parts.append(Text("bonus –" if item.score is None else f"bonus {points_text(item.score)}"))
-    return Text(", ").join(parts)
+def _counts(card: Scorecard) -> Counter[Verdict]:
+    return Counter(item.verdict for item in card.items if item.verdict and not item.bonus)
+
+
+def _bonuses(card: Scorecard) -> Text:
+    bonuses = (item for item in card.items if item.bonus)
+    return Text(", ".join("–" if b.score is None else points_text(b.score) for b in bonuses))
 
 
 def plain_number(points: float) -> str:

@@ -10,9 +10,13 @@ from nbformat import v4
 from selenium.webdriver import Chrome
 
 from autograder.report.class_page import class_page
+from autograder.report.class_report import class_report
 from autograder.report.feedback import PageLink
 from autograder.report.overview import notebook_result, render_overview
-from autograder.scorecard import NotebookCard, Verdict
+from autograder.report.statistics import ItemOf
+from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
+from autograder.similarity.compare import Unit, compare
+from autograder.similarity.page import About, similarity_page
 from tests.accessibility import missing_axe, violations
 from tests.browser import missing_browser, open_browser
 from tests.report.samples import (
@@ -27,9 +31,10 @@ from tests.report.samples import (
     solution,
     text,
 )
-from tests.report.test_class_report import report as class_of_five
+from tests.report.test_class_report import CARDS, ITEMS, MARKS, chance
 from tests.report.test_feedback import page as feedback_page
 from tests.report.test_overview import missing
+from tests.similarity.test_compare import numbers
 
 WHY_NOT = missing_browser() or missing_axe()
 pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
@@ -98,10 +103,33 @@ def _overview() -> str:
 
 
 def _report() -> str:
-    return class_page(class_of_five())
+    """With items that come to limits and to thresholds of chance."""
+    hung = Check("more", "T", Verdict.LIMIT, limit="probe_wall_s", seconds=1.0)
+    one = Item("run", 4, checks=(*chance(0.9, Verdict.PASSED), hung))
+    cards = [*CARDS, Scorecard("lenses", "eve", (NotebookCard("n", (one,)),))]
+    return class_page(class_report("lenses", (*ITEMS, ItemOf("n", "run", 4)), cards, MARKS))
 
 
-PAGES = {"feedback": _feedback, "unreadable": _unreadable, "overview": _overview, "report": _report}
+def _similarity() -> str:
+    """Of a class with a group, a pair of equal cells, cells of one id, and lines too long for a telephone."""
+    codes = {f"s{n:02}": numbers(n) for n in range(12)}
+    codes |= {"s01": codes["s00"], "s02": f"{codes['s00']}\n{numbers(50)}", "s03": codes["s04"]}
+    ids = {"s03": {"a1b2c3d4"}, "s04": {"a1b2c3d4"}}
+    units = [
+        Unit("1_data", "make_transform", "", codes),
+        Unit("1_data", "fit", "", {**codes, "s04": f"{numbers(70)}\n# {'wide ' * 60}"}),
+    ]
+    about = {name: About("Ada Lovelace", "2026-07-01 21:30 UTC") for name in ("s00", "s01")}
+    return similarity_page("vgg16", compare([*codes], units, (), ids), about)
+
+
+PAGES = {
+    "feedback": _feedback,
+    "unreadable": _unreadable,
+    "overview": _overview,
+    "report": _report,
+    "similarity": _similarity,
+}
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
