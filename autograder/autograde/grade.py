@@ -113,14 +113,13 @@ def grade_class(
             another run is grading this course.
         Stopped: when `stopping` said so. What was judged by then is kept.
     """
+    students = course.students(assignment, pattern)
+    if regrade or not all(was_graded(course, assignment, name) for name in students):
+        # While the wall is tried, the gradebook opened, and submissions are read.
+        judge_service().prepare(course, assignment)
     for gpu in gpus_of(course):
         judge_service().check(gpu, weakest_wall(course))
     check_bonus(course)
-    students = course.students(assignment, pattern)
-    if regrade or not all(was_graded(course, assignment, name) for name in students):
-        judge_service().prepare(
-            course, assignment
-        )  # while the gradebook is opened and submissions are read
     sources = course.notebooks(assignment)
     gradebook.check_released(course, assignment, sources)
     astray = find_astray(course, assignment, students, pattern)

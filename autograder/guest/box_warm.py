@@ -87,7 +87,6 @@ def main() -> None:
         raise SystemExit(f"the warm process has {threads} threads; which import starts them?")
     if settings["rules"] is not None:
         os.close(settings["rules"])
-    gc.collect()
     gc.freeze()  # the forks' collectors leave these pages alone, and so shared
     gc.enable()
     _Server(settings["listener"], settings["owner"], rules, settings["alive"]).run()

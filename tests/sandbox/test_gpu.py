@@ -173,7 +173,12 @@ def test_a_box_that_holds_too_much_of_the_gpu_is_stopped_by_name(
 ) -> None:
     assert stand_in.number == 0
     begun: list[Watchdog] = []
-    monkeypatch.setattr(Watchdog, "start_cell", lambda self: begun.append(self))
+
+    def begin(self: Watchdog) -> float:
+        begun.append(self)
+        return 0.0
+
+    monkeypatch.setattr(Watchdog, "start_cell", begin)
     monkeypatch.setattr(Gpu, "held_mib", lambda _self, them: 4097.0 if begun and them else 0.0)
     settings = BoxSettings(gpu=0, gpu_memory_mib=4096, warm_imports=LIGHT, cell_wall_s=20)
     with open_box(settings, ["while True: pass"]) as box:

@@ -293,9 +293,10 @@ class FitChecks:
 
 def fit_by(fit: Fit, drawn: Drawn) -> dict[str, Any]:
     """What a fit of ours comes to on the device that the challenge names."""
-    task = drawn.task
-    ask = fitted.with_(build=task.build, call=lectures_call, uses=task.uses)
-    reply: dict[str, Any] = ask(fit, **drawn.data, moved=drawn.data["device_name"] != "cpu")
+    moved = drawn.data["device_name"] != "cpu"
+    reply: dict[str, Any] = fitted(
+        fit, build=drawn.task.build, call=lectures_call, **drawn.data, moved=moved
+    )
     return reply
 
 
@@ -308,10 +309,22 @@ def that_falls(drawn: Drawn, after_one_epoch: nn.Module) -> Drawn:
     return Drawn(drawn.task, {**drawn.data, "test_labels": labels})
 
 
-def _answers(net: nn.Module, inputs: torch.Tensor, training: bool = False) -> torch.Tensor:
+def _answers(net: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+    """What a network answers in evaluation mode; it stays as it was."""
+    modes = [(part, part.training) for part in net.modules()]
     with torch.no_grad():
-        answers: torch.Tensor = copy.deepcopy(net).train(training)(inputs).argmax(1)
+        answers: torch.Tensor = net.eval()(inputs).argmax(1)
+    for part, mode in modes:
+        part.training = mode
     return answers
+
+
+def _right_in_training(net: nn.Module, batches: Iterable[tuple[torch.Tensor, ...]]) -> int:
+    """How many answers to some batches are right in training mode, which changes a network."""
+    copied = copy.deepcopy(net).train()
+    with torch.no_grad():
+        right = [(copied(inputs).argmax(1) == labels).sum() for inputs, labels in batches]
+    return sum(map(int, right))
 
 
 def _other_histories(hits: npt.NDArray[np.int64]) -> list[npt.NDArray[Any]]:
@@ -368,11 +381,7 @@ def tells_apart(
             losses_off.append(abs(float(np.mean(means)) / right - 1))
             hits.append(round(validate(net, test_loader, device) * count))
             answers.append(_answers(net, test_inputs))
-            in_training = [
-                (_answers(net, inputs, training=True) == labels).sum()
-                for inputs, labels in test_loader
-            ]
-            inputs_off.append(abs(sum(map(int, in_training)) - hits[-1]))
+            inputs_off.append(abs(_right_in_training(net, test_loader) - hits[-1]))
         return {}
 
     fit_by(fit, drawn)

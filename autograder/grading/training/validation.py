@@ -242,26 +242,30 @@ def validation_challenge(task: Task, challenge: Challenge, training: bool) -> Dr
     """
     for attempt in range(50):
         drawn = Drawn(task, _drawn(task, challenge, challenge.seed + attempt, training))
-        right, sizes = (np.array(numbers) for numbers in right_answers(drawn, False))
-        in_training, _ = right_answers(drawn, True)
-        count = sizes.sum()
-        apart = (
-            abs(sum(in_training) - right.sum()),
-            abs(np.mean(right / sizes) * count - right.sum()),
-        )
-        known = sorted(
-            [right.sum() / count, *mistaken_accuracies(right, sizes, in_training).values()]
-        )
-        answers, classes = mistaken_answers(drawn)
-        apart += tuple(abs(hits - right.sum()) for hits in (*answers, *classes))
-        # What has no name must not be called by another's: other answers, and two mistakes at once.
-        both = mistaken_accuracies(np.array(in_training), sizes, in_training)
-        del both[IN_TRAINING]
-        others = [*(np.array(answers) / count), *both.values()]
-        unnamed = np.abs(np.subtract.outer(others, known)).min()
-        if min(apart) >= 2 and min(np.diff(known).min(), unnamed) > 1e-3:  # examples; of 1
+        if _tells_apart(drawn):
             break
     return drawn
+
+
+def _tells_apart(drawn: Drawn) -> bool:
+    right, sizes = (np.array(numbers) for numbers in right_answers(drawn, False))
+    count = sizes.sum()
+    # By two examples at least; of what takes little time first.
+    if abs(np.mean(right / sizes) * count - right.sum()) < 2:
+        return False
+    answers, classes = mistaken_answers(drawn)
+    if min(abs(hits - right.sum()) for hits in (*answers, *classes)) < 2:
+        return False
+    in_training, _ = right_answers(drawn, True)
+    if abs(sum(in_training) - right.sum()) < 2:
+        return False
+    known = sorted([right.sum() / count, *mistaken_accuracies(right, sizes, in_training).values()])
+    # What has no name must not be called by another's: other answers, and two mistakes at once.
+    both = mistaken_accuracies(np.array(in_training), sizes, in_training)
+    del both[IN_TRAINING]
+    others = [*(np.array(answers) / count), *both.values()]
+    unnamed = np.abs(np.subtract.outer(others, known)).min()
+    return bool(min(np.diff(known).min(), unnamed) > 1e-3)  # of 1
 
 
 def mistaken_answers(drawn: Drawn) -> tuple[list[int], list[int]]:
