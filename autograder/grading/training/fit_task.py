@@ -25,6 +25,7 @@ def fit_checks(
     optimizer: str = "Adam",
     settings: Mapping[str, Any] | None = None,
     rates: tuple[float, float] = (0.01, 0.03),
+    by_heart: tuple[str, ...] = ("1e-4", "1e-3"),
     wrong: Mapping[str, Fit] | None = None,
     **others: Any,
 ) -> FitChecks:
@@ -41,6 +42,7 @@ def fit_checks(
         optimizer: the class of `torch.optim` that is right, over all parameters.
         settings: its arguments besides the learning rate.
         rates: between these two the learning rate is drawn.
+        by_heart: rates that a student may use in place of the one that is passed.
         wrong: fits with a mistake of your own, by the words that name it behind "as if".
         others: attributes of `FitChecks`: `function`, `call`, `keys`, `moves`, `statistics`, `stands_on`.
     """
@@ -71,7 +73,9 @@ def fit_checks(
         )
 
     right = reference or fit
-    known = wrong_fits(right, train_epoch, task, optimizer=optimizer, settings=settings)
+    known = wrong_fits(
+        right, train_epoch, task, optimizer=optimizer, settings=settings, rates=by_heart
+    )
     return FitChecks(task, draw, right, {**known, **(wrong or {})}, **others)
 
 
