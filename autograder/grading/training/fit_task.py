@@ -94,6 +94,11 @@ def _drawn(
     size = int(rng.integers(9, 13))
     inputs, labels = task.examples(rng, size * 4 + 5, **options)
     test_inputs, test_labels = task.examples(rng, size * TEST_BATCHES, **options)
+    if test_labels.ndim != 1 or test_labels.is_floating_point():
+        raise ValueError(
+            f"fit_checks needs one class for each {task.noun}, labels of the shape (n,); those of this task "
+            f"are {tuple(test_labels.shape)}, {test_labels.dtype}. Draw for FitChecks yourself."
+        )
     order = test_labels.argsort(stable=True)
     test_inputs, test_labels = test_inputs[order], test_labels[order]
     state = drawn_state(lambda: task.build(**options), challenge.seed + attempt)
