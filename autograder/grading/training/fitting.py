@@ -32,6 +32,7 @@ from autograder.grading.training.epoch import TOLERANCE
 from autograder.grading.training.fit_clues import (
     EARLIER,
     better_hint,
+    from_elsewhere,
     only_hands_on,
     rate_changes,
     watched_fit,
@@ -129,29 +130,39 @@ class FitChecks:
                 _, accuracies = self.histories(reply, epochs)
                 moved = updates(reply["state"], drawn.parameters)
                 expect(bool(np.any(moved)), "The network was not trained: no parameter moved.")
+            with self.explaining(student, drawn, self.keys[1]):
                 expect(
                     all(0 <= value <= 1 for value in accuracies),
                     "The test accuracies should lie between 0 and 1.",
                 )
 
     @contextlib.contextmanager
-    def explaining(self, student: Student, drawn: Drawn) -> Iterator[None]:
-        """Where what is done here fails, say so of the functions that the fit stands on, if it is theirs."""
+    def explaining(self, student: Student, drawn: Drawn, key: str = "") -> Iterator[None]:
+        """Where what is done here fails, say so of the functions that the fit stands on, if it is theirs.
+
+        Args:
+            key: of the history, where it is this that is looked at.
+        """
         try:
             yield
         except Mismatch as wrong:
-            self._explain(student, self._watched(student, drawn), drawn, str(wrong))
+            self._explain(student, self._watched(student, drawn), drawn, str(wrong), key)
             raise
 
-    def _explain(self, student: Student, watched: Any, drawn: Drawn, what: str) -> None:
+    def _explain(
+        self, student: Student, watched: Any, drawn: Drawn, what: str, key: str = ""
+    ) -> None:
         """Raise where the mistake is in what the fit stands on; of `what` the first sentence is kept."""
-        if watched is None or not only_hands_on(watched, self._watched_reference(drawn)):
+        right = self._watched_reference(drawn)
+        if watched is None or from_elsewhere(right, key) or not only_hands_on(watched, right):
             return
         *others, last = (f"`{name}`" for name in self.stands_on)
-        why = (
-            f"`{self.function}` itself does what it should: it hands the right things on and keeps what it "
-            f"gets. The mistake is in {', '.join(others)} or {last}: see there."
+        does = (
+            "hands the right things on"
+            if any(from_elsewhere(right, one) for one in self.keys)
+            else "does what it should: it hands the right things on and keeps what it gets"
         )
+        why = f"`{self.function}` itself {does}. The mistake is in {', '.join(others)} or {last}: see there."
         first = what.partition(". ")[0].rstrip(".")
         if why in student.mistakes_told:
             raise Explained(f"{first}. The same explains this.") from None
@@ -205,9 +216,11 @@ class FitChecks:
                     "The running statistics are not those of three epochs in which each batch passes once in "
                     "training mode.",
                 )
+        with self.explaining(student, drawn, self.keys[0]):
             losses, _ = self.histories(reply, 3)
             right_losses = right["history"][self.keys[0]]
             expect_close(losses, right_losses, rtol=LOSS_TOLERANCE, what="the training losses")
+        with self.explaining(student, drawn, self.keys[1]):
             self._expect_accuracies(reply, right, drawn)
 
     def _expect_accuracies(
@@ -251,7 +264,7 @@ class FitChecks:
             relative_difference(seen, updates(right["state"], drawn.parameters)) <= TOLERANCE,
             f"{what} the network should still be the one after the last. {EARLIER}",
         )
-        with self.explaining(student, drawn):
+        with self.explaining(student, drawn, self.keys[1]):
             self._expect_accuracies(reply, right, longer)
 
     def expect_no_luck(
