@@ -162,6 +162,7 @@ def report(
     Console().print(item_figures_table(data))
     parts = {
         "What to do": data["advice"],
+        "Needs staff": [f"{one['student']}: {'; '.join(one['reasons'])}" for one in data["staff"]],
         "Other mistakes, by name": top_mistakes(data),
         "Thresholds of chance": nearness(data),
         "Time and limits": slowest(data),

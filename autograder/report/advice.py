@@ -97,12 +97,14 @@ def _limited(items: Sequence[ItemFigures]) -> Iterator[str]:
 
 
 def _common(mistakes: Sequence[Mistake]) -> Iterator[str]:
+    more = " A word in the next lecture helps more than a comment each."  # said once
     for mistake in mistakes:
-        if mistake.named and mistake.share > _COMMON:
+        if mistake.named and not mistake.variant_of and mistake.share > _COMMON:
             yield (
                 f"{', '.join(mistake.grade_ids)}: in {mistake.share:.0%} of the submissions it is as if "
-                f"{mistake.words}. A word in the next lecture helps more than a comment each."
+                f"{mistake.words}.{more}"
             )
+            more = ""
 
 
 def _hard(items: Sequence[ItemFigures]) -> Iterator[str]:

@@ -34,13 +34,19 @@ _SHOWN_MISTAKES = 40
 
 def class_page(report: dict[str, Any]) -> str:
     """The page of a report, as `class_report` makes it."""
+    mistakes = [one for one in report["mistakes"] if not one["variant_of"]]
+    variants: dict[str, list[str]] = {one["key"]: [] for one in mistakes}
+    for one in report["mistakes"]:
+        if one["variant_of"]:
+            variants[one["variant_of"]].append(one["words"])
     return _environment().get_template("class.html.j2").render(
         report=report,
         histogram=_histogram(report),
         signs=_MARKS,
         words=_WORDS,
-        mistakes=report["mistakes"][:_SHOWN_MISTAKES],
-        left_out=len(report["mistakes"][_SHOWN_MISTAKES:]),
+        mistakes=mistakes[:_SHOWN_MISTAKES],
+        left_out=len(mistakes[_SHOWN_MISTAKES:]),
+        variants=variants,
         costs=[item for item in report["items"] if item["seconds"] or item["limits"]],
     )  # fmt: skip
 

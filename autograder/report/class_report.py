@@ -15,7 +15,7 @@ Format, version 1::
                 "seconds": {"median": 1.9, "most": 21.0}, "limits": {"probe_wall_s": 1}}],
      "mistakes": [{"key": "the-gradients-were-never-set-to-zero", "grade_ids": ["train_epoch_tests"],
                    "words": "…", "named": true, "count": 7, "judged": 28, "share": 0.25,
-                   "interval": [0.13, 0.43]}],
+                   "interval": [0.13, 0.43], "variant_of": null}],
      "thresholds": [{"notebook": "3_training", "grade_id": "fit_tests", "name": "accuracy", "needed": 0.44,
                      "at_most": false, "nearest": 0.61, "median": 0.74, "farthest": 0.83, "passed": 21,
                      "missed": 4, "alone": []}],
@@ -25,8 +25,9 @@ Format, version 1::
 
 `students` are in the order of their totals, the highest first, and called by their place unless names are
 asked for. `points` is null where there is no final score. The key of a mistake that no test names is its
-check's: notebook, item and test. `thresholds` are those of chance, with the figures of runs whose check
-passed; `alone` are the students who missed one and passed every other check of the item.
+check's: notebook, item and test; `variant_of` is the key of a mistake that the same students made in the same
+items, as where two checks have a name each for one thing. `thresholds` are those of chance, with the figures
+of runs whose check passed; `alone` are the students who missed one and passed every other check of the item.
 """
 
 from __future__ import annotations
@@ -104,6 +105,7 @@ def class_report(
                 "judged": one.judged,
                 "share": one.share,
                 "interval": list(one.interval),
+                "variant_of": one.variant_of or None,
             }
             for one in made
         ],

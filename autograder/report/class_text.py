@@ -43,7 +43,7 @@ def item_figures_table(report: dict[str, Any]) -> Table:
             Text(item["grade_id"]),
             points_text(item["max_score"]),
             str(item["judged"]),
-            "–" if difficulty is None else f"{difficulty:.0%}",
+            "–" if difficulty is None or item["waiting"] else f"{difficulty:.0%}",
             _with_interval(item),
             Text(", ".join(ends)),
         )
@@ -53,7 +53,8 @@ def item_figures_table(report: dict[str, Any]) -> Table:
 def top_mistakes(report: dict[str, Any]) -> list[str]:
     """The named mistakes that most students made, a line each, but for those of which the advice tells."""
     told = "\n".join(report["advice"])
-    named = [one for one in report["mistakes"] if one["named"] and one["words"] not in told]
+    named = [one for one in report["mistakes"] if one["named"] and not one["variant_of"]]
+    named = [one for one in named if one["words"] not in told]
     return [
         f"{one['count']} of {one['judged']}  {', '.join(one['grade_ids'])}: as if {one['words']}"
         for one in named[:_TOP]

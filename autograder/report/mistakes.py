@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autograder.report.statistics import wilson_interval
 from autograder.report.table import Row
@@ -24,6 +24,8 @@ class Mistake:
         named: whether the graders name it.
         students: who made it, by id.
         judged: how many students one of these items was judged for.
+        variant_of: the key of another mistake that the same students made in the same items, as where two
+            checks of an item have a name each for what is one thing; empty where there is none before it.
     """
 
     key: str
@@ -32,6 +34,7 @@ class Mistake:
     named: bool
     students: tuple[str, ...]
     judged: int
+    variant_of: str = ""
 
     @property
     def share(self) -> float:
@@ -75,7 +78,18 @@ def mistakes(rows: Sequence[Row]) -> list[Mistake]:
         )
         for (key, words, named), places in found.items()
     ]
-    return sorted(made, key=lambda mistake: (-len(mistake.students), mistake.key))
+    made.sort(key=lambda mistake: (-len(mistake.students), mistake.key))
+    first: dict[tuple[object, ...], str] = {}
+    return [
+        replace(one, variant_of=key) if one.named and (key := _first(first, one)) else one
+        for one in made
+    ]
+
+
+def _first(known: dict[tuple[object, ...], str], mistake: Mistake) -> str:
+    """The key of an earlier mistake of the same students in the same items."""
+    key = known.setdefault((mistake.grade_ids, mistake.students), mistake.key)
+    return "" if key == mistake.key else key
 
 
 def _slug(words: str) -> str:

@@ -160,7 +160,9 @@ def class_table(
     verdicts = [verdict for verdict in Verdict if any(c[verdict] for c in counts.values())]
     has_bonus = any(item.bonus for card in cards for item in card.items)
     # Made for 80 columns: names of notebooks break at their words, verdicts are signs.
-    table = Table(header_style="bold", pad_edge=False, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(
+        header_style="bold", pad_edge=False, show_edge=False, box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     table.add_column("student", no_wrap=True)
     if several:
         table.add_column("assignment", no_wrap=True)
@@ -171,8 +173,9 @@ def class_table(
         table.add_column("late", justify="right", no_wrap=True)
     table.add_column("points", justify="right", style="bold", no_wrap=True)
     table.add_column("waits", justify="right", no_wrap=True)
-    for verdict in verdicts:
-        table.add_column(SIGNS[verdict], justify="right", no_wrap=True, style=_STYLES[verdict])
+    width = {v: max(len(str(c[v])) for c in counts.values()) for v in verdicts}
+    signs = " ".join(SIGNS[verdict].rjust(width[verdict]) for verdict in verdicts)
+    table.add_column(signs, no_wrap=True)
     if has_bonus:
         table.add_column("bonus", justify="right", no_wrap=True)
     for card in _sorted(cards):
@@ -189,7 +192,9 @@ def class_table(
                 Text(f"−{points_text(penalty)}", style="red") if penalty else Text("–", style="dim")
             )
         cells += [_total(rows, penalty), _waits(rows)]
-        cells += [Text(str(counts[card.student][verdict] or "")) for verdict in verdicts]
+        mine = counts[card.student]
+        ends = (Text(str(mine[v] or "").rjust(width[v]), style=_STYLES[v]) for v in verdicts)
+        cells.append(Text(" ").join(ends))
         if has_bonus:
             cells.append(_bonuses(card))
         table.add_row(*cells)

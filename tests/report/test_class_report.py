@@ -339,3 +339,19 @@ def test_nothing_is_said_of_answers_of_which_few_are_marked() -> None:
     assert not any("got no point" in sentence for sentence in report(marks=marks)["advice"])
     all_of_them = {(name, "n", "c"): 0.0 for name in ("ada", "bob", "cyd", "dan")}
     assert any("100% got no point" in sentence for sentence in report(marks=all_of_them)["advice"])
+
+
+def test_two_names_for_one_thing_are_told_once() -> None:
+    clipped = NEVER.replace("never set to zero", "never set to zero, and clipped")
+    wrong = (item("d", 0, 1, failing("t", NEVER), failing("u", clipped)),)
+    cards = [
+        card(f"s{n:02}", 4, 2, extra=wrong if n < 6 else (item("d", 1, 1),)) for n in range(20)
+    ]
+    data = class_report("lenses", (*ITEMS[:2], ItemOf("n", "d", 1)), cards)
+    assert [one["variant_of"] for one in data["mistakes"]] == [None, data["mistakes"][0]["key"]]
+    assert len(data["advice"]) == 1
+    assert class_page(data).count("and as if") == 1
+    other = card("s99", 4, 2, extra=(item("d", 0, 1, failing("u", clipped)),))
+    apart = class_report("lenses", (*ITEMS[:2], ItemOf("n", "d", 1)), [*cards, other])
+    assert [one["variant_of"] for one in apart["mistakes"]] == [None, None]
+    assert [said.count("next lecture") for said in apart["advice"]] == [1, 0]

@@ -79,8 +79,8 @@ def test_what_waits_is_seen_where_it_is_worth_nothing() -> None:
 
 
 def test_the_table_says_when_no_one_must_act() -> None:
-    assert "staff must act" in shown(ADA, BOB)
-    assert "staff must act" not in shown(ADA)
+    assert "staff must act" in screen(class_table([ADA, BOB]))
+    assert "staff must act" not in screen(class_table([ADA]))
 
 
 def test_staff_read_which_marks_are_only_as_safe_as_their_cells() -> None:
