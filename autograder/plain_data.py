@@ -38,6 +38,24 @@ _NUMPY_SCALARS = {
     )
     for bits in sizes
 } | {"bool"}
+# Names of safetensors' types, and torch's, of which an older one lacks some.
+_DTYPES = {
+    "BOOL": "bool",
+    "U8": "uint8",
+    "I8": "int8",
+    "U16": "uint16",
+    "I16": "int16",
+    "U32": "uint32",
+    "I32": "int32",
+    "U64": "uint64",
+    "I64": "int64",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "F32": "float32",
+    "F64": "float64",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+}
 
 
 class CodecError(ValueError):
@@ -87,48 +105,106 @@ def loads(message: bytes) -> Any:
     Raises:
         CodecError: for bytes that `dumps` cannot have made.
     """
-    return _load(lambda start, size: message[start : start + size], len(message))
+
+    def fill(start: int, room: memoryview) -> int:
+        part = memoryview(message)[start : start + len(room)]
+        room[: len(part)] = part
+        return len(part)
+
+    return _load(fill, len(message))
 
 
 def load_file(descriptor: int, size: int) -> Any:
     """Decode the message that a file's first bytes are, which may change at any time.
 
     Each byte is read once, and looked at only then. Nothing is mapped: a file that is cut short under a
-    mapping would kill this process. The message is held once, besides the tensors that come of it.
+    mapping would kill this process. Tensors are read to where they stay, so the message is held once.
 
     Raises:
         CodecError: for bytes that `dumps` cannot have made.
     """
-    return _load(lambda start, size: _read(descriptor, start, size), size)
+
+    def fill(start: int, room: memoryview) -> int:
+        filled = 0
+        while filled < len(room):  # Linux reads 2 GiB at most; a file may have become shorter
+            more = os.preadv(descriptor, [room[filled:]], start + filled)
+            if not more:
+                break
+            filled += more
+        return filled
+
+    return _load(fill, size)
 
 
-def _load(read: Callable[[int, int], bytes], size: int) -> Any:
-    import safetensors.torch
+_Fill = Callable[[int, memoryview], int]  # from here on, as much as there is; how much it was
 
-    length = int.from_bytes(read(0, 8), "little")
+
+def _load(fill: _Fill, size: int) -> Any:
+    length = int.from_bytes(_read(fill, 0, min(size, 8)), "little")
     if size < 8 or length > size - 8:
         raise CodecError("the message is cut short")
     if length > MAX_JSON:
         raise CodecError("the message is too large")
-    text, blob = read(8, length), read(8 + length, size - 8 - length)
-    if int.from_bytes(blob[:8], "little") > MAX_JSON:  # safetensors' own JSON
-        raise CodecError("the message is too large")
     try:
-        tree = json.loads(text, parse_constant=_refuse_constant)
-        tensors = safetensors.torch.load(blob) if blob else {}
-    except Exception as error:  # whatever the two parsers make of a lie
+        tree = json.loads(_read(fill, 8, length), parse_constant=_refuse_constant)
+        tensors = _tensors(fill, 8 + length, size, MAX_JSON - length)
+    except CodecError:
+        raise
+    except Exception as error:  # whatever parser and torch make of a lie
         raise CodecError(f"the message is not readable: {type(error).__name__}") from None
     return _Decoder(tensors).decode(tree, 0)
 
 
-def _read(descriptor: int, start: int, size: int) -> bytes:
-    content = os.pread(descriptor, size, start)
-    while len(content) < size:  # Linux reads 2 GiB at most; a file may have become shorter
-        more = os.pread(descriptor, size - len(content), start + len(content))
-        if not more:
-            break
-        content += more
-    return content
+def _read(fill: _Fill, start: int, size: int) -> bytes:
+    content = bytearray(size)
+    if fill(start, memoryview(content)) < size:
+        raise CodecError("the message is cut short")
+    return bytes(content)
+
+
+def _tensors(fill: _Fill, start: int, end: int, most: int) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors blob, which is told to be one.
+
+    safetensors' own reader wants all of a blob at once, and makes copies. The format: the length of a JSON
+    header (8 bytes, little-endian), the header, and the tensors' bytes, one behind the other. Here they must
+    fill the blob to its last byte, so that no more is made than was sent.
+
+    Args:
+        most: bytes that the header may have.
+    """
+    import torch
+
+    if start == end:
+        return {}
+    length = int.from_bytes(_read(fill, start, min(end - start, 8)), "little")
+    start += 8
+    if length > end - start:
+        raise CodecError("the message is cut short")
+    if length > most:
+        raise CodecError("the message is too large")
+    header = json.loads(_read(fill, start, length), parse_constant=_refuse_constant)
+    start += length
+    header.pop("__metadata__", None)
+    tensors: dict[str, torch.Tensor] = {}
+    last = 0
+    for name, about in sorted(header.items(), key=lambda entry: entry[1]["data_offsets"]):
+        begin, stop = about["data_offsets"]
+        shape, dtype = about["shape"], getattr(torch, _DTYPES[about["dtype"]])
+        if not all(type(number) is int and number >= 0 for number in (begin, stop, *shape)):
+            raise CodecError("a tensor's size is no number")
+        if begin != last or start + stop > end:
+            raise CodecError("a tensor is not in its place")
+        if stop - begin != math.prod(shape) * dtype.itemsize:
+            raise CodecError("a tensor is not of its size")
+        tensors[name] = torch.empty(shape, dtype=dtype)
+        if stop > begin:
+            place = tensors[name].reshape(-1).view(torch.uint8).numpy()
+            if fill(start + begin, place.data) < stop - begin:
+                raise CodecError("the message is cut short")
+        last = stop
+    if start + last != end:
+        raise CodecError("a blob has more than its tensors")
+    return tensors
 
 
 def _refuse_constant(name: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import logging
 import time
 from collections import Counter, deque
@@ -62,7 +64,7 @@ class _UnderWay:
     """A submission that is being judged."""
 
     judged: JudgedSubmission
-    inputs: str  # a digest of all that the marks depend on
+    inputs: str = ""  # a digest of all that the marks depend on
     origins: list[Origin] = field(default_factory=list)
     since_s: float = field(default_factory=time.monotonic)
 
@@ -89,6 +91,8 @@ class _Order:
     extensions: dict[str, str]  # by student who has a row in the gradebook
     policy: str  # a digest of what is taken off for late ones
     regrade: str  # its name; empty where what was judged before counts
+    begun: dict[str, _UnderWay] = field(default_factory=dict)  # by student
+    judged_keys: set[str] = field(default_factory=set)  # of what is judged in this run
 
 
 def grade_class(
@@ -113,18 +117,16 @@ def grade_class(
             another run is grading this course.
         Stopped: when `stopping` said so. What was judged by then is kept.
     """
+    students = course.students(assignment, pattern)
+    if regrade or not all(was_graded(course, assignment, name) for name in students):
+        # While the wall is tried, the gradebook opened, and submissions are read.
+        judge_service().prepare(course, assignment)
     for gpu in gpus_of(course):
         judge_service().check(gpu, weakest_wall(course))
     check_bonus(course)
-    students = course.students(assignment, pattern)
-    if regrade or not all(was_graded(course, assignment, name) for name in students):
-        judge_service().prepare(
-            course, assignment
-        )  # while the gradebook is opened and submissions are read
-    sources = course.notebooks(assignment)
-    gradebook.check_released(course, assignment, sources)
     astray = find_astray(course, assignment, students, pattern)
     if not students and not astray:
+        gradebook.check_released(course, assignment, course.notebooks(assignment))
         raise KitError(
             f"Nobody handed in `{assignment}`: there is no folder "
             f"{course.submitted(pattern, assignment)}."
@@ -145,11 +147,14 @@ def grade_class(
         ", whatever was judged before" if regrade else "",
     )
     try:
-        with (
-            only_run(course, assignment),
-            files.naming_full_disk(course.records),
-            gradebook.held_open(course),
-        ):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(only_run(course, assignment))
+            stack.enter_context(files.naming_full_disk(course.records))
+            # Before the gradebook, for nbgrader takes long to import.
+            keys: set[str] = set()
+            begun = {} if regrade else _begin_first(course, assignment, students, keys)
+            gradebook.check_released(course, assignment, course.notebooks(assignment))
+            stack.enter_context(gradebook.held_open(course))
             name = ""
             if regrade:
                 name, goes_on = begin_regrade(course, assignment, pattern)
@@ -159,7 +164,9 @@ def grade_class(
             box_data(course)
             course_zone(course)
             due = gradebook.submissions(course, assignment)
-            order = _Order(course, assignment, students, *due, policy_key(course), name)
+            order = _Order(
+                course, assignment, students, *due, policy_key(course), name, begun, keys
+            )
             written = _grade_all(order, run, progress, stopping)
             _renew_penalties(course, assignment, run)
             if regrade:
@@ -168,6 +175,7 @@ def grade_class(
         log.warning("%s", stopped)
         raise
     except BaseException:
+        judge_service().stop()
         log.exception("the run ended early")
         raise
     if (run.graded or run.from_ledger) and (course.graders(assignment) / "calibrate.py").is_file():
@@ -181,6 +189,22 @@ def grade_class(
     run.notes += _notes_on(run.cards)
     log.info("done: %s", {name: count for name, (count, _) in run.counts().items()})
     return run
+
+
+def _begin_first(
+    course: Course, assignment: str, students: Iterable[str], judged_keys: set[str]
+) -> dict[str, _UnderWay]:
+    """Have the first submissions judged that may need it, one a worker; by student."""
+    begun: dict[str, _UnderWay] = {}
+    new = (name for name in students if not was_graded(course, assignment, name))
+    with contextlib.suppress(Exception):  # whoever reads it again in its turn says what is wrong
+        for student in itertools.islice(new, judge_service().workers):
+            folder = course.submitted(student, assignment)
+            submission = read_submission(course, assignment, student, folder)
+            work = _UnderWay(JudgedSubmission(submission))
+            _submit(work, False, judged_keys)
+            begun[student] = work
+    return begun
 
 
 def _renew_penalties(course: Course, assignment: str, run: ClassRun) -> None:
@@ -219,7 +243,7 @@ def _grade_all(
     service = judge_service()
     waiting = deque(order.students)
     under_way: dict[str, _UnderWay] = {}
-    judged_keys: set[str] = set()  # of what is judged in this run
+    judged_keys = order.judged_keys
     overtaken: Counter[str] = Counter()
 
     def look_up() -> None:
@@ -237,7 +261,8 @@ def _grade_all(
                 student = waiting.popleft()
                 work = _read(order, student, run)
                 if work is not None:
-                    _submit(work, bool(order.regrade), judged_keys)
+                    if not work.origins:
+                        _submit(work, bool(order.regrade), judged_keys)
                     under_way[student] = work
                 look_up()
             judged = [name for name, work in under_way.items() if work.judged.is_judged()]
@@ -272,7 +297,11 @@ def _read(order: _Order, student: str, run: ClassRun) -> _UnderWay | None:
     course, assignment = order.course, order.assignment
     folder = course.submitted(student, assignment)
     try:
-        submission = read_submission(course, assignment, student, folder)
+        work = order.begun.pop(student, None)
+        if work is None:
+            submission = read_submission(course, assignment, student, folder)
+            work = _UnderWay(JudgedSubmission(submission))
+        submission = work.judged.submission
         written = writing_key(course, submission)
     except KitError:
         raise  # the course's fault, for nothing in a submission raises it: nobody's marks are touched
@@ -295,7 +324,8 @@ def _read(order: _Order, student: str, run: ClassRun) -> _UnderWay | None:
     ):
         run.left_alone(student)
         return None
-    return _UnderWay(JudgedSubmission(submission), inputs)
+    work.inputs = inputs
+    return work
 
 
 def _submit(work: _UnderWay, anew: bool, judged_keys: set[str]) -> None:

@@ -41,6 +41,7 @@ class PagesKept:
         self._kept: dict[str, str] = {}
         with contextlib.suppress(OSError, ValueError):
             self._kept = dict(json.loads(self._path.read_text()))
+        self._overview = overview_link(course, assignment).href
         common = _common(course, assignment)
         self._keys = {
             student: digest(common, repr(rows), *self._files(student))
@@ -71,8 +72,7 @@ class PagesKept:
         folder = self._course.feedback(student, self._assignment)
         autograded = self._course.autograded(student, self._assignment)
         names = [f"{path.stem}.html" for path in autograded.glob("*.ipynb")]
-        overview = overview_link(self._course, self._assignment).href
-        return [folder / name for name in (*names, overview)] if names else []
+        return [folder / name for name in (*names, self._overview)] if names else []
 
     def _files(self, student: str) -> Iterator[str]:
         places: list[Iterable[Path]] = [

@@ -16,6 +16,7 @@ from autograder.course.reading import Unreadable, read_notebook
 from autograder.errors import KitError
 from autograder.judge.job import Job
 from autograder.judge.judge import not_submitted
+from autograder.judge.ledger import ledger_path
 from autograder.judge.service import judge_service
 from autograder.judge.slots import gpus_of, weakest_wall
 from autograder.judge.submission import Submission, read_one, read_submission
@@ -62,16 +63,20 @@ def score_path(
         TrialsUsedUp: when the student has had all trials for now.
     """
     wanted = _notebooks_of(course, assignment, only)
+    service = judge_service()
+    if not ledger_path(course).exists():
+        service.prepare(course, assignment)  # while the submission is read
+    read = read_submission if path.is_dir() else read_one
+    submission = read(course, assignment, student, path)
+    asked = _asking(submission, wanted, tuple(sorted(only)), new_draw() if trial else "")
+    if not all(service.knows(job, asked.keys[name]) for name, job in asked.jobs.items()):
+        service.prepare(course, assignment)
     for gpu in gpus_of(course):
         check_wall(gpu, weakest_wall(course))
     check_bonus(course)
-    read = read_submission if path.is_dir() else read_one
-    submission = read(course, assignment, student, path)
     ticket = Ticket(course, assignment, student, submission) if trial else None
-    submission = _asking(submission, wanted, tuple(sorted(only)), new_draw() if trial else "")
     try:
-        judge_service().prepare(course, assignment)
-        card = _judge(course, submission, only)
+        card = _judge(course, asked, only)
     except BaseException:
         if ticket:
             ticket.give_back()

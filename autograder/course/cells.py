@@ -12,6 +12,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.course.kept_release import MadeByNbgrader, made_by_nbgrader
 from autograder.course.markers import Markers
 from autograder.errors import KitError
 
@@ -40,6 +41,7 @@ class SourceNotebook:
     markers: Markers
     release: Path | None = None  # where nbgrader's release of it lies, or will
     written: Path | None = None  # what nbgrader wrote of it that is not in the release; see `tests`
+    kept: Path | None = None  # where it is kept what nbgrader makes of it; see `kept_release`
 
     @property
     def is_autograded(self) -> bool:
@@ -53,15 +55,23 @@ class SourceNotebook:
         Raises:
             KitError: when nbgrader makes no release of it.
         """
-        try:
-            notebook = self.markers.released(self.notebook)
-        except KitError as error:
-            raise KitError(f"{self.path}: {error}") from error
-        automatic = [cell for cell in notebook.cells if self.markers.is_instantiated(cell)]
+        notebook = self._made.released
+        automatic = [cell for cell in notebook.cells if self._made.writes_tests_of(cell)]
         texts = self._texts_of_release() if automatic else {}
         for cell in automatic:
             cell.source = texts.get(grade_id_of(cell), cell.source)
         return notebook
+
+    @cached_property
+    def _made(self) -> MadeByNbgrader:
+        try:
+            return made_by_nbgrader(self.notebook, self.markers, self.kept)
+        except KitError as error:
+            raise KitError(f"{self.path}: {error}") from error
+
+    def is_instantiated(self, cell: NotebookNode) -> bool:
+        """Whether nbgrader writes the tests of one of its cells when it makes the release (AUTOTEST)."""
+        return self._made.writes_tests_of(cell)
 
     def _texts_of_release(self) -> dict[str | None, str]:
         """Tests that nbgrader wrote when it made the release (AUTOTEST) stand there and nowhere else."""
@@ -76,8 +86,7 @@ class SourceNotebook:
     def has_written_secrets(self) -> bool:
         """Whether nbgrader writes tests (AUTOTEST) into a cell with a hidden region."""
         return any(
-            self.markers.is_instantiated(cell) and self._hides(cell.source)
-            for cell in self.notebook.cells
+            self.is_instantiated(cell) and self._hides(cell.source) for cell in self.notebook.cells
         )
 
     def _hides(self, text: str) -> bool:
@@ -98,7 +107,7 @@ class SourceNotebook:
             if grade_id is None or grade_id not in grade_ids:
                 continue
             texts[grade_id] = cell.source
-            if self.markers.is_instantiated(cell):
+            if self.is_instantiated(cell):
                 released = self.released_cells()[grade_id].source
                 hides = self._hides(cell.source)
                 texts[grade_id] = self._written(grade_id, released) if hides else released
@@ -155,6 +164,7 @@ def read_source(
     markers: Markers | None = None,
     release: Path | None = None,
     written: Path | None = None,
+    kept: Path | None = None,
 ) -> SourceNotebook:
     """Read a source notebook.
 
@@ -162,6 +172,7 @@ def read_source(
         markers: the course's; without them nbgrader's defaults hold.
         release: where nbgrader's release of it lies, for tests that nbgrader writes.
         written: where those of them are kept that students do not get.
+        kept: the file that keeps what nbgrader makes of it.
 
     Raises:
         KitError: when it is damaged: not readable, two cells with one id, or points that are none.
@@ -193,7 +204,7 @@ def read_source(
             points = _points(path, grade_id, metadata)
             judged = grade_id if task else solution
             cells.append(GradeCell(grade_id, points, manual, judged, task))
-    return SourceNotebook(path.stem, notebook, tuple(cells), path, markers, release, written)
+    return SourceNotebook(path.stem, notebook, tuple(cells), path, markers, release, written, kept)
 
 
 def _points(path: Path, grade_id: str, metadata: dict[str, Any]) -> float:

@@ -182,8 +182,9 @@ class Course:
         extra = [self.root / str(around[name]) for name in ("header", "footer") if around.get(name)]
         released = self.release(assignment) / path.name
         written = self.written_tests(assignment) / f"{path.stem}.json"
+        kept = self.records / "released" / assignment / f"{path.stem}.json"
         states = tuple(_state(file) for file in (path, released, written, *extra))
-        return _read_source(path, self.markers, released, written, states)
+        return _read_source(path, self.markers, released, written, kept, states)
 
     def written_tests(self, assignment: str) -> Path:
         """The folder for tests that nbgrader wrote at the release and students do not get; see `cells`."""
@@ -239,10 +240,11 @@ def _read_source(
     markers: Markers,
     released: Path,
     written: Path,
+    kept: Path,
     _states: tuple[tuple[int, int], ...],
 ) -> SourceNotebook:
     """Every submission asks for the sources several times, and nobody changes what was read."""
-    return read_source(path, markers, released, written)
+    return read_source(path, markers, released, written, kept)
 
 
 def _state(file: Path) -> tuple[int, int]:

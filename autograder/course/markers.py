@@ -105,10 +105,14 @@ class Markers:
         """The text of a grade cell or a task cell without what is for staff."""
         return self.mark_scheme.without_regions(self.hidden_tests.without_regions(text))
 
+    @cached_property
+    def autotest(self) -> str:
+        """What marks a cell whose tests nbgrader writes when it makes the release (AUTOTEST)."""
+        return str(self._made("InstantiateTests").autotest_delimiter)
+
     def is_instantiated(self, cell: NotebookNode) -> bool:
-        """Whether nbgrader writes this cell's tests when it makes the release (AUTOTEST)."""
-        delimiter = self._made("InstantiateTests").autotest_delimiter
-        return cell.cell_type == "code" and delimiter in cell.source
+        """Whether nbgrader writes this cell's tests when it makes the release."""
+        return cell.cell_type == "code" and self.autotest in cell.source
 
     def with_header(self, notebook: NotebookNode) -> NotebookNode:
         """The notebook with the cells of the course's header and footer around its own.

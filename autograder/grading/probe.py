@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, overload
+from weakref import WeakKeyDictionary
 
 
 class Probe:
@@ -141,8 +142,13 @@ def _as_torch_began(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+_sources: WeakKeyDictionary[Callable[..., Any], str] = WeakKeyDictionary()  # to read one takes long
+
+
 def _shippable_source(function: Callable[..., Any]) -> str:
-    return _shippable(inspect.getsource(function))
+    if function not in _sources:
+        _sources[function] = _shippable(inspect.getsource(function))
+    return _sources[function]
 
 
 @lru_cache(maxsize=1024)  # a worker imports the same graders for one submission after the other

@@ -41,16 +41,19 @@ def attend(
             os.write(go, b"1")
             os.close(go)
             pidfd = os.pidfd_open(kernel)
+            ended, until_then = os.pipe()  # which no process of the box holds
             for fd in fds:
                 os.close(fd)
             if request["kernel"] is not None:
                 told = {"pid": kernel, "user": claim.user, "folder": str(claim.folder)}
-                socket.send_fds(report, [json.dumps(told).encode()], [pidfd])
+                socket.send_fds(report, [json.dumps(told).encode()], [pidfd, ended])
                 report.close()
+            os.close(ended)
             status = box_user.watch_over(kernel, lifeline)
             del own
         finally:
             claim.end()
+        os.close(until_then)  # which is told here, since this process itself takes a while to end
         if request["kernel"] is None:
             report.send(json.dumps({"status": status}).encode())
         # A student's code can kill itself like this, but not have the system count it as killed for memory.

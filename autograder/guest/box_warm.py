@@ -19,8 +19,8 @@ kernel got SIGKILL: that comes from outside of the box, for nobody in a pid name
 namespace's first process. When a worker's connection ends, so do its kernels; when the owner's does, all.
 
 Where no namespaces can be made, the warm process is root's, of a container that keeps rules for what its
-kernels may read; they are made by `box_confined`, and an answer brings the attendant's pidfd as well, which
-tells when all of the box has gone.
+kernels may read; they are made by `box_confined`, and an answer brings two more descriptors: of a pipe that
+ends when all of the box has gone, and the attendant's pidfd.
 """
 
 from __future__ import annotations
@@ -87,7 +87,6 @@ def main() -> None:
         raise SystemExit(f"the warm process has {threads} threads; which import starts them?")
     if settings["rules"] is not None:
         os.close(settings["rules"])
-    gc.collect()
     gc.freeze()  # the forks' collectors leave these pages alone, and so shared
     gc.enable()
     _Server(settings["listener"], settings["owner"], rules, settings["alive"]).run()
@@ -204,7 +203,7 @@ class _Server:
                     held = [self._lifeline, self._alive, *(fd for fd, _word in self._rules)]
                     box_process.close_all_but({0, 1, 2, *fds, theirs.fileno(), *held})
                     box_confined.attend(request, fds, theirs, self._rules, self._lifeline)
-            answer, pidfds, _flags, _address = socket.recv_fds(ours, 4096, 1)
+            answer, pidfds, _flags, _address = socket.recv_fds(ours, 4096, 2)
         if pidfds:
             said = json.loads(answer)
             kernel = said["pid"]

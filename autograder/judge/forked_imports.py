@@ -21,7 +21,6 @@ gc.disable()  # all that imports make stays, so looking through it again and aga
 import autograder.judge.judge  # noqa: E402
 import autograder.judge.looks  # noqa: E402, F401
 
-gc.collect()
 gc.freeze()  # the workers' collectors leave these pages alone, and so shared
 gc.enable()
 # Its end has nothing to tidy up; and torch's parts would fill the terminal with what they have not.

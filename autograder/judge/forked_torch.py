@@ -8,6 +8,5 @@ gc.disable()
 
 import torch._dynamo  # noqa: E402, F401 - which the first optimizer would import in each worker
 
-gc.collect()
 gc.freeze()
 gc.enable()

@@ -114,6 +114,8 @@ class LocalPool:
         forks, in_slot, workers = None, False, self._workers
         with contextlib.suppress(KitError):  # the worker meets the same, and says it on the card
             course = course_of(job)
+            if not self._executors:  # before the warm process, to import beside it
+                start_importing(judge_needs_torch(course, job.assignment))
             forks = _warm_process_of(course, job.assignment, box_of_job_needs_torch(course, job))
             in_slot = uses_gpu(course, job.notebook)
             workers = slots_of(course) if in_slot else workers

@@ -56,6 +56,11 @@ class JudgeService:
         """Begin what the first job of an assignment would wait for, and do not wait for it."""
         self._pool.prepare(course, assignment)
 
+    def knows(self, job: Job, key: str) -> bool:
+        """Whether the ledger has the judgement of a job."""
+        with self._lock:
+            return self._ledger_of(course_of(job)).find(key, job) is not None
+
     @contextlib.contextmanager
     def judging_on(self, pool: Pool) -> Iterator[None]:
         """Have jobs judged by another pool within the block, which closes it."""
@@ -78,7 +83,7 @@ class JudgeService:
         course = course_of(job)
         answer: Future[Judgement] = Future()
         with self._lock:
-            ledger = self._ledgers.setdefault(course.root, Ledger(ledger_path(course)))
+            ledger = self._ledger_of(course)
             kept = None if anew else ledger.find(key, job)
             if kept is not None:
                 answer.set_result(kept)
@@ -154,6 +159,9 @@ class JudgeService:
         for job in judged:
             if not job.cancelled() and isinstance(error := job.exception(), PoolLost):
                 raise error
+
+    def _ledger_of(self, course: Course) -> Ledger:
+        return self._ledgers.setdefault(course.root, Ledger(ledger_path(course)))
 
     def _end(self, key: str, ledger: Ledger | None, done: Future[Judgement]) -> None:
         if ledger is not None and not done.cancelled() and done.exception() is None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
@@ -195,8 +195,17 @@ class _Page:
         return [self._headings.fit(output) for output in outputs]
 
     def _prose(self, source: str, attachments: Any = None) -> Markup:
-        html = render_markdown(source, attachments, for_page=True)
-        return self._headings.fit(Markup(tidy(html)))
+        html = _html_of(source) if not attachments else _html_with(source, attachments)
+        return self._headings.fit(html)
+
+
+def _html_with(source: str, attachments: Any) -> Markup:
+    return Markup(tidy(render_markdown(source, attachments, for_page=True)))
+
+
+@lru_cache(maxsize=128)  # the notebooks of a class have most of their texts in common
+def _html_of(source: str) -> Markup:
+    return _html_with(source, None)
 
 
 def _graded_cells(cells: Sequence[NotebookNode]) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -50,6 +51,7 @@ _CLASSES: tuple[tuple[_TokenType, str], ...] = (
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")
 
 
+@lru_cache(maxsize=128)  # the pages of a class show the same checks
 def highlight(source: str) -> Markup:
     """Python code with a span for each keyword, text, number and comment."""
     return Markup("\n").join(_coloured_lines(source))

@@ -191,7 +191,7 @@ class Driver:
             "allow_stdin": False,
             "stop_on_error": False,
         }
-        self._watchdog.start_cell()
+        waited_s, patience_s = self._watchdog.start_cell(), _MOST_PATIENCE * wall_s
         number = self._send(self._shell, "execute_request", request)
         reply: list[dict[str, Any]] = []
         idle: list[bool] = []
@@ -209,7 +209,6 @@ class Driver:
                 collector.add(message.kind, message.content)
 
         deadline = time.monotonic() + wall_s
-        waited_s, patience_s = self._watchdog.waited_s(), _MOST_PATIENCE * wall_s
         interrupted = False
         while not reply:
             if not self._turn(deadline, on_shell, on_iopub, replies):

@@ -75,9 +75,10 @@ def allocatable_mib(settings: BoxSettings) -> int:
 class Confined:
     """What a box is outside, where it has no namespaces."""
 
-    attendant: int  # a pidfd of the process that ends all of it and removes its files; then it ends
+    attendant: int  # a pidfd of the process that ends all of it and removes its files
     user: int  # the id that everything in it has, and nothing else
     folder: Path  # where it may write, with the folders `work` and `tmp`
+    ended: int  # a pipe's end, readable once all of that is done
 
 
 @dataclass
@@ -123,7 +124,8 @@ class BoxedKernel:
         else:
             select.select([self.pidfd], [], [], 10)
         if self.confined is not None:
-            select.select([self.confined.attendant], [], [], 10)
+            select.select([self.confined.ended], [], [], 10)
+            os.close(self.confined.ended)
             os.close(self.confined.attendant)
         self.wire.close()
         os.close(self.pidfd)

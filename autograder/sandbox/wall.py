@@ -273,7 +273,13 @@ def _system_call_filter() -> bytes:
 def _why_not(said: str) -> str:
     if as_root():
         repair = (
-            "In a container, start it with --privileged or CAP_SYS_ADMIN, or grade on the host."
+            "In a container, start it with --cap-add SYS_ADMIN --cap-add NET_ADMIN or --privileged, or grade "
+            "on the host."
+        )
+    elif _in_container():
+        repair = (
+            "This container does not let ordinary users build it: start it with --privileged, or grade on "
+            "the host; docs/runners.md has what else serves."
         )
     else:
         repair = (
@@ -286,6 +292,13 @@ def _why_not(said: str) -> str:
 
 def as_root() -> bool:
     return os.geteuid() == 0
+
+
+def _in_container() -> bool:
+    """Whether an engine says so: Docker and Podman by a file, others by a variable, Kubernetes by its own."""
+    files = ("/.dockerenv", "/run/.containerenv")
+    variables = ("container", "KUBERNETES_SERVICE_HOST")
+    return any(map(os.path.exists, files)) or any(name in os.environ for name in variables)
 
 
 def _tool(name: str) -> str:

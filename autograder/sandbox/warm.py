@@ -43,14 +43,19 @@ def start_kernel(settings: BoxSettings, plan: KernelPlan) -> BoxedKernel:
 def address(settings: BoxSettings, data: Path | None) -> Path | None:
     """Where this process's warm process takes requests; None where there can be none.
 
-    Does not wait for its imports.
+    Does not wait for its imports: they begin before it is known whether it can fork.
 
     Raises:
         BoxUnavailable: when no wall can be built here.
     """
-    if not settings.warm or warm_trouble(form_of(settings)) is not None:
+    if not settings.warm or form_of(settings) in _cannot_fork:
         return None
-    return _own(settings, data).folder
+    own = _own(settings, data)
+    if warm_trouble(own.form) is None:
+        return own.folder
+    _cannot_fork.add(own.form)
+    _forget(_key(settings, data))
+    return None
 
 
 def join(settings: BoxSettings, data: Path | None, folder: Path) -> None:
@@ -78,11 +83,11 @@ def warm_trouble(form: str = BUBBLEWRAP) -> str | None:
 
 _processes: dict[tuple[object, ...], WarmProcess] = {}  # this process's own
 _links: dict[tuple[object, ...], WarmLink] = {}
+_cannot_fork: set[str] = set()  # forms of the wall, as far as it was tried
 _starting = threading.RLock()
 
 
 def _key(settings: BoxSettings, data: Path | None) -> tuple[object, ...]:
-    built = (settings.threads, settings.disk_mib, settings.gpu)
     built = (settings.threads, settings.disk_mib, settings.gpu)
     imports, besides = _imports(settings)
     return (os.getpid(), data, settings.wall, *built, besides, imports)

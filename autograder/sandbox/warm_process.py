@@ -160,7 +160,8 @@ class WarmLink:
             kernel = ends.kernel(pidfds[0])
             kernel.form = self.form
             if self.form == LANDLOCK:
-                kernel.confined = Confined(pidfds[1], said["user"], Path(said["folder"]))
+                ended, attendant = pidfds[1:]
+                kernel.confined = Confined(attendant, said["user"], Path(said["folder"]), ended)
             kernel.parent_is_gone = self.is_gone
             kernel.was_killed = functools.partial(self.was_killed, said["pid"])
             return kernel

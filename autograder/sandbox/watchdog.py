@@ -68,13 +68,16 @@ class Watchdog:
             0.0,
             time.monotonic(),
         )  # by when the cell or probe began, and when that was
-        self._count_waits()
+        self._count_waits(self._processes())
 
-    def start_cell(self) -> None:
-        """Count the processor time of a new cell or probe from here."""
-        self._used_s = self._cpu_s()
+    def start_cell(self) -> float:
+        """Count the processor time of a new cell or probe from here; gives what `waited_s` does."""
+        processes = self._processes()
+        self._used_s = self._cpu_s(processes)
         self._cell_started_s = self._used_s
-        self._most_waited = self.waited_s(), time.monotonic()
+        self._count_waits(processes)
+        self._most_waited = self._capped_wait_s(), time.monotonic()
+        return self._most_waited[0]
 
     def waited_s(self) -> float:
         """How long the box could have run but had no processor: no longer than its cell or probe takes.
@@ -82,12 +85,15 @@ class Watchdog:
         Between two looks that is what the process waited that waited most, for a kernel that asks others
         (a loader's workers) stands still itself.
         """
-        self._count_waits()
+        self._count_waits(self._processes())
+        return self._capped_wait_s()
+
+    def _capped_wait_s(self) -> float:
         before_s, began_s = self._most_waited
         return min(self._waited_s, before_s + time.monotonic() - began_s)
 
-    def _count_waits(self) -> None:
-        now = {pid: _waited_s(pid) for pid in self._processes()}
+    def _count_waits(self, processes: list[int]) -> None:
+        now = {pid: _waited_s(pid) for pid in processes}
         more_s = (waited_s - self._waits.get(pid, 0.0) for pid, waited_s in now.items())
         self._waited_s += max(more_s, default=0.0)
         self._waits = now
@@ -98,9 +104,10 @@ class Watchdog:
         if now < self._next_look:
             return None
         self._next_look = now + LOOK_EVERY_S
-        self._count_waits()
+        processes = self._processes()
+        self._count_waits(processes)
         limits = self._settings
-        self._used_s = max(self._used_s, self._cpu_s())
+        self._used_s = max(self._used_s, self._cpu_s(processes))
         if self._used_s - self._cell_started_s > limits.cell_cpu_s:
             return Excess(
                 "cell_cpu_s", f"it used more than {limits.cell_cpu_s:g} s of processor time"
@@ -209,10 +216,10 @@ class Watchdog:
                 return int(used) * 2 * _send_buffer_bytes()
         return 0
 
-    def _cpu_s(self) -> float:
+    def _cpu_s(self, processes: list[int]) -> float:
         ticks = 0
         # The attendant has waited for those whose parents ended before them.
-        for pid in [*self._processes(), *([self._attendant] if self._attendant else [])]:
+        for pid in [*processes, *([self._attendant] if self._attendant else [])]:
             with contextlib.suppress(OSError, ValueError, IndexError):
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 ticks += sum(map(int, fields[11:15]))  # utime, stime, and those of waited children
@@ -232,9 +239,9 @@ def _waited_s(pid: int) -> float:
 def _and_below(found: list[int]) -> list[int]:
     """Processes, and all that descend from them."""
     for pid in found:
-        with contextlib.suppress(OSError, ValueError):
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                found += map(int, (task / "children").read_text().split())
+        for thread in _threads_of(pid):
+            with contextlib.suppress(OSError, ValueError), open(f"{thread}/children") as children:  # noqa: PTH123
+                found += map(int, children.read().split())
     return found
 
 

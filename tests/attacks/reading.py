@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.sandbox.settings import LANDLOCK
+from autograder.sandbox.settings import BUBBLEWRAP_PROC, LANDLOCK
 from tests.attacks.attack import Attack
 
 _HAS = """
@@ -21,7 +21,7 @@ OWN_NET = "a network namespace with nothing in it"
 FILTER = "the system-call filter"
 
 
-def _read(name: str, key: str, open_to: str = "") -> Attack:
+def _read(name: str, key: str, open_to: tuple[str, ...] = ()) -> Attack:
     body = f"{_HAS}\nreturn has(Path(at[{key!r}]).read_bytes())"
     return Attack(name, body, NOT_MOUNTED, refused="ENOENT", open_to=open_to)
 
@@ -32,7 +32,7 @@ READING = [
     _read("read_course_secret", "secret"),
     _read("read_source_with_solutions", "solutions"),
     _read("read_other_submission", "other_submission"),
-    _read("read_host_shared_memory", "shared_memory", LANDLOCK),
+    _read("read_host_shared_memory", "shared_memory", (LANDLOCK,)),
     Attack(
         "search_disk_for_canary",
         _HAS
@@ -99,6 +99,7 @@ for path in glob.glob("/proc/[0-9]*/cmdline"):
         pass
 """,
         OWN_PIDS,
+        open_to=(BUBBLEWRAP_PROC,),
     ),
     Attack(
         "list_host_home",
@@ -170,14 +171,14 @@ for path in glob.glob("/proc/[0-9]*/cmdline"):
         """,
         NOT_MOUNTED,
         refused="FileNotFoundError",
-        open_to=LANDLOCK,
+        open_to=(LANDLOCK,),
     ),
     Attack(
         "learn_that_a_file_is_there",
         "return os.stat(at['hidden_tests']).st_size",
         NOT_MOUNTED,
         refused="ENOENT",
-        open_to=LANDLOCK,
+        open_to=(LANDLOCK,),
     ),
     Attack(
         "watch_others_open_files",
@@ -266,13 +267,13 @@ return has(os.pread(stolen, 100, 0))
     ),
     Attack(
         "signal_host_process",
-        "os.kill(at['victim'], signal.SIGUSR1)\nreturn True",
+        "os.kill(outside(at['victim']), signal.SIGUSR1)\nreturn True",
         OWN_PIDS,
         refused="ESRCH",
     ),
     Attack(
         "signal_the_grader",
-        "os.kill(at['test_process'], 0)\nreturn True",
+        "os.kill(outside(at['test_process']), 0)\nreturn True",
         OWN_PIDS,
         refused="ESRCH",
     ),
@@ -296,6 +297,7 @@ return has(os.pread(stolen, 100, 0))
                 return fields["Name"]
         """,
         OWN_PIDS,
+        open_to=(BUBBLEWRAP_PROC,),
     ),
     Attack(
         "write_into_an_unfiltered_process_above",

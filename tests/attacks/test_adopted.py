@@ -18,6 +18,7 @@ from tests.attacks.attack import cells_of
 from tests.attacks.targets import Targets
 from tests.attacks.test_attacks_on_the_wall import ATTACKS
 from tests.in_notebook_course import InNotebookCourse, items
+from tests.sandbox.here import FORM
 
 SECRET = "86413"
 OUTSIDE = """
@@ -55,7 +56,8 @@ def scores(judgement: Judgement) -> dict[str, float | None]:
 
 # --- the wall -------------------------------------------------------------------------------------------------
 
-HELD = f"### BEGIN HIDDEN TESTS\n{SECRET}\nassert worked == [], worked\n### END HIDDEN TESTS"
+OPEN = [number for number, attack in enumerate(ATTACKS, 1) if FORM in attack.open_to]
+HELD = f"### BEGIN HIDDEN TESTS\n{SECRET}\nassert worked == {OPEN}, worked\n### END HIDDEN TESTS"
 KEEPS = """
 worked, tried = [], 0
 once = try_it
@@ -64,7 +66,7 @@ def try_it(attack, at):
     tried += 1
     said = once(attack, at)
     if said["worked"]:
-        worked.append(said["said"])
+        worked.append(tried)
     return said
 """
 
@@ -77,7 +79,8 @@ def test_the_wall_holds_in_both_boxes(tmp_path: Path, targets: Targets) -> None:
     judgement = course.judge(first=[prelude + KEEPS, *attacks])
     said = [line for line in _lines(judgement) if line.startswith("TRIED ")]
     assert len(said) == len(ATTACKS)
-    assert [line for line in said if json.loads(line[6:])["worked"]] == []
+    worked = [number for number, line in enumerate(said, 1) if json.loads(line[6:])["worked"]]
+    assert worked == OPEN
     seen = items(judgement)
     assert scores(judgement) == {"held": 2.0, "all_were_tried": 2.0}, seen["held"].checks
     assert targets.canary not in told(judgement)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.sandbox.test_isolation import open_the_way
+from tests.sandbox.test_isolation import where_the_way_is_open
 
 ROOT = Path(__file__).parent.parent.parent
 # Of the disruptions those that end by other means than behind the other forms.
@@ -27,11 +26,9 @@ SELECTED = (
 
 def behind_landlock(command: list[str]) -> subprocess.CompletedProcess[str]:
     """Run a command where every box is one without namespaces."""
-    way = open_the_way([ROOT, Path(sys.prefix), Path(sys.base_prefix)])
-    script = f"set -e\n{way}\ncd {shlex.quote(str(ROOT))}\nexec {shlex.join(command)}"
     environment = {**os.environ, "AUTOGRADER_WALL": "landlock", "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", "bash", "-c", script],
+        where_the_way_is_open(command, [ROOT, Path(sys.prefix), Path(sys.base_prefix)], ROOT),
         env=environment,
         capture_output=True,
         text=True,

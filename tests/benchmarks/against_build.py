@@ -140,7 +140,12 @@ def score(build: Build) -> Part:
     """The whole command for a notebook that was not judged before."""
     course = build.small_class()
     path = course / "submitted" / "student000" / NAME / f"{NAME}.ipynb"
-    return lambda: build.run(course, "score", str(path))
+
+    def judge() -> Cost:
+        _forget(course)
+        return build.run(course, "score", str(path))
+
+    return judge
 
 
 def feedback(build: Build, count: int, again: bool) -> Part:

@@ -65,7 +65,8 @@ def measure(
         process = subprocess.Popen(
             ["sh", "-c", f'{enter}exec "$@"', "sh", *command],
             cwd=cwd,
-            env={**os.environ, **(environment or {})},
+            # Modules of the kit are compiled once, as where it is installed.
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -1,6 +1,6 @@
 """How many wrong cases are caught, named and misnamed, over several secrets of the course.
 
-    python tests/benchmarks/naming.py [--secrets 30] [--cases 'train_epoch__*' 'validate__*' 'fit__*']
+    python tests/benchmarks/naming.py [--secrets 30] [--first 0] [--cases 'train_epoch__*' 'validate__*' 'fit__*']
 
 Each case is judged with each secret, by the item of its own function alone. A wrong case is *caught* if it
 loses the points that its scorecard says; *named* if the words that name its mistake stand in what the student
@@ -55,6 +55,9 @@ def main() -> int:
     """Judge, and print the figures after each secret."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--secrets", type=int, default=30)
+    parser.add_argument(
+        "--first", type=int, default=0, help="secret to begin with, to go on or to share the work"
+    )
     parser.add_argument("--cases", nargs="+", default=TRAINING, metavar="GLOB", help="only these")
     options = parser.parse_args()
     cases = [
@@ -67,7 +70,7 @@ def main() -> int:
     counts: Counter[str] = Counter()
     firsts: dict[str, Verdicts] = {}
     started, bad = time.perf_counter(), 0
-    for number in range(options.secrets):
+    for number in range(options.first, options.first + options.secrets):
         memory = Memory()
         for case in cases:
             row = own_row(case, f"secret {number}".encode(), memory)

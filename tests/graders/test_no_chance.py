@@ -17,6 +17,7 @@ from autograder.graders.vgg16.tasks import FIT
 from autograder.grading import Challenge, Device, Mismatch, Student
 from autograder.grading.training import Result, ShortRun, tells_apart, validation
 from autograder.grading.training.task import Drawn
+from autograder.scorecard import named_mistakes
 from tests.cases.judging import CASES, REFERENCE, Memory, judged
 from tests.graders.fake_box import FakeBox
 
@@ -78,6 +79,24 @@ def test_what_a_validation_that_trains_gets_is_no_matter_of_chance() -> None:
         assert item.score == 0
         assert "the parameters changed on the way" in item.hint
         assert "It is as if" not in item.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("train_epoch__smooths_the_labels", 6),  # nearly the mean loss
+        ("train_epoch__skips_the_first_batch", 19),  # the same
+        ("train_epoch__l2_in_the_loss", 5),  # nearly the mean of the batches' means
+        ("validate__labels_shuffled", 23),  # nearly the accuracy in training mode
+    ],
+)
+def test_what_came_near_by_the_draws_luck_earns_nothing_and_is_called_by_no_other_name(
+    name: str, number: int
+) -> None:
+    own = f"{name.partition('__')[0]}_tests"
+    item = judged(CASES[name], f"secret {number}".encode(), only=[own]).items[own]
+    assert item.score == CASES[name].items[own].score
+    assert set(named_mistakes(item.text)) <= {"the first batch were left out"}
 
 
 def test_accuracies_of_other_moments_are_seen_whatever_was_drawn() -> None:

@@ -91,14 +91,14 @@ def test_wrong_norms_differ_from_the_reference_and_the_right_habits_do_not() -> 
 
 
 def test_three_epochs_with_momentum_are_told_from_what_is_nearly_that() -> None:
-    drawn = tasks.fit_challenge(Challenge(b"fit", "0", ""), 3)
+    drawn = tasks.FIT.drawn(Challenge(b"fit", "0", ""), 3)
 
     def moved(fit: Any) -> Any:
         return updates(fitting.fit_by(fit, drawn)["state"], drawn.parameters)
 
     right = moved(tasks.FIT.reference)
     assert relative_difference(moved(tasks.FIT.reference), right) == 0
-    for name, wrong in tasks.WRONG_FITS.items():
+    for name, wrong in tasks.FIT.wrong.items():
         # A decay so small is what `make_loss_and_optimizer` is asked about, at rest.
         if not name.endswith("weight decay 5e-4"):
             assert relative_difference(moved(wrong), right) > 2 * epoch.TOLERANCE, name

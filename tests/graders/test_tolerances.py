@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_map
 from autograder.graders.vgg16 import reference, tasks
 from autograder.graders.vgg16.tasks import EPOCH, WRONG_LOOPS
 from autograder.grading import Challenge, relative_difference, updates
-from autograder.grading.training import epoch, fitting, held, optimizer, steady, validation
+from autograder.grading.training import fitting, held, optimizer, own_epochs, steady, validation
 from autograder.grading.training.epoch import TOLERANCE
 from autograder.grading.training.means import batch_losses
 
@@ -78,10 +78,12 @@ STYLES = [
 def distances(number: int, kind: int) -> tuple[float, dict[str, float]]:
     """The farthest right style, and each wrong loop's distance."""
     drawn = EPOCH.draw(Challenge(b"tolerance", str(number), str(kind)), **KINDS[kind])
-    right = epoch.moved_by(reference.train_epoch, drawn)
-    farthest = max(relative_difference(epoch.moved_by(style, drawn), right) for style in STYLES)
+    right = own_epochs.moved_by(reference.train_epoch, drawn)
+    farthest = max(
+        relative_difference(own_epochs.moved_by(style, drawn), right) for style in STYLES
+    )
     wrong = {
-        name: relative_difference(epoch.moved_by(loop, drawn), right)
+        name: relative_difference(own_epochs.moved_by(loop, drawn), right)
         for name, loop in WRONG_LOOPS.items()
         if not any(part in name for part in UNSEEN[kind])
     }

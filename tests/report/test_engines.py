@@ -72,6 +72,18 @@ HUGE = scorecard(
         )
     ),
 )
+MANY_CHECKS = scorecard(
+    "g",
+    notebook_card(
+        Item(
+            "long",
+            1.0,
+            checks=tuple(
+                Check(f"t{n}", f"T{n}", Verdict.FAILED, message="🙂" * 10_000) for n in range(60)
+            ),
+        )
+    ),
+)
 SAME_ID = scorecard("e", notebook_card(HALF), notebook_card(HALF, name="2_more"))
 CARDS = {
     "right": RIGHT,
@@ -82,6 +94,7 @@ CARDS = {
     "thirds": scorecard("f", notebook_card(THIRD)),
     "odd": ODD,
     "huge": HUGE,
+    "many checks": MANY_CHECKS,
     "same id": SAME_ID,
 }
 
@@ -273,21 +286,36 @@ def is_autolab(text: str) -> None:
 
 
 def is_codegrade(text: str) -> None:
-    """As cg-pytest-reporter 1.1.3 writes: ASCII, a line a message, these keys and statuses."""
+    """As CodeGrade's reporters write: ASCII, a line a message, these keys and statuses.
+
+    The messages are cg-pytest-reporter 1.1.3's (`UnitTestMessage`, fractions by `_json_default`), their length
+    cg-flake8-reporter 1.0.3's (`MESSAGE_SIZE_LIMIT`).
+    """
     assert text.isascii()
-    first, *rest = map(json.loads, text.splitlines())
-    assert first.keys() == {"tag", "results"}
-    assert first["tag"] == "unit-test"
-    for suite in first["results"]:
-        assert {"id", "name", "testCases"} <= suite.keys() <= {"id", "name", "testCases", "weight"}
-        for case in suite["testCases"]:
-            keys = {"name", "status", "description", "weight", "reason", "stdout", "stderr"}
-            assert {"name", "status"} <= case.keys() <= keys
-            assert case["status"] in ("success", "failure", "skipped")
-    for line in rest:
-        assert line.keys() == {"tag", "points"}
-        assert 0 <= Fraction(line["points"]) <= 1
-    assert len(rest) <= 1
+    assert max(map(len, text.splitlines())) <= 250_000
+    messages = [json.loads(line) for line in text.splitlines()]
+    tags = [message["tag"] for message in messages]
+    assert tags in (["unit-test"] * len(tags), ["unit-test"] * (len(tags) - 1) + ["points"])
+    for message in messages:
+        if message["tag"] == "points":
+            assert message.keys() == {"tag", "points"}
+            assert 0 <= fraction(message["points"]) <= 1
+            continue
+        assert message.keys() == {"tag", "results"}
+        for suite in message["results"]:
+            assert {"id", "name", "testCases"} <= suite.keys()
+            assert suite.keys() <= {"id", "name", "testCases", "weight"}
+            assert fraction(suite.get("weight", "0")) >= 0
+            for case in suite["testCases"]:
+                keys = {"name", "status", "description", "weight", "reason", "stdout", "stderr"}
+                assert {"name", "status"} <= case.keys() <= keys
+                assert case["status"] in ("success", "failure", "skipped")
+                assert fraction(case.get("weight", "0")) >= 0
+
+
+def fraction(text: object) -> Fraction:
+    assert isinstance(text, str)
+    return Fraction(text)
 
 
 def is_submitty(text: str) -> None:
@@ -379,7 +407,7 @@ def test_points_are_the_scorecards() -> None:
         "broken": 0,
         "extra": 2,
     }
-    assert json.loads(written("codegrade", MIXED).splitlines()[1])["points"] == "17/30"
+    assert json.loads(written("codegrade", MIXED).splitlines()[-1])["points"] == "17/30"
     scores = {name: one["data"]["score"] for name, one in loaded("submitty", MIXED).items()}
     assert scores == {"whole": 1, "half": 0.5, "broken": 0, "extra": 1}
     found = loaded("inginious", MIXED)
@@ -390,7 +418,7 @@ def test_a_bonus_fills_up_and_exceeds_nothing_where_an_engine_has_an_end() -> No
     assert loaded("prairielearn", TOO_GOOD)["score"] == 1
     found = loaded("classroom50", TOO_GOOD)
     assert (found["score"], found["max-score"]) == (1000, 1000)
-    assert json.loads(written("codegrade", TOO_GOOD).splitlines()[1])["points"] == "1"
+    assert json.loads(written("codegrade", TOO_GOOD).splitlines()[-1])["points"] == "1"
     found = loaded("inginious", TOO_GOOD)
     assert (found["result"], found["grade"]) == ("success", 100)
     assert autoresult(written("autolab", TOO_GOOD)) == {"whole": 10, "extra": 2}, "Autolab has none"
@@ -398,7 +426,7 @@ def test_a_bonus_fills_up_and_exceeds_nothing_where_an_engine_has_an_end() -> No
 
 def test_thirds_of_a_point_are_fractions_or_rounded_to_what_the_engine_has() -> None:
     card = CARDS["thirds"]
-    assert json.loads(written("codegrade", card).splitlines()[1])["points"] == "1/3"
+    assert json.loads(written("codegrade", card).splitlines()[-1])["points"] == "1/3"
     assert loaded("classroom50", card)["score"] == 33
     assert loaded("prairielearn", card)["score"] == pytest.approx(1 / 3)
 
@@ -430,11 +458,11 @@ def test_what_could_not_be_judged_is_no_zero_of_ours() -> None:
         assert lost["status"] == "failure"
     assert autoresult(written("autolab", UNGRADED)) == {"whole": 10}
     assert autoresult(written("autolab", NOTHING)) == {"lost": None}, "why has a person's mark"
-    first, points = map(json.loads, written("codegrade", UNGRADED).splitlines())
-    statuses = [suite["testCases"][0]["status"] for suite in first["results"]]
+    *items, points = map(json.loads, written("codegrade", UNGRADED).splitlines())
+    statuses = [message["results"][0]["testCases"][0]["status"] for message in items]
     assert statuses == ["success", "skipped", "skipped"]
     assert points["points"] == "1", "what was skipped counts neither for nor against"
-    assert len(written("codegrade", NOTHING).splitlines()) == 1, "0 of 0 would be a zero"
+    assert '"points"' not in written("codegrade", NOTHING), "0 of 0 would be a zero"
 
 
 @every_engine

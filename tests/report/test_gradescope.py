@@ -18,7 +18,8 @@ from autograder.report.gradescope import to_gradescope
 from autograder.scorecard import Scorecard, Verdict
 from tests.report.samples import WRITTEN, item, notebook_card, scorecard
 
-# "Output format" of Gradescope's autograder specifications, with nothing allowed that is not there.
+# "Output format" of Gradescope's autograder specifications, with nothing allowed that is not there; read in
+# docs/specs.md of gradescope/autograder_samples as of January 2025.
 _VISIBILITY = {"enum": ["hidden", "after_due_date", "after_published", "visible"]}
 _FORMAT = {"enum": ["text", "html", "simple_format", "md", "ansi"]}
 _TEST = {

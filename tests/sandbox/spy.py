@@ -131,8 +131,10 @@ print("FOUND" + json.dumps(found))
 def look(course: Path, port: int, warm: bool) -> dict[str, Any]:
     """What the spy finds in a box."""
     from autograder.sandbox import BoxSettings, open_box
+    from tests.sandbox.here import FORM
 
-    settings = BoxSettings(warm=warm, warm_imports=["ipykernel.kernelapp", "ipykernel.ipkernel"])
+    light = ["ipykernel.kernelapp", "ipykernel.ipkernel"]
+    settings = BoxSettings(wall=FORM, warm=warm, warm_imports=light)
     data = course / "data"
     code = SPY.format(needle=str(course), port=port)
     with open_box(settings, [code], {"sub/helper.py": b"x = 1", "a.txt": b"a"}, data) as box:

@@ -6,7 +6,6 @@ Tried in a mount namespace of its own, as in `tests/attacks/test_without_namespa
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.test_isolation import REPOSITORY, open_the_way
+from tests.sandbox.test_isolation import REPOSITORY, where_the_way_is_open
 
 # Kills one of its own processes, named by its argument, while a box with three others runs, and says what is left.
 PROGRAM = """
@@ -79,11 +78,9 @@ def temporary() -> Iterator[Path]:
 
 
 def run(program: str, *arguments: str, temporary: Path) -> subprocess.CompletedProcess[str]:
-    way = open_the_way([REPOSITORY, Path(sys.prefix), Path(sys.base_prefix)])
-    command = [sys.executable, "-c", program, *arguments]
-    script = f"set -e\n{way}\ncd {shlex.quote(str(REPOSITORY))}\nexec {shlex.join(command)}"
+    paths = [REPOSITORY, Path(sys.prefix), Path(sys.base_prefix)]
     done = subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", "bash", "-c", script],
+        where_the_way_is_open([sys.executable, "-c", program, *arguments], paths, REPOSITORY),
         env={**os.environ, "TMPDIR": str(temporary), "AUTOGRADER_WALL": "landlock"},
         capture_output=True,
         text=True,

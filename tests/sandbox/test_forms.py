@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from autograder.errors import BoxUnavailable
-from autograder.sandbox import BoxSettings, check_wall, forms
+from autograder.sandbox import BoxSettings, check_wall, forms, wall
 from autograder.sandbox.settings import BUBBLEWRAP, BUBBLEWRAP_PROC, LANDLOCK, WALLS
+from tests.sandbox.here import needs
 
 
 class Here:
@@ -56,6 +58,7 @@ def test_every_reason_is_said_where_nothing_can_be_built(here: Here) -> None:
         forms.form_of(BoxSettings(wall=LANDLOCK))
 
 
+@needs(BUBBLEWRAP, why="this run has changed the default itself")
 def test_a_course_that_says_nothing_demands_the_strongest() -> None:
     assert BoxSettings.class_traits()["wall"].default_value == BUBBLEWRAP
 
@@ -79,3 +82,14 @@ def test_a_warm_process_of_a_weaker_form_is_not_joined(form: str) -> None:
 def test_what_a_form_lacks_is_said_of_each() -> None:
     assert set(forms.LACKS) == set(WALLS)
     assert [form for form, text in forms.LACKS.items() if not text] == [BUBBLEWRAP]
+
+
+@pytest.mark.parametrize(("inside", "said"), [(True, "This container"), (False, "Ubuntu 24.04")])
+def test_an_ordinary_user_is_told_what_serves_where_he_is(
+    inside: bool, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wall, "as_root", lambda: False)
+    monkeypatch.setattr(os.path, "exists", lambda path: inside and "containerenv" in str(path))
+    for name in ("container", "KUBERNETES_SERVICE_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    assert said in wall._why_not("bwrap: no")

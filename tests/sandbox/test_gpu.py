@@ -92,9 +92,13 @@ def test_the_device_is_in_the_box_where_a_gpu_is_named(form: bool, stand_in: Gpu
 
 
 def test_no_device_and_no_sys_is_in_the_box_otherwise() -> None:
-    cell = f"import os; print(os.path.exists('{STAND_IN}'), os.path.exists('/sys'))"
+    cell = (
+        "import os\nfor what, path in ((os.open, '/dev/fuse'), (os.listdir, '/sys')):\n"
+        "    try: print(what(path, *[os.O_RDWR] * (what is os.open)))\n"
+        "    except OSError: print('none')"
+    )
     with open_box(BoxSettings(warm_imports=LIGHT), [cell]) as box:
-        assert box.run_cells()[0].outputs[0]["text"] == "False False\n"
+        assert box.run_cells()[0].outputs[0]["text"] == "none\nnone\n"
     assert not any("nvidia" in part for part in WallLayout(BoxSettings(), None).command())
 
 
@@ -173,7 +177,12 @@ def test_a_box_that_holds_too_much_of_the_gpu_is_stopped_by_name(
 ) -> None:
     assert stand_in.number == 0
     begun: list[Watchdog] = []
-    monkeypatch.setattr(Watchdog, "start_cell", lambda self: begun.append(self))
+
+    def begin(self: Watchdog) -> float:
+        begun.append(self)
+        return 0.0
+
+    monkeypatch.setattr(Watchdog, "start_cell", begin)
     monkeypatch.setattr(Gpu, "held_mib", lambda _self, them: 4097.0 if begun and them else 0.0)
     settings = BoxSettings(gpu=0, gpu_memory_mib=4096, warm_imports=LIGHT, cell_wall_s=20)
     with open_box(settings, ["while True: pass"]) as box:

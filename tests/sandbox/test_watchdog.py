@@ -122,7 +122,7 @@ def test_it_looks_no_more_often_than_it_says(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     looks: list[float] = []
 
-    def used() -> float:
+    def used(_processes: list[int]) -> float:
         looks.append(clock[0])
         return 0.0
 

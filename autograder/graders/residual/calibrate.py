@@ -14,11 +14,11 @@ def calibration(images: Path | None) -> Calibration:
     if images is not None:
         raise ValueError("residual's short run draws its images itself, and takes no others")
     return short_run.SHORT.calibration(
-        tasks.fitted,
+        reference.fitted,
         short_run.WRONG,
-        data_set=source_digest(short_run.coloured),
+        data_set=f"{source_digest(tasks.coloured)}, by {short_run.STRONGER}",
         reference=(
-            tasks.fitted,
+            reference.fitted,
             reference.fit,
             reference.train_epoch,
             reference.evaluate,

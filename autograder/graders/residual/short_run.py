@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from autograder.graders.residual.tasks import MOMENTUM, WRONG_FITS, called_fit, residual_net
+from autograder.graders.residual.tasks import FIT, MOMENTUM, called_fit, coloured, residual_net
 from autograder.grading.training import (
     Budget,
     ShortRun,
@@ -20,22 +19,12 @@ from autograder.grading.training import (
 )
 
 CLASSES = 3
-
-
-def coloured(
-    rng: np.random.Generator, count: int, *, classes: int, **_options: object
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """So many images (n, 3, 8, 8) of noise, one of whose colours is a little stronger: the label."""
-    labels = rng.integers(0, classes, count)
-    images = rng.normal(size=(count, 3, 8, 8))
-    images[np.arange(count), labels] += 0.35  # the mean of 64 such numbers is off by 0.125
-    return torch.from_numpy(images).float(), torch.from_numpy(labels)
-
+STRONGER = 0.35  # by this is one colour; the mean of 64 such numbers is off by 0.125
 
 SHORT = ShortRun(  # 0.3 s on one core with the reference
     task=Task(
         build=residual_net,
-        examples=coloured,
+        examples=partial(coloured, by=STRONGER),
         options=lambda _rng: {"classes": CLASSES, "norm": True},
         loss="CrossEntropyLoss",
         noun="image",
@@ -57,4 +46,4 @@ _SGD = partial(torch.optim.SGD, **MOMENTUM)
 # Everything that the graders know as a mistake in training, by the words that name it.
 WRONG = {
     name: around(loop, SHORT.task, optimizer=_SGD) for name, loop in wrong_loops(SHORT.task).items()
-} | WRONG_FITS
+} | dict(FIT.wrong)

@@ -1,4 +1,4 @@
-"""What notebook 3 is judged with: a small residual network, its examples, and fits that are wrong on purpose.
+"""What notebook 3 is judged with: a small residual network and its examples.
 
 The students' functions take other arguments than the lecture's, in another order, and no device: how they are
 called is said here, by the functions `called_…`, which are shipped into the box.
@@ -6,29 +6,22 @@ called is said here, by the functions `called_…`, which are shipped into the b
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
 from autograder.graders.residual import reference
-from autograder.grading import Challenge
 from autograder.grading.training import (
-    Drawn,
     EpochChecks,
-    FitChecks,
     OptimizerChecks,
     Task,
     ValidationChecks,
-    drawn_state,
-    right_loop,
-    tells_apart,
-    wrong_fits,
+    fit_checks,
 )
 
 MOMENTUM: dict[str, Any] = {"momentum": 0.9}
-TEST_BATCHES = 5
 
 
 def residual_net(classes: int, norm: bool) -> Any:
@@ -61,10 +54,22 @@ def images_and_labels(
     return images, torch.from_numpy(rng.integers(0, classes, count))
 
 
-def _task(norm: bool, classes: tuple[int, int]) -> Task:
+def coloured(
+    rng: np.random.Generator, count: int, *, classes: int, by: float = 0.7, **_options: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """So many images (n, 3, 8, 8) of noise, one of whose colours is stronger: the label, of three."""
+    labels = rng.integers(0, classes, count)
+    images = rng.normal(size=(count, 3, 8, 8))
+    images[np.arange(count), labels] += by
+    return torch.from_numpy(images).float(), torch.from_numpy(labels)
+
+
+def _task(
+    norm: bool, classes: tuple[int, int], examples: Callable[..., Any] = images_and_labels
+) -> Task:
     return Task(
         build=residual_net,
-        examples=images_and_labels,
+        examples=examples,
         options=lambda rng: {"classes": int(rng.integers(*classes)), "norm": norm},
         loss="CrossEntropyLoss",
         noun="image",
@@ -95,7 +100,8 @@ def called_fit(
     return fit(train, test, net, epochs, learning_rate)
 
 
-TASK, WITH_NORM, FITTED = _task(False, (4, 8)), _task(True, (4, 8)), _task(True, (3, 4))
+TASK, WITH_NORM = _task(False, (4, 8)), _task(True, (4, 8))
+FITTED = _task(True, (3, 4), coloured)  # learnt in a few steps
 
 OPTIMIZER = OptimizerChecks(
     optimizer="SGD",
@@ -111,74 +117,16 @@ EVALUATION = ValidationChecks(
 )
 
 
-# fit
-
-
-def fit_challenge(challenge: Challenge, epochs: int) -> Drawn:
-    """A task that a small network learns in a few steps: which of three colours is strongest.
-
-    What may be wrong must show whatever was drawn: the test images come sorted by their class, which a
-    network in training mode normalises away; some of their labels are wrong; the last training batch is
-    smaller and wrongly labelled. Should chance hide one of the mistakes nevertheless, we draw again; but
-    not for one epoch, of which only the history's form is asked.
-    """
-    for attempt in range(200):
-        drawn = Drawn(FITTED, _drawn(challenge, challenge.seed + attempt, epochs))
-        optimizer = partial(torch.optim.SGD, **MOMENTUM)
-        if epochs == 1 or tells_apart(drawn, right_loop(FITTED), _evaluated, optimizer):
-            break
-    return drawn
-
-
-def _evaluated(net: Any, loader: Any, _device: Any) -> float:
-    return reference.evaluate(loader, net)
-
-
-def fitted(
-    net: Any, train: Any, test: Any, epochs: int, learning_rate: float, _device: Any
-) -> dict[str, list[float]]:
-    """The reference, called as the lecture's fit is."""
-    return reference.fit(train, test, net, epochs, learning_rate)
-
-
-def _drawn(challenge: Challenge, seed: int, epochs: int) -> dict[str, Any]:
-    rng = challenge.rng
-    classes, batch_size = 3, int(rng.integers(9, 13))
-    count = {"": batch_size * 4 + 5, "test_": batch_size * TEST_BATCHES}
-    data: dict[str, Any] = {}
-    for part, number in count.items():
-        labels = rng.integers(0, classes, number)
-        if part:
-            labels.sort()
-        images = rng.normal(size=(number, 3, 8, 8))
-        images[np.arange(number), labels] += 0.7
-        for wrong in (
-            (slice(3, batch_size), slice(-batch_size, None)) if part else (slice(-5, None),)
-        ):
-            labels[wrong] = (labels[wrong] + 1) % classes
-        data[f"{part}inputs"] = torch.from_numpy(images).float()
-        data[f"{part}labels"] = torch.from_numpy(labels)
-    return {
-        **data,
-        "state": drawn_state(lambda: residual_net(classes, True), seed),
-        "batch_size": batch_size,
-        "options": {"classes": classes, "norm": True},
-        "epochs": epochs,
-        "learning_rate": float(rng.uniform(0.02, 0.04)),
-        "device_name": "cpu",
-    }
-
-
-WRONG_FITS = wrong_fits(
-    fitted, right_loop(FITTED), FITTED, optimizer="SGD", settings=MOMENTUM, rates=("0.1", "0.01")
-)
-FIT = FitChecks(
+FIT = fit_checks(
     FITTED,
-    fit_challenge,
-    fitted,
-    WRONG_FITS,
+    reference=reference.fitted,
+    optimizer="SGD",
+    settings=MOMENTUM,
+    rates=(0.02, 0.04),
+    by_heart=("0.1", "0.01"),
     call=called_fit,
     keys=("loss", "accuracy"),
     moves=False,
     statistics=True,
+    stands_on=("make_loss_and_optimizer", "train_epoch", "evaluate"),
 )

@@ -199,7 +199,8 @@ def test_a_short_run_learns(student: Student, challenge: Challenge, device: Devi
     We trained a small residual network for four epochs with your fit, took its parameters, and computed
     the training loss and the accuracy on images that it never saw ourselves.
     """
-    SHORT.expect_learns(student, challenge, device)
+    with FIT.explaining(student, FIT.drawn(challenge, 1)):
+        SHORT.expect_learns(student, challenge, device)
     lucky = [WRONG[name] for name in sorted(SHORT.lucky & set(WRONG))]
     why = "some step of the training is not as it was asked for."
     FIT.expect_no_luck(student, challenge, device, lucky, why)

@@ -197,7 +197,13 @@ WRONG_FITS: dict[str, Callable[..., Any]] = {
     "the body were in evaluation mode while it was tuned": _tuned(train=_all_in_evaluation_mode),
 }
 FIT = FitChecks(
-    FITTED, fit_challenge, reference.fit, WRONG_FITS, function="fine_tune", call=fit_call
+    FITTED,
+    fit_challenge,
+    reference.fit,
+    WRONG_FITS,
+    function="fine_tune",
+    call=fit_call,
+    stands_on=("make_optimizer", "train_epoch"),
 )
 
 

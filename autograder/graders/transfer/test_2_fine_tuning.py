@@ -155,7 +155,8 @@ def test_a_short_run_learns(student: Student, challenge: Challenge, device: Devi
     We gave your fine_tune the trained body with a new head and 80 images of the new classes, took the
     parameters, and computed the training loss and the accuracy on images that it never saw ourselves.
     """
-    SHORT.expect_learns(student, challenge, device)
+    with FIT.explaining(student, FIT.drawn(challenge, 3)):
+        SHORT.expect_learns(student, challenge, device)
     lucky = [WRONG_FITS[name] for name in sorted(SHORT.lucky)]
     why = "what is trained when, and how fast, is not as it was asked for."
     FIT.expect_no_luck(student, challenge, device, lucky, why)

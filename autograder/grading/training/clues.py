@@ -88,7 +88,8 @@ def other_examples(reply: Any, drawn: Drawn, labels: bool) -> bool:
     rows = _places(tensors["inputs"], drawn.data["inputs"])
     if rows is None:
         return True
-    return labels and not _same(tensors["labels"], drawn.data["labels"][rows])
+    given = drawn.data["labels"][rows]
+    return labels and not _same(_by_example(tensors["labels"], given), given)
 
 
 def uses_criterion(reply: Any, drawn: Drawn) -> bool:
@@ -141,8 +142,8 @@ def _changed_on_the_way(first: Mapping[str, Any], drawn: Drawn) -> str:
     rows = _places(tensors["inputs"], drawn.data["inputs"])
     if rows is None:
         return _other_inputs(tensors["inputs"], drawn, many)
-    classes = tensors["outputs"].shape[-1]
-    if told := _other_labels(tensors["labels"], drawn.data["labels"][rows], classes, many):
+    classes, given = tensors["outputs"].shape[-1], drawn.data["labels"][rows]
+    if told := _other_labels(_by_example(tensors["labels"], given), given, classes, many):
         return told
     net = drawn.network().train()
     outputs = net(drawn.data["inputs"][rows])
@@ -152,13 +153,28 @@ def _changed_on_the_way(first: Mapping[str, Any], drawn: Drawn) -> str:
             "or is something changed in it?"
         )
     scores = drawn.task.activation(outputs)
-    if not _same(tensors["scores"], scores.detach()):
+    if not _same(_by_example(tensors["scores"], scores.detach()), scores.detach()):
         return (
             f"What went into the criterion is not {_asked_for(drawn)}. What stands between the network and "
             "the criterion?"
         )
-    drawn.task.criterion()(scores, drawn.data["labels"][rows]).backward()
+    drawn.task.criterion()(scores, given).backward()
     return _other_gradients(tensors, dict(net.named_parameters()))
+
+
+def _by_example(seen: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """What was flattened to one row for each place of a sequence or an image, put back as the task has it.
+
+    Classes of places (n, places) may go into a loss as (n * places,), and their scores (n, classes, places)
+    as (n * places, classes).
+    """
+    if wanted.is_floating_point():
+        if wanted.ndim > 2 and seen.ndim == 2 and seen.numel() == wanted.numel():
+            by_place = wanted.movedim(1, -1)
+            return seen.reshape(by_place.shape).movedim(-1, 1)
+    elif wanted.ndim > 1 and seen.shape == (wanted.numel(),):
+        return seen.reshape(wanted.shape)
+    return seen
 
 
 def _usable(first: Mapping[str, Any], drawn: Drawn) -> dict[str, torch.Tensor]:

@@ -26,7 +26,6 @@ from autograder.grading.compare import (
 from autograder.grading.device import Device
 from autograder.grading.probe import Probe
 from autograder.grading.replies import (
-    Floats,
     fields,
     likely_mistake,
     real,
@@ -42,7 +41,14 @@ from autograder.grading.training.epoch_probes import (
     watched_epoch,
 )
 from autograder.grading.training.loops import TrainEpoch, asking, right_loop, wrong_loops
-from autograder.grading.training.means import NEAR, batch_losses, mistaken_means, other_losses
+from autograder.grading.training.means import (
+    NEAR,
+    SAME_MEAN,
+    batch_losses,
+    mistaken_mean,
+    other_losses,
+)
+from autograder.grading.training.own_epochs import moved_by, result_by, statistics_by
 from autograder.grading.training.placement import expect_moved
 from autograder.grading.training.task import Drawn, Task, epoch_examples
 
@@ -169,7 +175,7 @@ class EpochChecks:
                 continue
             what = f"The parameters did not move{drawn.there} as one epoch of training moves them."
             lead = "Your parameters moved exactly as if"
-            named = self._named(student, what, lead, seen, partial(_moved, drawn))
+            named = self._named(student, what, lead, seen, partial(moved_by, drawn=drawn))
             named = named or self._once(
                 student, what, clue(self._watched(student, drawn), drawn, self.own_loss)
             )
@@ -266,7 +272,7 @@ class EpochChecks:
                 if still
                 else "The running statistics are not those of one pass over the loader in training mode."
             )
-            of = partial(_statistics, drawn)
+            of = partial(statistics_by, drawn=drawn)
             named = self._named(student, what, "They are exactly as if", seen, of, None)
             if still or named:
                 expect(False, f"{what} {'' if still else named}")
@@ -282,9 +288,9 @@ class EpochChecks:
         """
         challenged = self.draw(challenge, learning_rate=0.0)
         for drawn in map(challenged.on, device.names):
-            self._expect_mean_loss(student, drawn)
+            self._expect_mean_loss(student, challenge, drawn)
 
-    def _expect_mean_loss(self, student: Student, drawn: Drawn) -> None:
+    def _expect_mean_loss(self, student: Student, challenge: Challenge, drawn: Drawn) -> None:
         reply = self.result_of(student, drawn)
         loss = reply["loss"]
         expect(
@@ -296,6 +302,8 @@ class EpochChecks:
             # How much steps that should not be there change the loss is a matter of chance.
             still = not np.any(updates(reply["state"], drawn.parameters))
             expect(still, "With a learning rate of 0 nothing should move; your parameters did.")
+            if student.mistakes_told and abs(seen - right) > SAME_MEAN * right:
+                raise Explained(f"The mean loss is near the right one, and is not it. {EXPLAINED}")
             self._expect_no_luck(student, drawn, labels=True)
             return
         what = f"The mean loss per {drawn.task.noun} is not right."
@@ -304,11 +312,23 @@ class EpochChecks:
             student, what, lead, [seen], lambda loop: [result_by(loop, drawn)["loss"]], False
         )
         # Eight guesses: where the loss itself is another one, a wider net would catch by chance.
-        guesses = mistaken_means(*batch_losses(drawn), drawn.task.noun)
-        hint = likely_mistake([seen], guesses, 1e-4, lead)
+        hint = mistaken_mean(seen, drawn, lead)
+        if hint and not self._again(student, challenge, drawn, hint, lead):
+            hint = ""
         if not hint and (watched := self._watched(student, drawn)) is not None:
             hint = self._averaged(student, drawn, what, watched)
         expect(False, f"{what} {hint}")
+
+    def _again(
+        self, student: Student, challenge: Challenge, before: Drawn, hint: str, lead: str
+    ) -> bool:
+        """Whether other batches give the same hint: by chance one is near a known mean, hardly twice."""
+        drawn = self.draw(challenge, learning_rate=0.0).on(before.data["device_name"])
+        try:
+            seen = real(self.result_of(student, drawn)["loss"], "the mean loss")
+        except (Mismatch, StudentRaised):
+            return False
+        return mistaken_mean(seen, drawn, lead) == hint
 
     def _expect_no_luck(self, student: Student, drawn: Drawn, labels: bool) -> None:
         """Fail where a mistake was told, and what came out nearly right came from other examples.
@@ -331,7 +351,9 @@ class EpochChecks:
             returned = real(reply["returned"], "the mean loss")
         except Mismatch:
             return ""
-        if relative_difference(given, means) <= 1e-4 and list(counts) == list(sizes):
+        places = drawn.data["labels"][0].numel()  # that have a label each
+        as_given = list(counts) in (list(sizes), list(sizes * places))
+        if relative_difference(given, means) <= 1e-4 and as_given:
             if relative_difference([returned], [np.average(means, weights=sizes)]) <= 1e-4:
                 return ""
             again = real(self.result_of(student, drawn)["loss"], "the mean loss")
@@ -368,24 +390,3 @@ class EpochChecks:
                 expect(bool(student.mistakes_told), what)
                 raise Explained(f"{what} {EXPLAINED}")
             expect(False, what)
-
-
-def result_by(train_epoch: TrainEpoch, drawn: Drawn) -> dict[str, Any]:
-    """What one epoch by a loop of ours comes to: its loss, and the state after it."""
-    task = drawn.task
-    ask = one_epoch.with_(build=task.build, call=lectures_call, uses=task.uses)
-    reply: dict[str, Any] = ask(train_epoch, **drawn.data)
-    return reply
-
-
-def moved_by(train_epoch: TrainEpoch, drawn: Drawn) -> Floats:
-    """How far one epoch by a loop of ours moves the parameters."""
-    return updates(result_by(train_epoch, drawn)["state"], drawn.parameters)
-
-
-def _moved(drawn: Drawn, train_epoch: TrainEpoch) -> Floats:
-    return moved_by(train_epoch, drawn)
-
-
-def _statistics(drawn: Drawn, train_epoch: TrainEpoch) -> Floats:
-    return vector(result_by(train_epoch, drawn)["state"], drawn.buffers)

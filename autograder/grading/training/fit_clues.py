@@ -30,7 +30,7 @@ def watched_fit(
     batch_size: int,
     options: Any,
     epochs: int,
-    learning_rate: float,
+    learning_rate: Any,
     stands_on: Any,
 ) -> Any:
     """The calls that a fit on the CPU makes, with what it hands on, and what its optimizer steps with."""
@@ -49,27 +49,28 @@ def watched_fit(
     loaders = [DataLoader(TensorDataset(*part), batch_size=batch_size) for part in sets]
     known: list[Any] = [(net, "net"), (loaders[0], "train"), (loaders[1], "test")]
     calls: list[Any] = []
-    results: list[Any] = []
+    came: list[Any] = []  # what the calls returned, and its parts, with their places
     last: list[Any] = []  # the condition after each call
 
     def condition() -> Any:
         """All that a fit may change between two calls without being seen in what it hands on."""
         tensors = [*net.state_dict().values(), *(part for one in sets for part in one)]
-        made = [thing for thing, _ in known[3:]]
-        settings: Any = [part.requires_grad for part in net.parameters()]
-        for thing in made:
+        free = [part.requires_grad for part in net.parameters()]
+        made = []
+        for thing, _ in known[3:]:
             groups = [vars(thing)] if hasattr(thing, "__dict__") else []
             for group in [*groups, *getattr(thing, "param_groups", [])]:
-                settings.append(
+                made.append(
                     {k: v for k, v in group.items() if isinstance(v, int | float | str | tuple)}
                 )
-        return [tensor.detach().clone() for tensor in tensors], settings
+        return [tensor.detach().clone() for tensor in tensors], free, made
 
-    def untouched() -> bool:
-        tensors, settings = condition()
-        before, settings_before = last[-1]
-        same = len(tensors) == len(before) and settings == settings_before
-        return same and all(map(torch.equal, tensors, before))
+    def touched() -> Any:
+        """What was changed since the last call: tensors; which parameters are free; settings."""
+        tensors, free, made = condition()
+        before, free_before, made_before = last[-1]
+        same = len(tensors) == len(before) and all(map(torch.equal, tensors, before))
+        return [not same, [] if free == free_before else free, made != made_before]
 
     def name_of(value: Any) -> str:
         for thing, name in known:
@@ -77,8 +78,13 @@ def watched_fit(
                 return str(name)
         if isinstance(value, torch.device):
             return "device" if value == device else "another device"
+        if isinstance(value, bool):
+            return str(value)
         if isinstance(value, int | float):
-            return "learning rate" if value == learning_rate else "another number"
+            several = isinstance(learning_rate, dict)
+            rates = learning_rate if several else {"learning rate": learning_rate}
+            same = [str(name) for name, rate in rates.items() if rate == value]
+            return " or ".join(same) or "another number"
         if isinstance(value, torch.optim.Optimizer | torch.nn.Module):
             known.append((value, f"own {len(known)}, {made_of(value)}"))
             return str(known[-1][1])
@@ -98,13 +104,14 @@ def watched_fit(
         @functools.wraps(function)
         def spy(*args: Any, **named: Any) -> Any:
             given = inspect.signature(function).bind(*args, **named).arguments.values()
-            calls.append([name, untouched(), *map(name_of, given)])
+            calls.append([name, touched(), *map(name_of, given)])
             result = function(*args, **named)
             number = len(calls)
+            came.append(([number], result))
             for place, part in enumerate(result if isinstance(result, tuple | list) else [result]):
+                came.append(([number, place], part))
                 if not isinstance(part, int | float):
                     known.append((part, f"result {place} of call {number}"))
-            results.append(result)
             last.append(condition())
             return result
 
@@ -153,25 +160,30 @@ def watched_fit(
     finally:
         handle.remove()
         namespace.update(before)
-    kept: Any = {}
+    kept: Any = {}  # by key the call of each entry, and the place in its result if that is a part
     for key, values in history.items() if isinstance(history, dict) else []:
         places, start = [], 0
         for value in values if isinstance(values, list | tuple) else [values]:
-            found = [n for n in range(start, len(results)) if results[n] is value]
-            places.append(found[0] if found else -1)
-            start = found[0] + 1 if found else start
+            found = [place for place, part in came if place[0] >= start and part is value]
+            places.append(found[0] if found else [])
+            start = found[0][0] + 1 if found else start
         kept[str(key)] = places
-    return {"calls": calls, "untouched": untouched(), "kept": kept, "steps": steps}
+    return {"calls": calls, "touched": touched(), "kept": kept, "steps": steps}
 
 
 def only_hands_on(seen: Any, right: Any) -> bool:
     """Whether a fit calls what it stands on as a right one does, and does nothing else."""
-    names = ("calls", "untouched", "kept")
+    names = ("calls", "touched", "kept")
     reply = fields(seen, *names)
     try:
         return bool(right["calls"]) and all(bool(reply[name] == right[name]) for name in names)
     except (RuntimeError, ValueError, TypeError):  # what was sent cannot be compared
         return False
+
+
+def from_elsewhere(right: Any, key: str) -> bool:
+    """Whether a right history has something by this key that none of the watched functions returned."""
+    return [] in right["kept"].get(key, [])
 
 
 EARLIER = (

@@ -25,6 +25,7 @@ def fit_checks(
     optimizer: str = "Adam",
     settings: Mapping[str, Any] | None = None,
     rates: tuple[float, float] = (0.01, 0.03),
+    by_heart: tuple[str, ...] = ("1e-4", "1e-3"),
     wrong: Mapping[str, Fit] | None = None,
     **others: Any,
 ) -> FitChecks:
@@ -41,6 +42,7 @@ def fit_checks(
         optimizer: the class of `torch.optim` that is right, over all parameters.
         settings: its arguments besides the learning rate.
         rates: between these two the learning rate is drawn.
+        by_heart: rates that a student may use in place of the one that is passed.
         wrong: fits with a mistake of your own, by the words that name it behind "as if".
         others: attributes of `FitChecks`: `function`, `call`, `keys`, `moves`, `statistics`, `stands_on`.
     """
@@ -71,7 +73,9 @@ def fit_checks(
         )
 
     right = reference or fit
-    known = wrong_fits(right, train_epoch, task, optimizer=optimizer, settings=settings)
+    known = wrong_fits(
+        right, train_epoch, task, optimizer=optimizer, settings=settings, rates=by_heart
+    )
     return FitChecks(task, draw, right, {**known, **(wrong or {})}, **others)
 
 
@@ -90,6 +94,11 @@ def _drawn(
     size = int(rng.integers(9, 13))
     inputs, labels = task.examples(rng, size * 4 + 5, **options)
     test_inputs, test_labels = task.examples(rng, size * TEST_BATCHES, **options)
+    if test_labels.ndim != 1 or test_labels.is_floating_point():
+        raise ValueError(
+            f"fit_checks needs one class for each {task.noun}, labels of the shape (n,); those of this task "
+            f"are {tuple(test_labels.shape)}, {test_labels.dtype}. Draw for FitChecks yourself."
+        )
     order = test_labels.argsort(stable=True)
     test_inputs, test_labels = test_inputs[order], test_labels[order]
     state = drawn_state(lambda: task.build(**options), challenge.seed + attempt)

@@ -32,6 +32,7 @@ from autograder.grading.training.epoch import TOLERANCE
 from autograder.grading.training.fit_clues import (
     EARLIER,
     better_hint,
+    from_elsewhere,
     only_hands_on,
     rate_changes,
     watched_fit,
@@ -129,29 +130,39 @@ class FitChecks:
                 _, accuracies = self.histories(reply, epochs)
                 moved = updates(reply["state"], drawn.parameters)
                 expect(bool(np.any(moved)), "The network was not trained: no parameter moved.")
+            with self.explaining(student, drawn, self.keys[1]):
                 expect(
                     all(0 <= value <= 1 for value in accuracies),
                     "The test accuracies should lie between 0 and 1.",
                 )
 
     @contextlib.contextmanager
-    def explaining(self, student: Student, drawn: Drawn) -> Iterator[None]:
-        """Where what is done here fails, say so of the functions that the fit stands on, if it is theirs."""
+    def explaining(self, student: Student, drawn: Drawn, key: str = "") -> Iterator[None]:
+        """Where what is done here fails, say so of the functions that the fit stands on, if it is theirs.
+
+        Args:
+            key: of the history, where it is this that is looked at.
+        """
         try:
             yield
         except Mismatch as wrong:
-            self._explain(student, self._watched(student, drawn), drawn, str(wrong))
+            self._explain(student, self._watched(student, drawn), drawn, str(wrong), key)
             raise
 
-    def _explain(self, student: Student, watched: Any, drawn: Drawn, what: str) -> None:
+    def _explain(
+        self, student: Student, watched: Any, drawn: Drawn, what: str, key: str = ""
+    ) -> None:
         """Raise where the mistake is in what the fit stands on; of `what` the first sentence is kept."""
-        if watched is None or not only_hands_on(watched, self._watched_reference(drawn)):
+        right = self._watched_reference(drawn)
+        if watched is None or from_elsewhere(right, key) or not only_hands_on(watched, right):
             return
         *others, last = (f"`{name}`" for name in self.stands_on)
-        why = (
-            f"`{self.function}` itself does what it should: it hands the right things on and keeps what it "
-            f"gets. The mistake is in {', '.join(others)} or {last}: see there."
+        does = (
+            "hands the right things on"
+            if any(from_elsewhere(right, one) for one in self.keys)
+            else "does what it should: it hands the right things on and keeps what it gets"
         )
+        why = f"`{self.function}` itself {does}. The mistake is in {', '.join(others)} or {last}: see there."
         first = what.partition(". ")[0].rstrip(".")
         if why in student.mistakes_told:
             raise Explained(f"{first}. The same explains this.") from None
@@ -205,9 +216,11 @@ class FitChecks:
                     "The running statistics are not those of three epochs in which each batch passes once in "
                     "training mode.",
                 )
+        with self.explaining(student, drawn, self.keys[0]):
             losses, _ = self.histories(reply, 3)
             right_losses = right["history"][self.keys[0]]
             expect_close(losses, right_losses, rtol=LOSS_TOLERANCE, what="the training losses")
+        with self.explaining(student, drawn, self.keys[1]):
             self._expect_accuracies(reply, right, drawn)
 
     def _expect_accuracies(
@@ -251,7 +264,7 @@ class FitChecks:
             relative_difference(seen, updates(right["state"], drawn.parameters)) <= TOLERANCE,
             f"{what} the network should still be the one after the last. {EARLIER}",
         )
-        with self.explaining(student, drawn):
+        with self.explaining(student, drawn, self.keys[1]):
             self._expect_accuracies(reply, right, longer)
 
     def expect_no_luck(
@@ -293,9 +306,10 @@ class FitChecks:
 
 def fit_by(fit: Fit, drawn: Drawn) -> dict[str, Any]:
     """What a fit of ours comes to on the device that the challenge names."""
-    task = drawn.task
-    ask = fitted.with_(build=task.build, call=lectures_call, uses=task.uses)
-    reply: dict[str, Any] = ask(fit, **drawn.data, moved=drawn.data["device_name"] != "cpu")
+    moved = drawn.data["device_name"] != "cpu"
+    reply: dict[str, Any] = fitted(
+        fit, build=drawn.task.build, call=lectures_call, **drawn.data, moved=moved
+    )
     return reply
 
 
@@ -308,10 +322,22 @@ def that_falls(drawn: Drawn, after_one_epoch: nn.Module) -> Drawn:
     return Drawn(drawn.task, {**drawn.data, "test_labels": labels})
 
 
-def _answers(net: nn.Module, inputs: torch.Tensor, training: bool = False) -> torch.Tensor:
+def _answers(net: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+    """What a network answers in evaluation mode; it stays as it was."""
+    modes = [(part, part.training) for part in net.modules()]
     with torch.no_grad():
-        answers: torch.Tensor = copy.deepcopy(net).train(training)(inputs).argmax(1)
+        answers: torch.Tensor = net.eval()(inputs).argmax(1)
+    for part, mode in modes:
+        part.training = mode
     return answers
+
+
+def _right_in_training(net: nn.Module, batches: Iterable[tuple[torch.Tensor, ...]]) -> int:
+    """How many answers to some batches are right in training mode, which changes a network."""
+    copied = copy.deepcopy(net).train()
+    with torch.no_grad():
+        right = [(copied(inputs).argmax(1) == labels).sum() for inputs, labels in batches]
+    return sum(map(int, right))
 
 
 def _other_histories(hits: npt.NDArray[np.int64]) -> list[npt.NDArray[Any]]:
@@ -368,11 +394,7 @@ def tells_apart(
             losses_off.append(abs(float(np.mean(means)) / right - 1))
             hits.append(round(validate(net, test_loader, device) * count))
             answers.append(_answers(net, test_inputs))
-            in_training = [
-                (_answers(net, inputs, training=True) == labels).sum()
-                for inputs, labels in test_loader
-            ]
-            inputs_off.append(abs(sum(map(int, in_training)) - hits[-1]))
+            inputs_off.append(abs(_right_in_training(net, test_loader) - hits[-1]))
         return {}
 
     fit_by(fit, drawn)

@@ -45,8 +45,14 @@ class Result:
 
     @cached_property
     def accuracy(self) -> float:
-        """The share of hidden examples whose class has the largest score, in [0, 1]."""
-        return float((self.outputs.argmax(1) == self.labels).float().mean())
+        """The share of hidden labels that have the largest score, in [0, 1].
+
+        Classes are the outputs' second dimension, or the last one where each place of an example has a label.
+        """
+        answers = self.outputs.argmax(1)
+        if answers.shape != self.labels.shape:
+            answers = self.outputs.argmax(-1)
+        return float((answers == self.labels).float().mean())
 
 
 @dataclass(frozen=True)

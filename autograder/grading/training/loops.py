@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from autograder.errors import StudentRaised
-from autograder.grading.training.task import Task, as_they_are
+from autograder.grading.training.task import Task, as_they_are, scores_of
 
 TrainEpoch = Callable[..., float]
 Loader = Iterable[tuple[torch.Tensor, torch.Tensor]]
@@ -194,8 +194,7 @@ _MISPLACED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 
 def _of_scores(task: Task, activation: Activation, outputs: Any) -> torch.Tensor:
-    """The activation of what the network says, which the task's takes out where there is more (a state)."""
-    return activation(outputs if isinstance(outputs, torch.Tensor) else task.activation(outputs))
+    return activation(scores_of(task, outputs))
 
 
 def _log_of_softmax_and(added: float, outputs: torch.Tensor) -> torch.Tensor:
@@ -265,6 +264,8 @@ ERRORS = {
     "`loss = loss(…)` or `list = []`?",
     "implicitly created only for scalar": "Is the loss one number, or one for each example? backward() needs "
     "their mean (see `reduction`).",
+    "Expected target size": "Do scores and labels fit? The classes are the second dimension of the scores, "
+    "(n, classes, places) for labels (n, places); or there is one row for each label.",
     r"size of tensor a .* must match": "Do the shapes of outputs and labels fit? Or is it "
     "a loss for numbers (MSELoss), where there are classes?",
     "defined either for all": "Are the classes weighted (`weight=`), with a fixed number of them?",

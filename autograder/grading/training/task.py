@@ -22,6 +22,17 @@ def as_they_are(outputs: torch.Tensor) -> torch.Tensor:
     return outputs
 
 
+def scores_of(task: Task, outputs: Any) -> torch.Tensor:
+    """What the network says of each class, (n, classes) or (n, classes, …).
+
+    That is its outputs; or what the task's activation makes of them where there is more, a state beside the
+    scores, or scores for each place of a sequence, (n, places, classes).
+    """
+    plain = isinstance(outputs, torch.Tensor) and outputs.ndim < 3
+    scores: torch.Tensor = outputs if plain else task.activation(outputs)
+    return scores
+
+
 log_softmax = partial(torch.log_softmax, dim=1)  # the activation for NLLLoss
 
 
@@ -133,8 +144,7 @@ def epoch_examples(task: Task, challenge: Challenge) -> dict[str, Any]:
     state = drawn_state(lambda: task.build(**options), challenge.seed)
     with torch.no_grad():
         outputs = task.network(options, state).eval()(inputs[-last:])
-    if not isinstance(outputs, torch.Tensor):  # with a state beside the scores, say
-        outputs = task.activation(outputs)
+    outputs = scores_of(task, outputs)
     if task.loss.startswith("BCE"):
         labels[-last:] = (outputs < 0).to(labels)
     elif labels.is_floating_point():

@@ -1,0 +1,16 @@
+import torch.nn.functional as F
+
+
+def train_epoch(net, loader, criterion, optimizer, device):
+    net.train()
+    total, count = 0.0, 0
+    for images, labels in loader:
+        images, labels = images.to(device), labels.to(device)
+        optimizer.zero_grad()
+        outputs = net(images)
+        loss = criterion(F.log_softmax(outputs, dim=1), labels)
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * len(images)
+        count += len(images)
+    return total / (len(loader) * loader.batch_size)
