@@ -20,7 +20,7 @@ def attend(
     request: dict[str, Any],
     fds: list[int],
     report: socket.socket,
-    rules: list[tuple[int, str]],
+    rules: list[tuple[int, bytes]],
     lifeline: int,
 ) -> NoReturn:
     """The attendant of a box that is a user id: see `box_user`."""
@@ -68,7 +68,7 @@ def _become_kernel(
     request: dict[str, Any],
     fds: list[int],
     report: socket.socket,
-    rules: list[tuple[int, str]],
+    rules: list[tuple[int, bytes]],
     claim: box_user.Claim,
     gate: tuple[int, int],
 ) -> NoReturn:
@@ -98,7 +98,8 @@ def _become_kernel(
         if request["kernel"] is not None:
             box_process.unpack(fds[6], str(work))
         own = box_user.own_rules(claim.folder, os.getpid())
-        box_landlock.confine([*rules, *own])
+        shared = (rule for _fd, rule in rules)
+        box_landlock.confine([*shared, *(box_landlock.rule_for(fd, word) for fd, word in own)])
         box_user.see()
         if request["kernel"] is None:
             box_seccomp.install_filter(shared=True)

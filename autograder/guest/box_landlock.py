@@ -59,12 +59,25 @@ def version() -> int:
     return max(0, int(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)))
 
 
-def confine(rules: Iterable[tuple[int, str]]) -> None:
+def rule_for(descriptor: int, word: str) -> bytes:
+    """A rule as `confine` takes it, good for as long as its descriptor is open.
+
+    Args:
+        descriptor: of a path; O_PATH serves. A rule for a file of /proc holds as long as somebody keeps
+            such a descriptor of it open.
+        word: one of `RIGHTS`.
+    """
+    rights = RIGHTS[word]
+    if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        rights &= _OF_A_FILE
+    return struct.pack("=Qi", rights, descriptor)  # landlock_path_beneath_attr, which is packed
+
+
+def confine(rules: Iterable[bytes]) -> None:
     """Take every file away but those below some paths, TCP, and all that `scope` does.
 
     Args:
-        rules: a descriptor of each path (O_PATH serves), and a word of `RIGHTS`. A rule for a file of /proc
-            holds as long as somebody keeps such a descriptor of it open.
+        rules: made by `rule_for`.
 
     Raises:
         OSError: when the kernel is too old, or refuses.
@@ -81,7 +94,7 @@ def scope() -> None:
     _restrict(0, 0, ())
 
 
-def _restrict(files: int, tcp: int, rules: Iterable[tuple[int, str]]) -> None:
+def _restrict(files: int, tcp: int, rules: Iterable[bytes]) -> None:
     if version() < NEEDED:
         raise OSError(
             f"Landlock of version {NEEDED} is needed (Linux 6.12); this is version {version()}"
@@ -91,12 +104,7 @@ def _restrict(files: int, tcp: int, rules: Iterable[tuple[int, str]]) -> None:
     attributes = struct.pack("QQQ", files, tcp, _SCOPES)
     ruleset = _call(_CREATE_RULESET, attributes, len(attributes), 0)
     try:
-        for descriptor, word in rules:
-            rights = RIGHTS[word]
-            if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
-                rights &= _OF_A_FILE
-            # struct landlock_path_beneath_attr, which is packed
-            rule = struct.pack("=Qi", rights, descriptor)
+        for rule in rules:
             _call(_ADD_RULE, ruleset, _PATH_BENEATH, rule, 0)
         _call(_RESTRICT_SELF, ruleset, 0)
     finally:

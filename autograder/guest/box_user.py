@@ -21,6 +21,7 @@ import json
 import os
 import secrets
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -115,7 +116,7 @@ def begin(fd: int) -> list[tuple[int, str]]:
             It stays open, and can be read again.
 
     Returns:
-        what every box may do below which paths, as `box_landlock.confine` takes it, of those that are there.
+        of the paths that are there a descriptor and the word each, as `box_landlock.rule_for` takes them.
     """
     with open(fd, "rb", closefd=False) as stream:
         stream.seek(0)
@@ -233,10 +234,13 @@ def remove_files(user: int, folder: Path) -> None:
             with contextlib.suppress(OSError):
                 if entry.stat(follow_symlinks=False).st_uid == user:
                     os.unlink(entry.path)  # noqa: PTH108
-    command = ["/bin/rm", "-rf", "--one-file-system", "--", str(folder)]
-    subprocess.run(
-        command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, env={}
-    )
+    try:
+        shutil.rmtree(folder)
+    except (OSError, RecursionError):  # too deep, for one
+        command = ["/bin/rm", "-rf", "--one-file-system", "--", str(folder)]
+        subprocess.run(
+            command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, env={}
+        )
 
 
 def processes_of(user: int) -> Iterator[int]:

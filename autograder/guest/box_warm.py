@@ -65,7 +65,8 @@ def main() -> None:
     sys.argv[1:] = []
     rules = None
     if settings["rules"] is not None:
-        rules = box_user.begin(settings["rules"])
+        opened = box_user.begin(settings["rules"])
+        rules = [(fd, box_landlock.rule_for(fd, word)) for fd, word in opened]
     gc.disable()  # all that imports make stays, so looking through it again and again finds nothing
     for name in settings["imports"]:
         importlib.import_module(name)
@@ -110,12 +111,13 @@ class _Server:
     """Answers requests one after the other, and remembers whose kernels run."""
 
     def __init__(
-        self, listener: int, owner: int, rules: list[tuple[int, str]] | None, alive: int
+        self, listener: int, owner: int, rules: list[tuple[int, bytes]] | None, alive: int
     ) -> None:
         """Serve.
 
         Args:
-            rules: of the files that every kernel may use, where there are no namespaces (`box_landlock`).
+            rules: for files that every kernel may use where there are no namespaces (`box_landlock`), each
+                with the descriptor that it is about.
             alive: a descriptor that whoever has something of a box to end or remove holds open; or -1.
         """
         self._rules = rules
@@ -200,7 +202,7 @@ class _Server:
                 if attendant == 0:
                     if self._rules is None:
                         _attend(request, fds, theirs)
-                    held = [self._lifeline, self._alive, *(fd for fd, _word in self._rules)]
+                    held = [self._lifeline, self._alive, *(fd for fd, _rule in self._rules)]
                     box_process.close_all_but({0, 1, 2, *fds, theirs.fileno(), *held})
                     box_confined.attend(request, fds, theirs, self._rules, self._lifeline)
             answer, pidfds, _flags, _address = socket.recv_fds(ours, 4096, 2)

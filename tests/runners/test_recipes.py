@@ -1,7 +1,7 @@
 """The recipes for containers and engines: run as they are, with the engines' documented folders.
 
 In the place of the kit stands a program that notes what it was asked and writes what the test has prepared, so
-that a recipe costs nothing; one of them is gone through with the kit itself. The engines are not here.
+that a recipe costs nothing; `test_engines_folders.py` goes through some with the kit itself. The engines are not here.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from tests.report.test_engines import (
     is_prairielearn,
     is_submitty,
 )
-from tests.tiny_course import TinyCourse
 
 # Writes what lies in READY, prints a staff's secret on both of its channels, and ends with CODE.
 KIT = """
@@ -401,22 +400,3 @@ def test_the_image_pins_its_packages_and_says_what_of_the_course_goes_in() -> No
     )
     assert ignored.startswith("'*'"), "nothing but what is named"
     assert not re.search("submitted|feedback|autograded|gradebook", ignored)
-
-
-# All of it, once
-
-
-def test_prairielearn_from_its_folder_to_its_results(tiny: TinyCourse, tmp_path: Path) -> None:
-    tiny.submission("ada", {"mean": "def mean(numbers):\n    return 0"})
-    grade = tmp_path / "grade"
-    grade.mkdir()
-    (tiny.root / "submitted/ada/tiny").rename(grade / "student")
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    env = {**os.environ, "PATH": path, "COURSE": str(tiny.root), "GRADE_FOLDER": str(grade)}
-    script = ["bash", str(RUNNERS["prairielearn"])]
-    subprocess.run(script, env=env, check=True, timeout=300, capture_output=True)
-    found = json.loads((grade / "results/results.json").read_text())
-    is_prairielearn(json.dumps(found))
-    points = {test["name"]: (test["points"], test["max_points"]) for test in found["tests"]}
-    assert points == {"tiny: double_tests": (3, 3), "tiny: mean_tests": (0, 4)}
-    assert found["score"] == pytest.approx(3 / 7)
