@@ -1,4 +1,4 @@
-"""The pages of commands and settings, written from the code: `python -m tests.reference_pages` renews them."""
+"""Pages that are written from the code, and from kept figures: `python -m tests.reference_pages` renews them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from traitlets.config import Configurable
 from autograder.cli import main
 from autograder.course.course import CourseSettings
 from autograder.sandbox import BoxSettings
+from tests import validity_page
 
 DOCS = Path(__file__).parent.parent / "docs"
 KINDS: dict[str, type[Configurable]] = {
@@ -20,6 +21,7 @@ KINDS: dict[str, type[Configurable]] = {
 }
 
 _NOTE = "<!-- Written by `python -m tests.reference_pages`. Change the code's own help instead. -->"
+_KEPT = "<!-- Written by `python -m tests.reference_pages`, of what `autograder check` keeps. -->"
 
 
 def commands(
@@ -35,7 +37,11 @@ def commands(
 
 def pages() -> dict[Path, str]:
     """The text of each page, by its path."""
-    return {DOCS / "commands.md": _commands_page(), DOCS / "settings.md": _settings_page()}
+    return {
+        DOCS / "commands.md": _commands_page(),
+        DOCS / "settings.md": _settings_page(),
+        DOCS / "validity.md": validity_page.page(_KEPT),
+    }
 
 
 def _commands_page() -> str:

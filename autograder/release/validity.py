@@ -2,15 +2,22 @@
 
 `validity.json`, which grading does not look at::
 
-    {"version": 1, "date": "2026-11-29",
+    {"version": 1, "kit": "0.1.0", "date": "2026-11-29",
      "made_from": "3f0c…",  # the digest of hidden tests and cases
      "cases": {"swap_head_tests": {"right": 6, "kept": 6, "wrong": 14, "caught": 14, "named": 13,
                                    "misnamed": 0, "as_expected": 20}, …, "all": {…}},
-     "thresholds": {"short_run, drawn": {"loss_ratio": {"closest": "a step were taken twice", "passes": 1.0},
-                                         "accuracy": …, "all": …}}}
+     "thresholds": {"short_run, drawn": {
+         "right_runs": 3000, "mistakes": 43,
+         "loss_ratio": {"a_right_run_fails_at_most": 0.001, "told_apart": 21,
+                        "closest_told_apart": {"mistake": "…", "runs": 12, "passes": 0.25},
+                        "closest": {"mistake": "a step were taken twice", "runs": 12, "passes": 1.0}},
+         "accuracy": …, "all": …}}}
 
-`closest` is the known mistake that passes a calibrated threshold most often, and `passes` how often; `all`
-that of the mistake which passes all thresholds of the run most often.
+`passes` is the part of a known mistake's runs that pass a calibrated threshold, so that the threshold's
+power against it is 1 - passes; `all` is about passing all thresholds of the run. `closest` is the mistake
+that passes most often. Many train as well as a right loop does, and no result of a run can tell them from
+it: `told_apart` are those of which fewer than half of the runs pass, and `closest_told_apart` is the closest
+of them.
 """
 
 from __future__ import annotations
@@ -21,6 +28,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import autograder
 from autograder.course import Course
 from autograder.digest import content_of, digest, files_in
 from autograder.errors import KitError
@@ -30,6 +38,7 @@ from autograder.judge.keys import VALIDITY
 VERSION = 1
 _THRESHOLDS = "thresholds.json"
 _DIGITS = 16
+_HALF = 0.5  # of a mistake's runs
 
 
 def write(course: Course, assignment: str, cases: Mapping[str, Mapping[str, int]]) -> Path:
@@ -45,10 +54,11 @@ def write(course: Course, assignment: str, cases: Mapping[str, Mapping[str, int]
     path = graders / VALIDITY
     data = {
         "version": VERSION,
+        "kit": autograder.__version__,
         "date": datetime.date.today().isoformat(),
         "made_from": made_from(course, assignment),
         "cases": cases,
-        "thresholds": closest_mistakes(graders / _THRESHOLDS),
+        "thresholds": power(graders / _THRESHOLDS),
     }
     try:
         StagedFile(path, json.dumps(data, indent=1) + "\n").put()
@@ -68,8 +78,8 @@ def made_from(course: Course, assignment: str) -> str:
     return digest(content_of(graders, tests), content_of(cases, files))[:_DIGITS]
 
 
-def closest_mistakes(thresholds: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """For each calibrated threshold the known mistake that passes it most often, and how often.
+def power(thresholds: Path) -> dict[str, dict[str, Any]]:
+    """What each calibrated threshold makes of the known mistakes, and of the closest of them.
 
     Returns:
         by run and images, by threshold; empty where nothing is calibrated.
@@ -86,7 +96,7 @@ def closest_mistakes(thresholds: Path) -> dict[str, dict[str, dict[str, Any]]]:
             if key != "version"
         }
         return {
-            f"{run}, {images}": _closest(entry["found"]["power"])
+            f"{run}, {images}": _of_run(entry["found"])
             for run, entries in runs.items()
             for images, entry in entries.items()
         }
@@ -96,11 +106,32 @@ def closest_mistakes(thresholds: Path) -> dict[str, dict[str, dict[str, Any]]]:
         ) from error
 
 
-def _closest(power: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, Any]]:
-    names = dict.fromkeys(name for row in power.values() for name in row if name != "runs")
-    found = {}
-    for name in names:
-        rows = [(row[name], mistake) for mistake, row in power.items() if name in row]
-        passes, mistake = max(rows)
-        found[name] = {"closest": mistake, "passes": passes}
-    return found
+def _of_run(found: Mapping[str, Any]) -> dict[str, Any]:
+    rates = {name: row["a_right_run_fails_at_most"] for name, row in found["criteria"].items()}
+    rates["all"] = found["a_right_run_fails_one_or_more_at_most"]["rate"]
+    seen = {mistake: row for mistake, row in found["power"].items() if row["runs"]}
+    return {
+        "right_runs": found["right_runs"],
+        "mistakes": len(seen),
+        **{
+            name: {"a_right_run_fails_at_most": rate, **_of_threshold(name, seen)}
+            for name, rate in rates.items()
+        },
+    }
+
+
+def _of_threshold(name: str, power: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = [
+        {"mistake": mistake, "runs": row["runs"], "passes": row[name]}
+        for mistake, row in power.items()
+    ]
+    apart = [row for row in rows if row["passes"] < _HALF]
+    return {
+        "told_apart": len(apart),
+        "closest_told_apart": max(apart, key=_passes, default=None),
+        "closest": max(rows, key=_passes, default=None),
+    }
+
+
+def _passes(row: Mapping[str, Any]) -> float:
+    return float(row["passes"])

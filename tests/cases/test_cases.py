@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
+from autograder.judge.keys import VALIDITY
 from autograder.release.cases import Case
 from autograder.scorecard import Item, Verdict, named_mistakes
 from tests.cases.hidden_numbers import hidden_numbers_in
@@ -89,6 +92,29 @@ def test_a_wrong_training_loop_says_which_words_name_it() -> None:
     for _, case in ALL.values():
         if not case.right and item_of(case) in ("train_epoch", "validate", "fit"):
             assert case.items[f"{item_of(case)}_tests"].hint, case.name
+
+
+def test_the_page_of_training_faults_names_a_case_for_each_hand_in() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "training-faults.md").read_text()
+    rows = re.findall(r"^\| (.*) \| (.*__.*) \|$", page, re.MULTILINE)
+    assert len(rows) > 16
+    for what, cases in rows:
+        for name in re.findall(r"`([\w/]+)`", cases):
+            assert ALL[name][1].right == (what == "Accepted"), name
+
+
+KEPT = {name: corpus for name, corpus in CORPORA.items() if (corpus.graders / VALIDITY).is_file()}
+
+
+@pytest.mark.parametrize("corpus", KEPT.values(), ids=list(KEPT))
+def test_the_figures_that_are_kept_are_those_of_these_cases(corpus: Corpus) -> None:
+    kept = json.loads((corpus.graders / VALIDITY).read_text())["cases"]["all"]
+    right = sum(case.right for case in corpus.cases.values())
+    renew = (
+        f"Run `autograder check {corpus.assignment} --keep`, and `python -m tests.reference_pages`."
+    )
+    assert (kept["right"], kept["wrong"]) == (right, len(corpus.cases) - right), renew
+    assert (kept["kept"], kept["caught"], kept["misnamed"]) == (right, kept["wrong"], 0)
 
 
 def test_answers_are_shared_only_by_cells_that_cannot_tell() -> None:

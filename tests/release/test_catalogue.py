@@ -191,21 +191,35 @@ def test_an_item_that_waits_for_staff_is_not_caught() -> None:
     assert figures([kept])["all"]["kept"] == 0
 
 
-def test_the_closest_mistake_of_each_threshold(tmp_path: Path) -> None:
+def test_the_power_of_each_threshold_against_the_closest_mistakes(tmp_path: Path) -> None:
     path = tmp_path / "thresholds.json"
-    assert validity.closest_mistakes(path) == {}
-    power = {
+    assert validity.power(path) == {}
+    mistakes = {
         "no zeroing": {"runs": 100, "loss_ratio": 0.0, "accuracy": 0.3, "all": 0.0},
-        "half the rate": {"runs": 100, "loss_ratio": 0.9, "accuracy": 0.2, "all": 0.1},
+        "half the rate": {"runs": 10, "loss_ratio": 0.9, "accuracy": 0.2, "all": 0.1},
+        "two passes": {"runs": 10, "loss_ratio": 1.0, "accuracy": 1.0, "all": 1.0},
+        "not run yet": {"runs": 0},
     }
-    path.write_text(json.dumps({"version": 1, "short_run": {"drawn": {"found": {"power": power}}}}))
-    assert validity.closest_mistakes(path) == {
-        "short_run, drawn": {
-            "loss_ratio": {"closest": "half the rate", "passes": 0.9},
-            "accuracy": {"closest": "no zeroing", "passes": 0.3},
-            "all": {"closest": "half the rate", "passes": 0.1},
-        }
+    found = {
+        "right_runs": 3000,
+        "criteria": {
+            name: {"a_right_run_fails_at_most": 0.001} for name in ("loss_ratio", "accuracy")
+        },
+        "a_right_run_fails_one_or_more_at_most": {"rate": 0.002},
+        "power": mistakes,
     }
+    path.write_text(json.dumps({"version": 1, "short_run": {"drawn": {"found": found}}}))
+    run = validity.power(path)["short_run, drawn"]
+    assert (run["right_runs"], run["mistakes"]) == (3000, 3)
+    assert run["loss_ratio"] == {
+        "a_right_run_fails_at_most": 0.001,
+        "told_apart": 1,
+        "closest_told_apart": {"mistake": "no zeroing", "runs": 100, "passes": 0.0},
+        "closest": {"mistake": "two passes", "runs": 10, "passes": 1.0},
+    }
+    assert run["accuracy"]["closest_told_apart"]["mistake"] == "no zeroing"
+    assert run["all"]["a_right_run_fails_at_most"] == 0.002
+    assert run["all"]["told_apart"] == 2
     path.write_text('{"version": 1, "short_run": []}')
     with pytest.raises(KitError, match="is damaged"):
-        validity.closest_mistakes(path)
+        validity.power(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from autograder.graders.image_sources import drawn_digest
 from autograder.graders.transfer import reference, tasks
 from autograder.grading.calibration import Calibration
+from autograder.grading.training import loop
 
 
 def calibration(images: Path | None) -> Calibration:
@@ -17,7 +18,7 @@ def calibration(images: Path | None) -> Calibration:
     weights = hashlib.sha256(tasks.FILE.read_bytes()).hexdigest()[:12]
     return tasks.SHORT.calibration(
         reference.fit,
-        tasks.WRONG_FITS,
+        tasks.WRONG,
         data_set=f"{drawn_digest()}, from the weights {weights}",
         reference=(
             reference.fit,
@@ -26,5 +27,5 @@ def calibration(images: Path | None) -> Calibration:
             reference.make_optimizer,
             reference.freeze_body,
         ),
-        mistakes=(tasks.fit_call,),
+        mistakes=(tasks.fit_call, loop),
     )

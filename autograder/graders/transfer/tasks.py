@@ -28,6 +28,7 @@ from autograder.grading.training import (
     drawn_state,
     loop,
     loss_falls,
+    wrong_loops,
 )
 
 FOLDER = Path(__file__).parent
@@ -196,6 +197,27 @@ WRONG_FITS: dict[str, Callable[..., Any]] = {
     "the frozen body were in training mode": _tuned(train=_all_in_training_mode),
     "the body were in evaluation mode while it was tuned": _tuned(train=_all_in_evaluation_mode),
 }
+
+
+def _beside_a_frozen_body(wrong: Callable[..., float]) -> Callable[..., float]:
+    """A loop that is wrong in one way alone: a frozen body is in evaluation mode, as it should be."""
+
+    def train(net: Any, loader: Any, optimizer: Any, device: Any) -> float:
+        if not any(parameter.requires_grad for parameter in net.body.parameters()):
+            net.body.eval()
+            net.body.train = lambda _mode=True: net.body
+        try:
+            return wrong(net, loader, torch.nn.CrossEntropyLoss(), optimizer, device)
+        finally:
+            vars(net.body).pop("train", None)
+
+    return train
+
+
+# Everything that the graders know as a mistake in training, by the words that name it.
+WRONG = {
+    name: _tuned(train=_beside_a_frozen_body(wrong)) for name, wrong in wrong_loops(TUNED).items()
+} | WRONG_FITS
 FIT = FitChecks(
     FITTED,
     fit_challenge,
