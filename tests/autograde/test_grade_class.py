@@ -295,6 +295,35 @@ def test_what_was_never_released_or_handed_in_is_refused(tmp_path: Path) -> None
         grade_class(course, "tiny")
 
 
+def test_the_first_are_being_judged_before_the_gradebook_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which takes long to import; and what was begun ends with the run."""
+    tiny = TinyCourse(tmp_path)
+    for student in ("ada", "bob", "cem"):
+        tiny.write(f"submitted/{student}/tiny/tiny.ipynb", "no notebook")
+    seen: list[str] = []
+
+    def refuse(*_: object) -> None:
+        seen.append("gradebook")
+        raise KitError("not as it was released")
+
+    service = SimpleNamespace(
+        workers=2,
+        check=lambda *_: None,
+        prepare=lambda *_: None,
+        stop=lambda: seen.append("the end"),
+    )
+    monkeypatch.setattr(grade, "judge_service", lambda: service)
+    monkeypatch.setattr(
+        grade, "_submit", lambda work, *_: seen.append(work.judged.submission.student)
+    )
+    monkeypatch.setattr(gradebook, "check_released", refuse)
+    with pytest.raises(KitError, match="not as it was released"):
+        grade_class(load_course(tiny.root), "tiny")
+    assert seen == ["ada", "bob", "gradebook", "the end"]
+
+
 def test_a_course_needs_no_name_of_its_own(tmp_path: Path) -> None:
     tiny = TinyCourse(tmp_path)
     config = (tmp_path / "course_config.py").read_text()
