@@ -19,7 +19,7 @@ from autograder.graders.vgg16 import full_run, tasks
 from autograder.graders.vgg16 import test_3_training as test_3
 from autograder.graders.vgg16.networks import tiny_net
 from autograder.grading import Challenge, Device, Probe, Student
-from autograder.grading.training import Drawn, epoch_probes, fit_probes, steady, validation
+from autograder.grading.training import Drawn, epoch_probes, fit_probes, steady, validation_probes
 from autograder.grading.training.placement import gpu_or_stand_in
 from tests.cases.judging import REFERENCE
 from tests.graders.fake_box import FakeBox
@@ -103,7 +103,9 @@ def test_the_stand_in_sees_whether_a_batch_was_moved(images: str, labels: str, m
     assert set(seen["parameters"]) == {True}
     assert set(seen["labels"]) == {moved}
     assert all(seen["inputs"]) is moved
-    asked = placement(student, validation.validation_placement, DRAWN, validation.lectures_call)
+    asked = placement(
+        student, validation_probes.validation_placement, DRAWN, validation_probes.lectures_call
+    )
     assert all(asked["inputs"]) is moved
 
 

@@ -18,7 +18,7 @@ from autograder.graders.residual import blocks, flow, reference, tasks
 from autograder.graders.residual.blocks import TOLERANCE, Asked
 from autograder.graders.residual.test_1_blocks import widths
 from autograder.grading import Challenge, relative_difference, updates
-from autograder.grading.training import epoch, fitting
+from autograder.grading.training import epoch, fit_challenges
 
 # Equal in evaluation mode, where a 1×1 convolution may take the stride of the 3×3 one before it; and an
 # identity that has no batch normalisation is right.
@@ -94,7 +94,7 @@ def test_three_epochs_with_momentum_are_told_from_what_is_nearly_that() -> None:
     drawn = tasks.FIT.drawn(Challenge(b"fit", "0", ""), 3)
 
     def moved(fit: Any) -> Any:
-        return updates(fitting.fit_by(fit, drawn)["state"], drawn.parameters)
+        return updates(fit_challenges.fit_by(fit, drawn)["state"], drawn.parameters)
 
     right = moved(tasks.FIT.reference)
     assert relative_difference(moved(tasks.FIT.reference), right) == 0

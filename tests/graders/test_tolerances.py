@@ -19,7 +19,14 @@ from torch.utils._pytree import tree_map
 from autograder.graders.vgg16 import reference, tasks
 from autograder.graders.vgg16.tasks import EPOCH, WRONG_LOOPS
 from autograder.grading import Challenge, relative_difference, updates
-from autograder.grading.training import fitting, held, optimizer, own_epochs, steady, validation
+from autograder.grading.training import (
+    fit_challenges,
+    held,
+    optimizer,
+    own_epochs,
+    steady,
+    validation,
+)
 from autograder.grading.training.epoch import TOLERANCE
 from autograder.grading.training.means import batch_losses
 
@@ -148,7 +155,7 @@ def moved_in(number: int, kind: int) -> tuple[Any, Any]:
     challenge = Challenge(b"tolerance", str(number), name)
     if kind == len(KINDS):
         drawn = tasks.fit_challenge(challenge, 3)
-        return fitting.fit_by(reference.fit, drawn)["state"], drawn.parameters
+        return fit_challenges.fit_by(reference.fit, drawn)["state"], drawn.parameters
     drawn = EPOCH.draw(challenge, **KINDS[kind])
     return EPOCH.right_result(drawn)["state"], drawn.parameters
 
@@ -187,7 +194,7 @@ def fit_distances(number: int) -> tuple[float, dict[str, float]]:
     drawn = tasks.fit_challenge(Challenge(b"tolerance", str(number), "fit"), 3)
 
     def moved(fit: Any) -> Any:
-        return updates(fitting.fit_by(fit, drawn)["state"], drawn.parameters)
+        return updates(fit_challenges.fit_by(fit, drawn)["state"], drawn.parameters)
 
     def restyled_fit(
         net: Any, train: Any, _test: Any, epochs: int, rate: float, device: Any

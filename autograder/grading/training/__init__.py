@@ -8,8 +8,9 @@ for each part of a network.
 """
 
 from autograder.grading.training.epoch import EpochChecks
+from autograder.grading.training.fit_challenges import tells_apart
 from autograder.grading.training.fit_task import fit_checks
-from autograder.grading.training.fitting import FitChecks, tells_apart
+from autograder.grading.training.fitting import FitChecks
 from autograder.grading.training.goals import (
     Goal,
     Result,

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from autograder.grading.student import Challenge
-from autograder.grading.training.fitting import Fit, FitChecks, tells_apart
+from autograder.grading.training.fit_challenges import Fit, tells_apart
+from autograder.grading.training.fitting import FitChecks
 from autograder.grading.training.loops import right_loop
 from autograder.grading.training.task import Drawn, Task, drawn_state
 from autograder.grading.training.wrong_fits import wrong_fits

@@ -25,8 +25,8 @@ from autograder.grading.device import Device
 from autograder.grading.probe import Probe, probe
 from autograder.grading.replies import fields, vector
 from autograder.grading.student import Challenge, Student
+from autograder.grading.training.fit_challenges import Fit
 from autograder.grading.training.fit_probes import lectures_call
-from autograder.grading.training.fitting import Fit
 from autograder.grading.training.goals import Goal, Result, expect_reached, figures_of
 from autograder.grading.training.steady import STEADY, remembered, steady
 from autograder.grading.training.task import Examples, Task, Tensors, as_they_are, drawn_state

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from autograder.grading.training.fitting import Fit
+from autograder.grading.training.fit_challenges import Fit
 from autograder.grading.training.task import Task
 
 
