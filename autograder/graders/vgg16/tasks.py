@@ -153,5 +153,6 @@ FIT = FitChecks(
     fit_challenge,
     reference.fit,
     WRONG_FITS,
+    statistics=True,
     stands_on=("make_criterion_and_optimizer", "train_epoch", "validate"),
 )
