@@ -12,6 +12,7 @@ from autograder.database.place import DRIVERS, Database, database_of
 from autograder.errors import KitError
 
 _HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_CLOSED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 _DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _AGAIN = "then give the same command again. What was judged is kept."
 _INSTALL = "pip install 'autograder-kit[postgresql]'"
@@ -68,6 +69,11 @@ def _in_file(database: Database, error: Exception) -> KitError | None:
             )
         if code in _HELD:
             return _in_use(database)
+        if code in _CLOSED:
+            return GradebookUnavailable(
+                f"{database.shown} cannot be opened for writing: let who grades write to it and its folder, "
+                f"or move the course to where that can be done, {_AGAIN}"
+            )
     return None
 
 
