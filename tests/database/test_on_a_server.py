@@ -49,12 +49,14 @@ def at(tiny: TinyCourse, url: str) -> None:
 
 
 def kept(tiny: TinyCourse) -> dict[str, bytes]:
-    """All that a course has but for its logs."""
+    """All that a course has but for its logs, and what it knows of its sources from before (`kept_release`)."""
     paths = sorted(path for path in tiny.root.rglob("*") if path.is_file())
     return {
         str(path): path.read_bytes()
         for path in paths
-        if path.suffix not in (".log", ".pyc", ".lock") and path.name != "course_config.py"
+        if path.suffix not in (".log", ".pyc", ".lock")
+        and path.name != "course_config.py"
+        and tiny.root / "records/released" not in path.parents
     }
 
 

@@ -247,7 +247,7 @@ def test_a_refused_assignment_leaves_everything_as_it_was(tiny: TinyCourse) -> N
         (tiny.root / "records/gradebook.db").read_bytes(),
     )
     records = sorted(path.name for path in (tiny.root / "records").iterdir())
-    assert records == ["autograder.log", "gradebook.db", "ledger.db", "secret"]
+    assert records == ["autograder.log", "gradebook.db", "ledger.db", "released", "secret"]
 
 
 def test_what_is_released_is_a_folder_and_the_same_zip_each_time(tiny: TinyCourse) -> None:

@@ -61,7 +61,7 @@ def of_known(formula: Callable[..., Any], layer: tuple[int, ...], right: int, wh
 
 def of_first_convolution(student: Student) -> str:
     what = "VGG16's first convolution, 3 → 64 channels with 3×3 kernels,"
-    return of_known(student.conv2d_parameters, (3, 64, 3), 1792, what)
+    return of_known(student.conv2d_parameters, (3, 64, 3), 64 * (3 * 3 * 3 + 1), what)
 
 
 def of_new_head(student: Student) -> str:
