@@ -249,6 +249,10 @@ def test_a_course_that_wants_gpus_says_that_no_worker_has_one(
         on_cluster(load_course(tiny.root), cluster.address).__enter__()
 
 
+@pytest.mark.filterwarnings(  # Dask's client, which was trying to come back, now and then leaves one open
+    "ignore:.*unclosed <ssl.SSLSocket:ResourceWarning",
+    "ignore:.*<ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning",
+)
 def test_a_lost_scheduler_ends_the_run_and_keeps_what_was_judged(
     tiny: TinyCourse, tmp_path: Path, keys: Path
 ) -> None:
