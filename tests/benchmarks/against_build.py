@@ -165,6 +165,9 @@ def feedback(build: Build, count: int, again: bool) -> Part:
 def gate(build: Build) -> Part:
     """A release of vgg16, with everything that is asked before."""
     course = build.vgg16_course("gate")
+    for cases in ("tests/submissions", "tests/cases"):  # without them nothing is released
+        if (build.root / cases).is_dir():
+            shutil.copytree(build.root / cases, course / cases)
 
     def release() -> Cost:
         shutil.rmtree(course / "records", ignore_errors=True)
