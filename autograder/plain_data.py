@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,17 +27,10 @@ MAX_NODES = 200_000
 MAX_TEXT = 1_000_000  # characters of one string
 MAX_JSON = 16 * 2**20  # bytes; parsed, a hostile one takes some twenty times as much memory
 MAX_KEYS = 4096  # of one dict; keys chosen to collide take time with the square of their number
+MAX_SIDES = 64  # of one tensor; neither NumPy nor most of torch takes more
 _MAX_INTEGER_BITS = 4096  # Python refuses to print much longer ones
+_MAX_AROUND_NOTHING = 2**28  # the product of an empty tensor's other sides
 
-_NUMPY_SCALARS = {
-    f"{kind}{bits}"
-    for kind, sizes in (
-        ("int", (8, 16, 32, 64)),
-        ("uint", (8, 16, 32, 64)),
-        ("float", (16, 32, 64)),
-    )
-    for bits in sizes
-} | {"bool"}
 # Names of safetensors' types, and torch's, of which an older one lacks some.
 _DTYPES = {
     "BOOL": "bool",
@@ -56,6 +49,7 @@ _DTYPES = {
     "F8_E4M3": "float8_e4m3fn",
     "F8_E5M2": "float8_e5m2",
 }
+_NUMPY_SCALARS = {name for name in _DTYPES.values() if not name.startswith(("bfloat", "float8"))}
 
 
 class CodecError(ValueError):
@@ -104,6 +98,7 @@ def loads(message: bytes) -> Any:
 
     Raises:
         CodecError: for bytes that `dumps` cannot have made.
+        MemoryError: when there is too little of it here, which says nothing about the bytes.
     """
 
     def fill(start: int, room: memoryview) -> int:
@@ -121,7 +116,7 @@ def load_file(descriptor: int, size: int) -> Any:
     mapping would kill this process. Tensors are read to where they stay, so the message is held once.
 
     Raises:
-        CodecError: for bytes that `dumps` cannot have made.
+        CodecError, MemoryError: as `loads` does.
     """
 
     def fill(start: int, room: memoryview) -> int:
@@ -140,19 +135,17 @@ _Fill = Callable[[int, memoryview], int]  # from here on, as much as there is; h
 
 
 def _load(fill: _Fill, size: int) -> Any:
-    length = int.from_bytes(_read(fill, 0, min(size, 8)), "little")
-    if size < 8 or length > size - 8:
-        raise CodecError("the message is cut short")
-    if length > MAX_JSON:
-        raise CodecError("the message is too large")
     try:
-        tree = json.loads(_read(fill, 8, length), parse_constant=_refuse_constant)
-        tensors = _tensors(fill, 8 + length, size, MAX_JSON - length)
-    except CodecError:
+        tree, length = _json(fill, 0, size, MAX_JSON)
+        tensors = _tensors(fill, length, size, MAX_JSON - length)
+    except (CodecError, MemoryError):
         raise
     except Exception as error:  # whatever parser and torch make of a lie
         raise CodecError(f"the message is not readable: {type(error).__name__}") from None
-    return _Decoder(tensors).decode(tree, 0)
+    value = _Decoder(tensors).decode(tree, 0)
+    if tensors:
+        raise CodecError("a tensor belongs to nothing")
+    return value
 
 
 def _read(fill: _Fill, start: int, size: int) -> bytes:
@@ -160,6 +153,17 @@ def _read(fill: _Fill, start: int, size: int) -> bytes:
     if fill(start, memoryview(content)) < size:
         raise CodecError("the message is cut short")
     return bytes(content)
+
+
+def _json(fill: _Fill, start: int, end: int, most: int) -> tuple[Any, int]:
+    """JSON behind its length (8 bytes, little-endian), and how long both are."""
+    length = int.from_bytes(_read(fill, start, min(end - start, 8)), "little")
+    if length > end - start - 8:
+        raise CodecError("the message is cut short")
+    if length > most:
+        raise CodecError("the message is too large")
+    text = _read(fill, start + 8, length).decode()
+    return json.loads(text, parse_constant=_refuse_constant), 8 + length
 
 
 def _tensors(fill: _Fill, start: int, end: int, most: int) -> dict[str, torch.Tensor]:
@@ -176,35 +180,45 @@ def _tensors(fill: _Fill, start: int, end: int, most: int) -> dict[str, torch.Te
 
     if start == end:
         return {}
-    length = int.from_bytes(_read(fill, start, min(end - start, 8)), "little")
-    start += 8
-    if length > end - start:
-        raise CodecError("the message is cut short")
-    if length > most:
-        raise CodecError("the message is too large")
-    header = json.loads(_read(fill, start, length), parse_constant=_refuse_constant)
+    header, length = _json(fill, start, end, most)
     start += length
     header.pop("__metadata__", None)
+    if len(header) > MAX_NODES:
+        raise CodecError("the message has too many parts")
     tensors: dict[str, torch.Tensor] = {}
     last = 0
     for name, about in sorted(header.items(), key=lambda entry: entry[1]["data_offsets"]):
         begin, stop = about["data_offsets"]
         shape, dtype = about["shape"], getattr(torch, _DTYPES[about["dtype"]])
-        if not all(type(number) is int and number >= 0 for number in (begin, stop, *shape)):
+        if not all(type(number) is int and 0 <= number < 2**63 for number in (begin, stop, *shape)):
             raise CodecError("a tensor's size is no number")
+        if not _is_of_use(shape):  # before its sides, as many and long as they like, are multiplied
+            raise CodecError("a tensor's shape is out of bounds")
         if begin != last or start + stop > end:
             raise CodecError("a tensor is not in its place")
         if stop - begin != math.prod(shape) * dtype.itemsize:
             raise CodecError("a tensor is not of its size")
-        tensors[name] = torch.empty(shape, dtype=dtype)
+        try:
+            tensors[name] = torch.empty(shape, dtype=dtype)
+        except RuntimeError as error:  # its size is right, so what is short is our memory
+            raise MemoryError(str(error)) from None
         if stop > begin:
             place = tensors[name].reshape(-1).view(torch.uint8).numpy()
             if fill(start + begin, place.data) < stop - begin:
                 raise CodecError("the message is cut short")
+            if dtype is torch.bool:  # other bytes than 0 and 1 are true or not as it happens
+                place.clip(0, 1, out=place)
         last = stop
     if start + last != end:
         raise CodecError("a blob has more than its tensors")
     return tensors
+
+
+def _is_of_use(shape: Sequence[int]) -> bool:
+    """Whether a tensor costs about what it holds, also where a check sums a side away."""
+    if len(shape) > MAX_SIDES:
+        return False
+    return all(shape) or math.prod(side for side in shape if side) <= _MAX_AROUND_NOTHING
 
 
 def _refuse_constant(name: str) -> None:
@@ -287,6 +301,9 @@ class _Encoder:
         ):
             if lies:
                 return self._object(word)
+        name = str(plain.dtype).removeprefix("torch.")
+        if name not in _DTYPES.values() or not _is_of_use(plain.shape):
+            return self._object(f"{name} tensor of odd kind or shape")
         key = str(len(self.tensors))
         # A copy of its own: safetensors refuses tensors that share memory.
         self.tensors[key] = torch.empty(plain.shape, dtype=plain.dtype).copy_(plain)
@@ -298,6 +315,8 @@ class _Encoder:
 
         if value.dtype.kind not in "fiub":
             return self._object(f"numpy array of {value.dtype.name}")
+        if not _is_of_use(value.shape):
+            return self._object("numpy array of odd shape")
         if not value.dtype.isnative or value.dtype.type is np.longdouble:
             # torch has neither; of extended precision a float64 keeps what a comparison can see.
             extended = value.dtype.type is np.longdouble
@@ -336,11 +355,12 @@ class _Decoder:
         if kind == "scalar" and isinstance(tree.get("type"), str):
             return self._scalar(tree["type"], value)
         if kind in ("tensor", "array") and isinstance(value, str) and value in self._tensors:
-            tensor = self._tensors[value]
+            tensor = self._tensors.pop(value)  # a second time it would cost what it did not weigh
             return tensor if kind == "tensor" else self._numpy(tensor)
         if kind == "object" and isinstance(tree.get("type"), str):
-            text = _writable(str(tree.get("text", ""))[:200])
-            return Opaque(_writable(tree["type"])[:100], text)
+            text = tree.get("text", "")
+            if isinstance(text, str):
+                return Opaque(_writable(tree["type"][:100]), _writable(text[:200]))
         raise CodecError("the message has a part of no known kind")
 
     def _dict(self, pairs: list[Any], depth: int) -> dict[Any, Any]:
@@ -364,15 +384,17 @@ class _Decoder:
             raise CodecError("a scalar is of no known type")
         if isinstance(value, str) and value in ("nan", "inf", "-inf"):
             value = float(value)
-        if not isinstance(value, bool | int | float):
-            raise CodecError("a scalar is no number")
+        scalar = np.dtype(name).type
+        if type(value) is not type(scalar(0).item()):
+            raise CodecError("a scalar is no number of its type")
         try:
-            return np.dtype(name).type(value)
-        except (OverflowError, ValueError):
+            with np.errstate(over="raise"):
+                return scalar(value)
+        except (OverflowError, FloatingPointError):
             raise CodecError("a scalar does not fit its type") from None
 
     def _numpy(self, tensor: torch.Tensor) -> Any:
         try:
             return tensor.numpy()
-        except (TypeError, RuntimeError):
+        except (TypeError, RuntimeError, ValueError):
             raise CodecError("an array has a type that NumPy does not know") from None

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import safetensors.numpy
+import safetensors.torch
 import torch
 
 from autograder import plain_data
@@ -159,6 +161,8 @@ def odd_objects() -> list[tuple[Any, str]]:
         csr = torch.eye(2).to_sparse_csr()
         nested = torch.nested.nested_tensor([torch.zeros(1), torch.zeros(2)])
         quantised = torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)
+    names = ("float8_e5m2fnuz", "float8_e8m0fnu", "uint4", "bits8")  # an older torch lacks some
+    rare = [getattr(torch, name) for name in names if hasattr(torch, name)]
     return [
         (object(), "object"),
         (lambda: 1, "function"),
@@ -173,6 +177,10 @@ def odd_objects() -> list[tuple[Any, str]]:
         (np.array([object()]), "object"),
         (np.array(["a"]), "str"),
         (np.datetime64("2020-01-01"), "datetime64"),
+        *((torch.empty(2, dtype=kind), str(kind)[6:]) for kind in rare),
+        (torch.ones((1,) * 70), "odd"),
+        (torch.empty(0, 2**40), "odd"),
+        (np.empty((2**40, 0)), "odd"),
         (1j, "complex"),
         (b"bytes", "bytes"),
         ({1, 2}, "set"),
@@ -272,6 +280,39 @@ FORGED = {
     "a shape that lies": message(
         TENSOR, safetensors_blob({"0": entry(shape=(9,), offsets=(0, 4))}, b"1234")
     ),
+    "a shape of many sides": message(
+        TENSOR, safetensors_blob({"0": entry(shape=(1,) * 65, offsets=(0, 4))}, b"1234")
+    ),
+    "an array of many sides": message(
+        {"$": "array", "v": "0"},
+        safetensors_blob({"0": entry(shape=(1,) * 65, offsets=(0, 4))}, b"1234"),
+    ),
+    "a shape of long numbers": message(
+        TENSOR, safetensors_blob({"0": entry(shape=(10**4000,) * 9, offsets=(0, 4))}, b"1234")
+    ),
+    "an empty shape with a large side": message(
+        TENSOR, safetensors_blob({"0": entry(shape=(2**30, 0))})
+    ),
+    "a shape of text": message(TENSOR, safetensors_blob({"0": {**entry(), "shape": "0"}})),
+    "a shape of fractions": message(TENSOR, safetensors_blob({"0": entry(shape=(0.0,))})),
+    "offsets that go back": message(
+        TENSOR, safetensors_blob({"0": entry(shape=(1,), offsets=(4, 0))}, b"1234")
+    ),
+    "a tensor twice": message(
+        [TENSOR, TENSOR], safetensors_blob({"0": entry(shape=(1,), offsets=(0, 4))}, b"1234")
+    ),
+    "a tensor and the same as an array": message(
+        [TENSOR, {"$": "array", "v": "0"}],
+        safetensors_blob({"0": entry(shape=(1,), offsets=(0, 4))}, b"1234"),
+    ),
+    "a tensor that belongs to nothing": message(
+        [1], safetensors_blob({"0": entry(shape=(1,), offsets=(0, 4))}, b"1234")
+    ),
+    "another encoding": message("[1]".encode("utf-16")),
+    "a scalar of another type": message({"$": "scalar", "type": "int8", "v": 1.5}),
+    "a number for a bool": message({"$": "scalar", "type": "bool", "v": 2}),
+    "a float16 out of range": message({"$": "scalar", "type": "float16", "v": 1e9}),
+    "words that are a list": message({"$": "object", "type": "a", "text": [[]]}),
     "a shape that overflows": message(
         TENSOR, safetensors_blob({"0": entry(shape=(2**62, 8), offsets=(0, 0))})
     ),
@@ -322,6 +363,62 @@ def test_a_rare_number_type_is_a_tensor_or_refused(dtype: str) -> None:
         assert isinstance(loads(message(TENSOR, blob)), torch.Tensor)
     except CodecError:
         pass
+
+
+def test_a_shape_that_would_be_multiplied_for_hours_is_refused_at_once() -> None:
+    """Python cannot be interrupted while it multiplies; this many long numbers took an hour."""
+    shape = b",".join([b"9" * 4000] * 3900)
+    header = b'{"0":{"dtype":"F32","shape":[' + shape + b'],"data_offsets":[0,4]}}'
+    with pytest.raises(CodecError, match="size"):
+        loads(message(TENSOR, safetensors_blob(header, b"1234")))
+
+
+def test_bytes_of_a_bool_are_0_or_1() -> None:
+    """What a sum makes of others is for each library, and each version of it, to choose."""
+    blob = safetensors_blob({"0": entry("BOOL", (4,), (0, 4))}, b"\x00\x01\x02\xff")
+    for kind in ("tensor", "array"):
+        back = loads(message({"$": kind, "v": "0"}, blob))
+        assert np.asarray(back).view(np.uint8).tolist() == [0, 1, 1, 1]
+
+
+def test_our_own_want_of_memory_is_no_fault_of_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = dumps(torch.ones(3))
+
+    def empty(*_: Any, **__: Any) -> torch.Tensor:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(torch, "empty", empty)
+    with pytest.raises(MemoryError, match="allocate"):
+        loads(whole)
+
+
+@pytest.mark.parametrize("writer", [safetensors.torch.save, safetensors.numpy.save])
+def test_what_safetensors_writes_is_read_to_the_same_bits(writer: Any) -> None:
+    """Whatever the types, shapes and order are; and a note beside the tensors is no tensor."""
+    generator = random.Random(5)
+    kinds = [getattr(torch, name) for name in plain_data._DTYPES.values()]
+    if writer is safetensors.numpy.save:
+        kinds = [kind for kind in kinds if "bfloat" not in str(kind) and "float8" not in str(kind)]
+    for _ in range(100):
+        written = {}
+        for number in range(generator.randint(1, 6)):
+            kind = generator.choice(kinds)
+            shape = [generator.randint(0, 4) for _ in range(generator.randint(0, 4))]
+            raw = generator.randbytes(math.prod(shape) * kind.itemsize)
+            if kind is torch.bool:
+                raw = bytes(byte % 2 for byte in raw)
+            flat = torch.tensor(list(raw), dtype=torch.uint8)
+            written[str(number)] = flat.view(kind).reshape(shape)
+        given: dict[str, Any] = {name: tensor.clone() for name, tensor in written.items()}
+        if writer is safetensors.numpy.save:
+            given = {name: tensor.numpy() for name, tensor in given.items()}
+        tree = {"$": "dict", "v": [[name, {"$": "tensor", "v": name}] for name in written]}
+        read = loads(message(tree, writer(given, metadata={"format": "any"})))
+        for name, tensor in written.items():
+            assert read[name].dtype is tensor.dtype
+            assert read[name].shape == tensor.shape
+            first, second = (one.reshape(-1).view(torch.uint8) for one in (read[name], tensor))
+            assert torch.equal(first, second)
 
 
 def test_text_from_the_box_can_be_written_to_a_file() -> None:

@@ -75,16 +75,27 @@ def expect_type(value: Any, kind: type | tuple[type, ...], what: str = "the resu
 
 def as_array(value: Any, what: str = "the result") -> npt.NDArray[Any]:
     """A real numeric array from a number, a list, an array or a tensor; a `Mismatch` for anything else."""
-    if is_tensor(value):
-        value = value.float().numpy() if str(value.dtype) == "torch.bfloat16" else value.numpy()
-    if isinstance(value, list | tuple | int | float | np.generic) and not isinstance(value, bool):
+    array = _known_to_numpy(value)
+    if isinstance(array, list | tuple | int | float | np.generic) and not isinstance(array, bool):
         try:
-            value = np.asarray(value)
-        except (ValueError, OverflowError):
-            value = None
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
+            array = np.asarray(array)
+        except (ValueError, OverflowError):  # ragged
+            array = None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
         raise Mismatch(f"{capital(what)} should be numbers; yours is {describe(value)}.")
-    return value
+    return array
+
+
+def _known_to_numpy(value: Any) -> Any:
+    """Tensors as arrays, also within lists; NumPy has no bfloat16 and float8, so they become float32."""
+    if isinstance(value, list | tuple):
+        return [_known_to_numpy(part) for part in value]
+    if not is_tensor(value):
+        return value
+    try:
+        return value.numpy()
+    except TypeError:
+        return value.float().numpy()
 
 
 def expect_shape(value: Any, shape: tuple[int, ...], what: str = "the result") -> npt.NDArray[Any]:

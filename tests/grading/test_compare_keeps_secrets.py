@@ -50,6 +50,9 @@ ODD: list[Any] = [
     torch.tensor(True),
     torch.tensor([float("nan")]),
     torch.tensor([1.5], dtype=torch.bfloat16),
+    torch.ones(2).to(torch.float8_e5m2),
+    [torch.tensor(1.5, dtype=torch.bfloat16), 2.0],
+    [torch.ones(2), torch.ones(3)],
     torch.tensor([2**62]),
 ]
 
@@ -135,6 +138,18 @@ def test_equality_of_nested_data_with_tensors_inside_is_a_mismatch_too() -> None
 @pytest.mark.parametrize("good", [2, 2.0, np.float32(2), np.array(2), torch.tensor(2.0), [2][0]])
 def test_a_right_number_is_right_in_any_form(good: Any) -> None:
     expect_close(good, 2.0)
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16, torch.float8_e4m3fn, torch.uint8])
+def test_right_numbers_are_right_in_every_type_of_torchs_and_within_lists(kind: Any) -> None:
+    numbers = torch.tensor([1.0, 2.0]).to(kind)
+    expect_close(numbers, [1.0, 2.0])
+    expect_close([numbers, (1, 2.0)], [[1.0, 2.0], [1.0, 2.0]])
+
+
+def test_what_is_no_numbers_is_named_as_what_came() -> None:
+    with pytest.raises(Mismatch, match="yours is a list of length 2"):
+        expect_close([torch.ones(2), torch.ones(3)], 1.0)
 
 
 def test_true_is_no_number() -> None:
