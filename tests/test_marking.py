@@ -16,6 +16,8 @@ from click.testing import CliRunner
 from nbformat import v4
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.support.ui import WebDriverWait
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from autograder.autograde import gradebook
 from autograder.autograde.marking import Outdated, answers, questions, set_mark
@@ -24,10 +26,11 @@ from autograder.autograde.model_answers import model_answer
 from autograder.cli import main
 from autograder.course import Course, load_course
 from autograder.errors import KitError
+from autograder.release.release import build
 from tests.accessibility import missing_axe, violations
 from tests.browser import missing_browser, open_browser
 from tests.report.samples import picture
-from tests.tiny_course import TinyCourse, tiny_source
+from tests.tiny_course import TinyCourse, cell, tiny_source
 
 STUDENTS = [f"s{number:02}" for number in range(14)]
 SCRIPT = "<script>window.pwned = 1</script><img src=x onerror='window.pwned = 1'>"
@@ -247,6 +250,42 @@ def test_a_mark_is_for_the_answer_that_was_seen(course: Course) -> None:
     assert answers(course, "tiny", question)[0].score == 0
     set_mark(course, "tiny", question, answer.student, answer.key, None, "")
     assert answers(course, "tiny", question)[0].score is None
+
+
+def test_a_page_asks_the_gradebook_the_same_for_a_large_class_as_for_a_small_one(
+    course: Course,
+) -> None:
+    (question,) = questions(course, "tiny")
+    asked: list[str] = []
+
+    def count(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "comment" in statement and statement.startswith("SELECT"):
+            asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        assert len(answers(course, "tiny", question)) == len(STUDENTS)
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    assert len(asked) == 1
+
+
+def test_a_task_is_marked_as_an_answer_is(tmp_path: Path) -> None:
+    tiny = TinyCourse(tmp_path / "course")
+    source = tiny_source()
+    source["cells"][-1] = {**cell("markdown", "Draw.", "draw", task=True, locked=True, points=2)}
+    source["cells"][-1]["id"] = "draw"
+    tiny.write("source/tiny/tiny.ipynb", json.dumps(source))
+    course = load_course(tiny.root)
+    build(course, "tiny")
+    tiny.write("autograded/ada/tiny/tiny.ipynb", json.dumps(tiny.handed_in({})))
+    gradebook.create_submission(course, "tiny", "ada")
+    (question,) = questions(course, "tiny")
+    (answer,) = answers(course, "tiny", question)
+    assert (answer.score, answer.comment) == (None, "")
+    set_mark(course, "tiny", question, "ada", answer.key, 1.5, "A line.")
+    (answer,) = answers(course, "tiny", question)
+    assert (answer.score, answer.comment) == (1.5, "A line.")
 
 
 def test_model_answers_come_from_the_source(course: Course) -> None:

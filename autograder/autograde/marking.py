@@ -115,22 +115,39 @@ def set_mark(
 def _rows(
     course: Course, assignment: str, question: Question
 ) -> Mapping[str, tuple[float | None, str]]:
-    """Mark and comment by student."""
-    from nbgrader.api import MissingEntry
+    """Mark and comment by student, in one question to the gradebook: a class is a thousand of them."""
+    from nbgrader.api import Assignment, BaseCell, Comment, Grade, Notebook, SubmittedAssignment
+    from nbgrader.api import SubmittedNotebook as Submitted
+    from sqlalchemy.orm import aliased
 
-    rows: dict[str, tuple[float | None, str]] = {}
+    commented = aliased(BaseCell)  # the solution cell, where the answer is no task
     with gradebook.open_gradebook(course) as book:
-        for submission in book.assignment_submissions(assignment):
-            student = submission.student.id
-            where = (question.grade_id, question.notebook, assignment, student)
-            try:
-                grade = book.find_grade(*where)
-                comment = book.find_comment(*where)
-            except MissingEntry:
-                continue
-            waits = grade.needs_manual_grade and grade.manual_score is None
-            rows[student] = (None if waits else float(grade.score), comment.manual_comment or "")
-    return rows
+        rows = (
+            book.db.query(
+                SubmittedAssignment.student_id,
+                Grade.score,
+                (Grade.needs_manual_grade & Grade.manual_score.is_(None)).label("waits"),
+                Comment.manual_comment,
+            )
+            .select_from(Grade)
+            .join(BaseCell, BaseCell.id == Grade.cell_id)
+            .join(Comment, Comment.notebook_id == Grade.notebook_id)
+            .join(commented, commented.id == Comment.cell_id)
+            .join(Submitted, Submitted.id == Grade.notebook_id)
+            .join(Notebook, Notebook.id == Submitted.notebook_id)
+            .join(SubmittedAssignment, SubmittedAssignment.id == Submitted.assignment_id)
+            .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+            .filter(
+                Assignment.name == assignment,
+                Notebook.name == question.notebook,
+                BaseCell.name == question.grade_id,
+                commented.name == question.grade_id,
+            )
+        )
+        return {
+            student: (None if waits else float(score), comment or "")
+            for student, score, waits, comment in rows
+        }
 
 
 def _cells(
