@@ -2,7 +2,7 @@
 
 A judgement's key is the digest of everything that it depends on (`keys`), so the ledger cannot
 say something that is not true any more; at worst it holds what nobody will ask for again. It forgets
-what is oldest, and can be deleted at any time. It is written by one process, one judgement a
+what was used longest ago, and can be deleted at any time. It is written by one process, one judgement a
 transaction, and is whole after a kill. Where it cannot be written (a full disk) or read, grading goes on
 without it, and says so.
 """
@@ -25,9 +25,11 @@ from autograder.scorecard import Scorecard
 
 log = logging.getLogger("autograder")
 
-_MOST = (
-    20_000  # judgements; older ones are forgotten, which costs time where one is asked for again
-)
+# Beyond these the oldest are forgotten, which costs time where one is asked for again. A file of SQLite's
+# does not shrink, but what was freed is used again, so it stays below the second.
+_MOST = 20_000  # judgements
+_MOST_BYTES = 2 * 2**30
+_NO_JUDGEMENT = (zlib.error, ValueError, KeyError, TypeError, AttributeError)  # in a damaged row
 _TABLE = "CREATE TABLE IF NOT EXISTS judgements (key TEXT PRIMARY KEY, judgement BLOB NOT NULL)"
 
 
@@ -43,6 +45,7 @@ class Ledger:
         self._path = path
         self._lock = threading.Lock()
         self._database: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None  # the file, however it is called by now
         self.trouble = ""
         """What went wrong with it last, for staff."""
 
@@ -50,12 +53,15 @@ class Ledger:
         """What was judged under a key, as this job's; None where nothing usable is kept."""
         with self._lock:
             try:
-                query = "SELECT judgement FROM judgements WHERE key = ?"
+                query = "SELECT judgement, rowid FROM judgements WHERE key = ?"
                 row = self._open().execute(query, (key,)).fetchone()
-                return as_of(_loads(row[0]), job) if row else None
-            except (sqlite3.Error, zlib.error, KitError, ValueError, KeyError, TypeError) as error:
+                found = as_of(_loads(row[0]), job) if row else None
+            except (sqlite3.Error, KitError, *_NO_JUDGEMENT) as error:
                 self._trouble("read", error)
                 return None
+            if row:
+                self._keep_longer(key, row[1])
+            return found
 
     def keep(self, key: str, judgement: Judgement) -> None:
         """Keep a judgement, unless staff must act on it: then it is to be tried again."""
@@ -65,9 +71,8 @@ class Ledger:
             try:
                 with self._open() as database:
                     row = (key, _dumps(judgement))
-                    kept = database.execute("INSERT OR REPLACE INTO judgements VALUES (?, ?)", row)
-                    oldest = (kept.lastrowid or 0) - _MOST
-                    database.execute("DELETE FROM judgements WHERE rowid <= ?", (oldest,))
+                    database.execute("INSERT OR REPLACE INTO judgements VALUES (?, ?)", row)
+                    _forget(database)
             except sqlite3.Error as error:
                 self._trouble("written", error)
 
@@ -77,12 +82,29 @@ class Ledger:
                 self._database.close()
             self._database = None
 
+    def _keep_longer(self, key: str, number: int) -> None:
+        """Make what was used the newest, if it is among the older half: most uses write nothing."""
+        try:
+            with self._open() as database:
+                (newest,) = database.execute("SELECT max(rowid) FROM judgements").fetchone()
+                if newest is not None and newest - number >= _MOST // 2:
+                    query = "UPDATE judgements SET rowid = ? WHERE key = ?"
+                    database.execute(query, (newest + 1, key))
+        except sqlite3.Error as error:
+            self._trouble("written", error)
+
     def _open(self) -> sqlite3.Connection:
-        if self._database is None or not self._path.exists():  # deleted while it was open
-            if self._database is not None:
-                self._database.close()
-            self._database = sqlite3.connect(self._path, timeout=30, check_same_thread=False)
-            self._database.execute(_TABLE)
+        if self._database is not None and _identity(self._path) != self._opened:
+            self._database.close()  # deleted while it was open, or another by now
+            self._database = None
+        if self._database is None:
+            database = sqlite3.connect(self._path, timeout=30, check_same_thread=False)
+            try:
+                database.execute(_TABLE)
+            except sqlite3.Error:
+                database.close()
+                raise
+            self._database, self._opened = database, _identity(self._path)
         return self._database
 
     def _trouble(self, what: str, error: Exception) -> None:
@@ -93,6 +115,28 @@ class Ledger:
         if trouble != self.trouble:
             log.warning("%s", trouble)
         self.trouble = trouble
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _forget(database: sqlite3.Connection) -> None:
+    def number(query: str) -> int:
+        return int(database.execute(query).fetchone()[0])
+
+    count = number("SELECT count(*) FROM judgements")
+    page = number("PRAGMA page_size")
+    while count > 1:
+        used = number("PRAGMA page_count") - number("PRAGMA freelist_count")
+        if count <= _MOST and used * page <= _MOST_BYTES:
+            break
+        database.execute("DELETE FROM judgements WHERE rowid = (SELECT min(rowid) FROM judgements)")
+        count -= 1
 
 
 def as_of(judgement: Judgement, job: Job) -> Judgement:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import subprocess
 import sys
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -200,6 +202,122 @@ def test_what_was_judged_long_ago_is_forgotten(
     known = [key for key in ("first", "second", "third") if ledger.find(key, job)]
     ledger.close()
     assert known == ["first", "third"]
+
+
+def known_of(ledger: Ledger, job: Job, keys: str) -> str:
+    """Which of these are in its file, without a use of them."""
+    with closing(sqlite3.connect(ledger._path)) as database:
+        rows = {row[0] for row in database.execute("SELECT key FROM judgements")}
+    assert all(ledger.find(key, job) for key in rows)
+    return "".join(key for key in keys if key in rows)
+
+
+def test_what_is_used_is_not_forgotten(
+    tiny: TinyCourse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograder.judge.ledger._MOST", 4)
+    job = job_of(load_course(tiny.root))
+    ledger = Ledger(tmp_path / "ledger.db")
+    for key in "abcd":
+        ledger.keep(key, judgement(Verdict.FAILED))
+    assert ledger.find("a", job)
+    ledger.keep("e", judgement(Verdict.FAILED))
+    assert known_of(ledger, job, "abcde") == "acde"
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"1", b"[1]", b'{"card": []}', b'{"card": {"notebooks": ["a"]}, "outputs": []}'],
+)
+def test_a_damaged_judgement_is_none(tiny: TinyCourse, tmp_path: Path, damage: bytes) -> None:
+    job = job_of(load_course(tiny.root))
+    ledger = Ledger(tmp_path / "ledger.db")
+    ledger.keep("a", judgement(Verdict.FAILED))
+    with ledger._open() as database:
+        database.execute("UPDATE judgements SET judgement = ?", (zlib.compress(damage),))
+    assert ledger.find("a", job) is None
+    assert "cannot be read" in ledger.trouble
+    ledger.keep("a", judgement(Verdict.FAILED))
+    assert ledger.find("a", job)
+    ledger.close()
+
+
+def test_one_that_is_judged_again_and_again_drives_no_other_out(
+    tiny: TinyCourse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograder.judge.ledger._MOST", 3)
+    ledger = Ledger(tmp_path / "ledger.db")
+    for key in "abcccccc":
+        ledger.keep(key, judgement(Verdict.FAILED))
+    assert known_of(ledger, job_of(load_course(tiny.root)), "abc") == "abc"
+    ledger.close()
+
+
+def test_its_file_stays_small(
+    tiny: TinyCourse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = 400 * 1024
+    monkeypatch.setattr("autograder.judge.ledger._MOST_BYTES", most)
+    generator = random.Random(1)
+    ledger = Ledger(tmp_path / "ledger.db")
+    for key in "abcdefghijklmnopqrstuvwxyz":
+        output = {"output_type": "stream", "text": generator.randbytes(30_000).hex()}
+        ledger.keep(key, replace(judgement(Verdict.FAILED), outputs=([output],)))
+    assert ledger._path.stat().st_size < most + 64 * 1024, "one more than it holds"
+    assert known_of(ledger, job_of(load_course(tiny.root)), "ayz") == "yz"
+    huge = {"output_type": "stream", "text": generator.randbytes(most).hex()}
+    ledger.keep("huge", replace(judgement(Verdict.FAILED), outputs=([huge],)))
+    assert ledger.find("huge", job_of(load_course(tiny.root))), "the newest is kept in any case"
+    ledger.close()
+
+
+def test_a_ledger_that_cannot_be_written_is_read(
+    tiny: TinyCourse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograder.judge.ledger._MOST", 2)
+    ledger = Ledger(tmp_path / "ledger.db")
+    for key in "ab":
+        ledger.keep(key, judgement(Verdict.FAILED))
+    ledger._open().execute("PRAGMA query_only = ON")
+    assert ledger.find("a", job_of(load_course(tiny.root)))
+    assert "cannot be written" in ledger.trouble
+    ledger.close()
+
+
+def test_a_ledger_in_the_place_of_one_that_was_deleted_is_written(
+    tiny: TinyCourse, tmp_path: Path
+) -> None:
+    """Two that write, of which one has another file open by the same name, would share a journal."""
+    job = job_of(load_course(tiny.root))
+    first, second = Ledger(tmp_path / "ledger.db"), Ledger(tmp_path / "ledger.db")
+    first.keep("a", judgement(Verdict.FAILED))
+    first._path.unlink()
+    second.keep("b", judgement(Verdict.FAILED))
+    first.keep("c", judgement(Verdict.FAILED))
+    assert known_of(second, job, "abc") == "bc"
+    first.close()
+    second.close()
+
+
+def test_graders_side_by_side_forget_no_more_than_is_too_much(
+    tiny: TinyCourse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograder.judge.ledger._MOST", 10)
+    job = job_of(load_course(tiny.root))
+
+    def grader(name: str) -> str:
+        ledger = Ledger(tmp_path / "ledger.db")
+        for number in range(12):
+            ledger.keep(f"{name}{number}", judgement(Verdict.FAILED))
+            ledger.find(f"{name}{number // 2}", job)
+        ledger.close()
+        return ledger.trouble
+
+    with ThreadPoolExecutor(3) as graders:
+        assert set(graders.map(grader, "xyz")) == {""}
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
+        assert database.execute("SELECT count(*) FROM judgements").fetchone() == (10,)
 
 
 def test_what_staff_must_look_at_is_tried_again(tiny: TinyCourse, tmp_path: Path) -> None:
