@@ -8,11 +8,14 @@ second pair; what counts is the ratio within a pair, and of the pairs the median
 machine, processor time still tells, and wall time does not.
 
 - vgg16: a hand-in of the four notebooks, without what the command takes to start
-- first: `grade` for the first submission of a class, one notebook that imports torch, the whole command
+- first: `grade` for one submission where nothing else is judged, the whole command: a notebook that imports
+  torch, and a hand-in with mistakes, so that some of it is looked at twice. The gradebook and what is kept of the
+  sources are there from the second pair on.
 - score: `score` of one such notebook, the whole command
-- feedback: the pages of a class (--class) of a small assignment, made for the first time
+- feedback: the pages of a class (--class) of a tiny assignment, in which all have the same solutions and no
+  outputs; none is there before
 - again: the same when nothing has changed
-- gate: `release vgg16`
+- gate: `release vgg16`, with nothing kept from before
 """
 
 from __future__ import annotations

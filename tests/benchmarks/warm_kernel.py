@@ -2,7 +2,9 @@
 
     python tests/benchmarks/warm_kernel.py [forks] [cold starts]
 
-All sides run in turn in one process on the same machine, so the ratio holds when its speed drifts.
+All sides run in turn in one process on the same machine, the fewer cold starts spread over the forks, so the
+ratio holds when its speed drifts. Memory of its own is what a kernel shares with nobody: what a fork has from
+the warm process, some hundred MiB that are there once for all forks, is not in it.
 "First reply" is the answer to a cell that imports torch, torchvision and matplotlib. Where the form without
 namespaces can be built, it is one of them; "to the end" is until nothing of the box is left.
 """
@@ -76,12 +78,13 @@ def main() -> None:
     confined = without_namespaces()
     figures: dict[str, list[tuple[float, float, float]]] = {"warm": [], "cold": []}
     figures |= {} if confined is None else {LANDLOCK: []}
-    for number in range(max(forks, colds)):
-        if number < forks:
+    rounds = max(forks, colds)
+    for number in range(rounds):
+        if number * forks // rounds < (number + 1) * forks // rounds:
             figures["warm"].append(first_reply(warm))
             if confined is not None:
                 figures[LANDLOCK].append(first_reply(confined))
-        if number < colds:
+        if number * colds // rounds < (number + 1) * colds // rounds:
             figures["cold"].append(first_reply(cold))
     for name, rows in figures.items():
         walls = [row[0] for row in rows]

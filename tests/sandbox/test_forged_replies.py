@@ -63,6 +63,14 @@ def reply(**parts):
     return message({"$": "dict", "v": [[key, value] for key, value in parts.items()]})
 
 
+TENSOR = {"$": "tensor", "v": "0"}
+
+
+def blob(shape):
+    about = b'{"0": {"dtype": "F32", "shape": [' + shape + b'], "data_offsets": [0, 4]}}'
+    return len(about).to_bytes(8, "little") + about + b"1234"
+
+
 def end():
     """Leave this once without the honest reply."""
     honest = probe._send
@@ -104,6 +112,14 @@ ATTACKS = {
     "no_message": "send(header(), file(os.urandom(5000))); end()",
     "deep_message": "send(header(), file(message(b'[' * 50_000))); end()",
     "large_json": "send(header(), file(message(b'[' + b'[],' * 10_000_000 + b'0]'))); end()",
+    "long_shape": (
+        "shape = b','.join([b'9' * 4000] * 2000)\n"
+        "    send(header(), file(reply(ended='returned', value=TENSOR) + blob(shape))); end()"
+    ),
+    "a_tensor_many_times": (
+        "value = [TENSOR] * 1000\n"
+        "    send(header(), file(reply(ended='returned', value=value) + blob(b'1'))); end()"
+    ),
     "pickle": "import pickle; send(header(), file(pickle.dumps(print))); end()",
     "no_answer_kind": "send(header(), file(message([1, 2]))); end()",
     "odd_end": "send(header(), file(reply(ended='won'))); end()",
@@ -193,6 +209,8 @@ FORGED = {
     "empty",
     "huge",
     "large_json",
+    "long_shape",
+    "a_tensor_many_times",
     "pickle",
 }
 
