@@ -108,3 +108,26 @@ def test_a_file_that_has_changed_since_is_our_trouble(tmp_path: Path) -> None:
     file.path.write_bytes(save({**RIGHT, "layer.bias": torch.zeros(2)}))
     with pytest.raises(KitError, match="was changed while it was graded"):
         file.tensors(SHAPES)
+
+
+def test_our_own_want_of_memory_is_our_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = handed_in(tmp_path / "net.safetensors", save(RIGHT))
+
+    def load(_content: bytes) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("safetensors.torch.load", load)
+    with pytest.raises(MemoryError):
+        file.tensors(SHAPES)
+
+
+def test_a_parser_that_read_another_header_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = handed_in(tmp_path / "net.safetensors", save(RIGHT))
+    other = {name: torch.zeros(9) for name in RIGHT}
+    monkeypatch.setattr("safetensors.torch.load", lambda _content: other)
+    with pytest.raises(Mismatch, match="not of the shape"):
+        file.tensors(SHAPES)
