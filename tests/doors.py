@@ -1,26 +1,61 @@
-"""The doors of a course as other processes go through them."""
+"""The doors of a course: the kit's commands, nbgrader's own, and the formgrader's button.
+
+They are gone through in this process, which has its judge and its boxes already. A process of its own takes seconds for
+each of them, so it is for what is about processes, and for what would leave this one untidy.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
-# The formgrader's button: a course's folder, an assignment, students; a line of JSON for each.
-API = """
-import json, sys
-from nbgrader.apps import NbGraderAPI
+from click.testing import CliRunner, Result
+from nbgrader.apps import AutogradeApp, NbGraderAPI, NbGraderApp
 from traitlets.config import PyFileConfigLoader
-config = PyFileConfigLoader("nbgrader_config.py", path=sys.argv[1]).load_config()
-api = NbGraderAPI(config=config)
-for student in sys.argv[3:]:
-    print(json.dumps(api.autograde(sys.argv[2], student, force=True, create=True)))
-"""
+
+from autograder.cli import main
+
+
+def autograder(arguments: list[str], cwd: Path, code: int = 0) -> Result:
+    """A command of the kit's in a folder; the exit code must be this one."""
+    with contextlib.chdir(cwd):
+        done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == code, done.output
+    return done
+
+
+def nbgrader_autograde(arguments: list[str], cwd: Path, code: int = 0) -> str:
+    """`nbgrader autograde` in a folder, with what it writes to stderr; the exit code must be this one."""
+    said, ended = io.StringIO(), 0
+    own = mock.patch.dict(os.environ, JUPYTER_CONFIG_DIR=str(cwd / "no-config"))
+    with contextlib.chdir(cwd), contextlib.redirect_stderr(said), own:
+        try:
+            NbGraderApp.launch_instance(["autograde", *arguments])
+        except SystemExit as error:
+            ended = int(error.code or 0)
+        finally:
+            NbGraderApp.clear_instance()
+            AutogradeApp.clear_instance()
+    assert ended == code, said.getvalue()
+    return said.getvalue()
+
+
+def formgrader(root: Path, assignment: str, students: list[str], cwd: Path) -> list[dict[str, Any]]:
+    """The formgrader's button for each student, from any folder: what it is told."""
+    with contextlib.chdir(cwd):
+        config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+        api = NbGraderAPI(config=config)
+        return [api.autograde(assignment, name, force=True, create=True) for name in students]
 
 
 def run(arguments: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Python with these arguments, on one core, so that it takes one worker."""
+    """Python with these arguments in a process of its own, on one core, so that it takes one worker."""
     one_core = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]
     return subprocess.run(
         [*one_core, sys.executable, *arguments],

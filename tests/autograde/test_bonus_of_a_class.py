@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
-import subprocess
-import sys
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from autograder.judge import digest_cache as known_files
 from autograder.release.release import build
 from autograder.report.table import class_table
 from autograder.scorecard import Item, Verdict
+from tests.doors import nbgrader_autograde
 from tests.tiny_course import GRADERS, TinyCourse, cell, tiny_source
 
 FILE = "numbers.safetensors"
@@ -308,22 +307,12 @@ def test_switched_off_it_gives_nothing(tiny: TinyCourse, tmp_path: Path) -> None
 def test_stock_nbgrader_gives_the_same(tiny: TinyCourse, course: Course, tmp_path: Path) -> None:
     again = TinyCourse(tmp_path, released=tiny.root)
     for left in ("records/scorecards", "autograded"):
-        subprocess.run(["rm", "-r", str(again.root / left)], check=True)
+        shutil.rmtree(again.root / left)
     for student, mean in (("ada", 20.0), ("bob", 2.0)):
         with gradebook.open_gradebook(load_course(again.root)) as book:
             book.find_grade("numbers_tests", "tiny", "tiny", student).auto_score = None
             book.db.commit()
-        command = [sys.executable, "-m", "nbgrader", "autograde", "tiny", f"--student={student}"]
-        environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
-        done = subprocess.run(
-            [*command, "--force"],
-            cwd=again.root,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+        nbgrader_autograde(["tiny", f"--student={student}", "--force"], again.root)
         assert row_of(load_course(again.root), student) == row_of(course, student), mean
 
 

@@ -17,7 +17,7 @@ from autograder.autograde.grade import grade_class
 from autograder.cli import main
 from autograder.course import load_course
 from tests import kept
-from tests.doors import API, run
+from tests.doors import formgrader, nbgrader_autograde
 from tests.formgrader import TOKEN, open_formgrader
 from tests.postgresql import IN_A_URL, PASSWORD
 from tests.tiny_course import RIGHT, TinyCourse
@@ -122,10 +122,10 @@ def test_nbgraders_doors_give_the_same_marks(
     ):  # each takes nbgrader seconds, and the other two are the odd ones
         shutil.rmtree(root / "submitted" / student)
     if door == "nbgrader autograde":
-        done = run(["-m", "nbgrader", "autograde", "tiny"], root)
+        nbgrader_autograde(["tiny"], root)
     else:
-        done = run(["-c", API, str(root), "tiny", "bob", "dan"], tmp_path)
-    assert marks_in(root) == {name: MARKS[name] for name in ("bob", "dan")}, done.stderr
+        formgrader(root, "tiny", ["bob", "dan"], tmp_path)
+    assert marks_in(root) == {name: MARKS[name] for name in ("bob", "dan")}
     assert kept.rows(root)["bob", "tiny"] == (5.0, False)
 
 

@@ -21,7 +21,7 @@ from autograder.errors import KitError
 from autograder.release.adopt import connect
 from autograder.release.release import build
 from tests.conftest import postgresql_url
-from tests.doors import run
+from tests.doors import nbgrader_autograde
 from tests.postgresql import IN_A_URL, PASSWORD, Server
 from tests.tiny_course import CONFIG, TinyCourse
 
@@ -148,11 +148,10 @@ def test_nbgrader_autograde_takes_nothing_away_before_it_says_so(
     tiny = tiny_on_server
     page = tiny.write("autograded/ada/tiny/tiny.ipynb", "graded before")
     at(tiny, server.url("gone").replace(f":{server.port}/", ":1/"))
-    done = run(["-m", "nbgrader", "autograde", "tiny", "--force"], tiny.root)
-    assert done.returncode != 0
-    assert "The gradebook `gone` on 127.0.0.1:1 (PostgreSQL) cannot be reached: " in done.stderr
-    assert PASSWORD not in done.stderr
-    assert IN_A_URL not in done.stderr
+    said = nbgrader_autograde(["tiny", "--force"], tiny.root, code=1)
+    assert "The gradebook `gone` on 127.0.0.1:1 (PostgreSQL) cannot be reached: " in said
+    assert PASSWORD not in said
+    assert IN_A_URL not in said
     assert page.read_text() == "graded before"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 from autograder.autograde import gradebook
 from autograder.course import load_course
 from tests import kept
+from tests.doors import autograder, formgrader, run
 from tests.tiny_course import TinyCourse
 
 STUDENTS = ("ada", "bob", "cem", "dan", "eli", "fay")
@@ -82,51 +82,21 @@ def marks_in(root: Path) -> dict[str, dict[str, float | None]]:
         }
 
 
-def run(command: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    one_core = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]  # so one worker
-    return subprocess.run(
-        [*one_core, *command],
-        cwd=cwd,
-        env={**os.environ, "JUPYTER_CONFIG_DIR": str(cwd / "no-config"), **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-NBGRADER = [sys.executable, "-m", "nbgrader"]
-AUTOGRADE = [*NBGRADER, "autograde", "tiny"]
+AUTOGRADE = ["-m", "nbgrader", "autograde", "tiny"]
 
 
 @pytest.fixture(scope="module")
-def by_nbgrader(
-    tmp_path_factory: pytest.TempPathFactory, released: Path
-) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """The class, graded by stock `nbgrader autograde`."""
+def by_nbgrader(tmp_path_factory: pytest.TempPathFactory, released: Path) -> tuple[Path, str]:
+    """The class, graded by stock `nbgrader autograde` in a process of its own, and what that said."""
     root = tmp_path_factory.mktemp("by-nbgrader")
     class_of(root, released)
-    return root, run(AUTOGRADE, root)
+    return root, run(AUTOGRADE, root).stderr
 
 
-def test_nbgrader_autograde_gives_the_same_marks(
-    by_nbgrader: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
-    root, done = by_nbgrader
-    assert marks_in(root) == MARKS, done.stderr
-    assert "cem: not graded" in done.stderr
-
-
-API = """
-import json, sys
-from nbgrader.apps import NbGraderAPI
-from traitlets.config import PyFileConfigLoader
-config = PyFileConfigLoader("nbgrader_config.py", path=sys.argv[1]).load_config()
-api = NbGraderAPI(config=config)
-for student in sys.argv[2:]:
-    print(json.dumps(api.autograde("tiny", student, force=True, create=True)))
-"""
+def test_nbgrader_autograde_gives_the_same_marks(by_nbgrader: tuple[Path, str]) -> None:
+    root, said = by_nbgrader
+    assert marks_in(root) == MARKS, said
+    assert "cem: not graded" in said
 
 
 def test_the_formgraders_button_gives_the_same_marks_from_another_folder(
@@ -135,21 +105,19 @@ def test_the_formgraders_button_gives_the_same_marks_from_another_folder(
     course, elsewhere = tmp_path / "course", tmp_path / "elsewhere"
     elsewhere.mkdir()
     class_of(course, released)
-    done = run([sys.executable, "-c", API, str(course), *STUDENTS], elsewhere)
-    said = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [entry["success"] for entry in said] == [True] * len(STUDENTS), done.stderr
+    said = formgrader(course, "tiny", [*STUDENTS], elsewhere)
+    assert [entry["success"] for entry in said] == [True] * len(STUDENTS), said
     assert marks_in(course) == MARKS
 
 
 def test_autograder_grade_keeps_the_same_and_ends_with_3_where_staff_must_act(
     tmp_path: Path,
     released: Path,
-    by_nbgrader: tuple[Path, subprocess.CompletedProcess[str]],
+    by_nbgrader: tuple[Path, str],
 ) -> None:
     """It has a converter of its own; rows, scorecards and autograded files are as stock nbgrader's."""
     class_of(tmp_path, released)
-    done = run([sys.executable, "-m", "autograder", "grade", "tiny"], tmp_path)
-    assert done.returncode == 3, done.stderr
+    done = autograder(["grade", "tiny"], tmp_path, code=3)
     assert marks_in(tmp_path) == MARKS
     assert "cem needs staff: tiny: tiny.ipynb is JSON, but no notebook" in done.stderr
     ours = kept.everything(tmp_path)
@@ -160,8 +128,7 @@ def test_autograder_grade_keeps_the_same_and_ends_with_3_where_staff_must_act(
     assert "autograded/bob/tiny/notes/more.txt" in ours
     (tmp_path / "submitted/cem/tiny/tiny.ipynb").unlink()
     (tmp_path / "submitted/fay/tiny/tiny (2).ipynb").unlink()
-    done = run([sys.executable, "-m", "autograder", "grade", "tiny"], tmp_path)
-    assert done.returncode == 0, done.stderr
+    done = autograder(["grade", "tiny"], tmp_path)
     assert re.search(r"unchanged +4 ", done.stdout)
 
 
@@ -202,6 +169,14 @@ def test_without_the_configuration_stock_nbgrader_runs_no_code_of_a_students(
     assert not (tiny.root / "autograded" / "eve" / "tiny" / "tiny.ipynb").exists()
 
 
+ONLY_THE_ROOT = """
+from nbgrader.apps import NbGraderAPI
+from traitlets.config import Config
+api = NbGraderAPI(config=Config(CourseDirectory={{"root": {root!r}}}))
+print(api.autograde("tiny", "eve", force=True, create=True)["success"])
+"""
+
+
 def test_an_api_that_was_not_configured_runs_no_code_of_a_students(
     tmp_path: Path, released: Path
 ) -> None:
@@ -209,12 +184,9 @@ def test_an_api_that_was_not_configured_runs_no_code_of_a_students(
     tiny = TinyCourse(tmp_path / "course", released=released)
     marker = tmp_path / "the-students-code-ran-here"
     tiny.submission("eve", extra=f"open({str(marker)!r}, 'w').close()")
-    tiny.write(
-        "only_the_root.py", f"c = get_config()\nc.CourseDirectory.root = {str(tiny.root)!r}\n"
-    )
-    code = API.replace("nbgrader_config.py", "only_the_root.py")
-    done = run([sys.executable, "-c", code, str(tiny.root), "eve"], tmp_path)
-    assert json.loads(done.stdout)["success"] is False, done.stderr
+    code = ONLY_THE_ROOT.format(root=str(tiny.root))
+    done = run(["-c", code], tmp_path)
+    assert done.stdout == "False\n", done.stderr
     assert not marker.exists()
 
 
@@ -245,7 +217,7 @@ def test_without_bubblewrap_nothing_is_graded_and_the_repair_is_named(
     tiny = TinyCourse(tmp_path, released=released)
     tiny.submission("ada")
     code = WITHOUT_A_WALL.format(module=module, main=main)
-    done = run([sys.executable, "-c", code, *arguments], tmp_path)
+    done = run(["-c", code, *arguments], tmp_path)
     assert done.returncode != 0
     assert "apt-get install bubblewrap" in done.stderr
     with gradebook.open_gradebook(load_course(tmp_path)) as book:

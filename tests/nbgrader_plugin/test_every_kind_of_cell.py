@@ -23,7 +23,7 @@ from autograder.course import Course, load_course
 from autograder.course.cells import grade_id_of
 from autograder.report.table import to_json
 from tests import kept
-from tests.doors import API, run
+from tests.doors import formgrader, nbgrader_autograde, run
 from tests.every_kind import ASSIGNMENT, MODEL_ANSWER, RIGHT, SCHEME, EveryKind
 from tests.tiny_course import cell
 
@@ -94,8 +94,7 @@ def test_nbgrader_autograde_gives_the_same(
     ready: Path, graded: tuple[Course, ClassRun], tmp_path: Path
 ) -> None:
     root = copied(ready, tmp_path)
-    done = run(["-m", "nbgrader", "autograde", ASSIGNMENT], root)
-    assert done.returncode == 0, done.stderr
+    nbgrader_autograde([ASSIGNMENT], root)
     rows = [kept.rows(place, ASSIGNMENT) for place in (graded[0].root, root)]
     assert kept.differences(*rows) == []
     assert marks_in(root) == MARKS
@@ -106,9 +105,8 @@ def test_the_formgraders_button_gives_the_same(
 ) -> None:
     root, elsewhere = copied(ready, tmp_path / "course"), tmp_path / "elsewhere"
     elsewhere.mkdir()
-    done = run(["-c", API, str(root), ASSIGNMENT, *MARKS], elsewhere)
-    said = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [entry["success"] for entry in said] == [True] * len(MARKS), done.stderr + done.stdout
+    said = formgrader(root, ASSIGNMENT, [*MARKS], elsewhere)
+    assert [entry["success"] for entry in said] == [True] * len(MARKS), said
     rows = [kept.rows(place, ASSIGNMENT) for place in (graded[0].root, root)]
     assert kept.differences(*rows) == []
 

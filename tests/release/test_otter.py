@@ -23,7 +23,7 @@ from autograder.release.adopt import adopt, connect
 from autograder.release.otter import from_otter, is_otter
 from autograder.release.otter_tests import TestCell, points_of
 from tests import kept
-from tests.doors import run
+from tests.doors import autograder
 
 
 def shows(source: str, result: str = "", printed: str = "") -> NotebookNode:
@@ -106,10 +106,9 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = root / "source/lab/lab.ipynb"
     path.parent.mkdir(parents=True)
     nbformat.write(source(*WHOLE, config="generate:\n    seed: 3\nexport_cell: true"), path)
-    done = run(["-m", "autograder", "adopt"], root)
-    assert done.returncode == 0, done.stderr + done.stdout
-    assert "made from otter-assign's form" in done.stdout
-    assert "export_cell: students hand in the notebook itself" in done.stdout
+    said = " ".join(autograder(["adopt"], root).stdout.split())
+    assert "made from otter-assign's form" in said
+    assert "export_cell: students hand in the notebook itself" in said
     for student in ("right", "partly", "untouched"):
         for ours in (True, False):
             notebook = _handed_in(root, ANSWERS.get(student), ours)
@@ -123,8 +122,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = root / "submitted/unchecked_by_otter/lab/lab.ipynb"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(unchecked))
-    done = run(["-m", "autograder", "grade", "lab"], root)
-    assert done.returncode == 0, done.stderr + done.stdout
+    autograder(["grade", "lab"], root)
     return root
 
 
