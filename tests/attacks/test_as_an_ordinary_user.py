@@ -16,10 +16,12 @@ import pytest
 
 USER = "12345"
 ROOT = Path(__file__).parent.parent.parent
-# Of the disruptions those that end otherwise for an ordinary user; the rest is about the driver.
+# What is about the wall. Forged answers are judged the same behind each, and of the disruptions only these end
+# otherwise for an ordinary user; the rest is about the driver.
+FILES = ("attacks_on_the_wall", "leaks_between_boxes", "in_flight", "disruption")
 SELECTED = (
-    "not costs_only_itself or fork_bomb or doubly_forked or stops_itself or kills_all or crashes "
-    "or hides_from or many_parts or catches_every or fills_folders"
+    "not disruption or fork_bomb or doubly_forked or stops_itself or kills_all or crashes "
+    "or hides_from or many_parts or catches_every or fills_folders or memory_of_page_tables"
 )
 # $1: the base Python, $2: the folder above it that others may not enter, $3: a place to hold it.
 _LAY_OPEN = (
@@ -92,20 +94,12 @@ def test_attacks_are_held_for_an_ordinary_user(open_folder: Path) -> None:
     if "BoxUnavailable" in wall.stderr:
         pytest.skip(f"no wall for an ordinary user here: {wall.stderr.strip().splitlines()[-1]}")
     assert "as your user" in wall.stdout, wall.stderr
-    pytest_ = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "tests/attacks",
-        "-q",
-        "--no-header",
-        "-rs",
-        "--tb=short",
-    ]
+    pytest_ = [sys.executable, "-m", "pytest", "-q", "--no-header", "-rs", "--tb=short"]
+    pytest_ += [f"tests/attacks/test_{name}.py" for name in FILES]
     pytest_ += ["-p", "no:cacheprovider", f"--basetemp={home}/tests", "-k", SELECTED]
     done = subprocess.run([*command, *pytest_], cwd=ROOT, capture_output=True, text=True)
     print(done.stdout[-3000:])
     assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-2000:]
     passed = re.search(r"(\d+) passed", done.stdout)
     assert passed
-    assert int(passed[1]) > 300
+    assert int(passed[1]) > 220

@@ -13,7 +13,7 @@ import pytest
 
 from autograder.errors import BadReply, LimitHit, NameMissing, StudentFault, StudentRaised
 from autograder.grading import Student
-from autograder.sandbox import BoxSettings, open_box
+from autograder.sandbox import BoxSettings, driver, open_box
 from autograder.sandbox.box import Box, CellRun
 from autograder.sandbox.watchdog import Watchdog
 
@@ -39,7 +39,7 @@ for _ in range(200):
 """
 DISPLAYS = """
 from IPython.display import display
-for n in range(100_000):
+for n in range(5_000):
     display(n)
 """
 CELLS = {
@@ -82,8 +82,8 @@ CELLS = {
 
 def settings_of(**changes: Any) -> BoxSettings:
     usual = {
-        "cell_wall_s": 4.0,
-        "probe_wall_s": 4.0,
+        "cell_wall_s": 2.5,
+        "probe_wall_s": 2.5,
         "memory_mib": 700,
         "output_mib": 1,
         "outputs": 50,
@@ -109,6 +109,13 @@ class PeakMemory:
     def _read(key: str) -> float:
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _who_does_not_stop_is_killed_soon() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(driver, "_INTERRUPT_GRACE_S", 1.0)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -320,27 +327,6 @@ def test_a_cell_that_kills_its_kernel_a_moment_later_is_told_from_the_ones_behin
     with open_box(settings_of(), [*cells, "def get(): return x"]) as box:
         assert [run.status for run in box.run_cells()] == ["ok", "limit", "ok", "ok", "ok"]
         assert Student(box).get() == [1, 2, 3]
-
-
-def test_a_fork_bomb_fills_its_own_box_only() -> None:
-    bomb = (
-        "import os, time\nmade = 0\ntry:\n    while made < 2000:\n"
-        "        if os.fork() == 0:\n            time.sleep(60); os._exit(0)\n        made += 1\n"
-        "except OSError as error:\n    print('stopped at', made)"
-    )
-    with open_box(settings_of(processes=100, cell_wall_s=30.0), [bomb, "1"]) as box:
-        runs = box.run_cells()
-        assert "stopped at" in text_of(runs[0]) or runs[0].status == "limit"
-
-
-def test_a_work_folder_has_an_end() -> None:
-    fill = (
-        "try:\n    with open('big', 'wb') as f:\n        for _ in range(100): f.write(b'x' * 2**20)\n"
-        "except OSError as error:\n    print('full', error.errno)"
-    )
-    with open_box(settings_of(disk_mib=20), [fill]) as box:
-        (run,) = box.run_cells()
-        assert "full" in text_of(run) or "XFSZ" in run.message or run.status == "limit"
 
 
 def test_a_box_has_a_share_of_the_processor_of_its_own() -> None:
