@@ -11,6 +11,7 @@ import io
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -39,6 +40,9 @@ def nbgrader_autograde(arguments: list[str], cwd: Path, code: int = 0) -> str:
             NbGraderApp.launch_instance(["autograde", *arguments])
         except SystemExit as error:
             ended = int(error.code or 0)
+        except Exception:  # as Python ends
+            traceback.print_exc()
+            ended = 1
         finally:
             NbGraderApp.clear_instance()
             AutogradeApp.clear_instance()
