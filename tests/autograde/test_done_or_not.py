@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,20 +25,27 @@ class Policy(BasePlugin):
 """
 
 
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory, released: Path) -> Path:
+    """A class of two, to be copied: its ledger has their judgements."""
+    made = TinyCourse(tmp_path_factory.mktemp("judged"), released=released)
+    made.submission("ada")
+    made.submission("bob", {"mean": "mean = sum"})
+    assert grade_class(course_of(made), "tiny").kept == []
+    assert grade_class(course_of(made), "tiny").kept == ["ada", "bob"]
+    return made.root
+
+
 @pytest.fixture
-def tiny(tiny: TinyCourse) -> TinyCourse:
-    tiny.submission("bob", {"mean": "mean = sum"})
-    return tiny
+def tiny(judged: Path, tmp_path: Path) -> TinyCourse:
+    """The class, graded at a place of the test's own."""
+    made = TinyCourse(tmp_path, released=judged)
+    assert grade_class(course_of(made), "tiny").from_ledger == ["ada", "bob"]
+    return made
 
 
 def course_of(tiny: TinyCourse) -> Course:
     return load_course(tiny.root)
-
-
-def grade_twice(tiny: TinyCourse) -> None:
-    course = course_of(tiny)
-    assert grade_class(course, "tiny").kept == []
-    assert grade_class(course, "tiny").kept == ["ada", "bob"]
 
 
 def row(course: Course, student: str, name: str) -> Any:
@@ -58,7 +66,6 @@ def stop_a_regrade(course: Course, after: int) -> None:
 
 
 def test_another_written_answer_is_taken_in(tiny: TinyCourse) -> None:
-    grade_twice(tiny)
     course = course_of(tiny)
     with gradebook.open_gradebook(course) as book:
         book.find_grade("why", "tiny", "tiny", "ada").manual_score = 5
@@ -71,7 +78,6 @@ def test_another_written_answer_is_taken_in(tiny: TinyCourse) -> None:
 
 
 def test_another_time_of_the_submission_is_taken_in(tiny: TinyCourse) -> None:
-    grade_twice(tiny)
     course = course_of(tiny)
     tiny.write("submitted/ada/tiny/timestamp.txt", "2026-03-02 12:00:00 UTC")
     assert grade_class(course, "tiny").kept == ["bob"]
@@ -80,7 +86,6 @@ def test_another_time_of_the_submission_is_taken_in(tiny: TinyCourse) -> None:
 
 
 def test_another_due_date_or_policy_is_taken_in(tiny: TinyCourse) -> None:
-    grade_twice(tiny)
     with gradebook.open_gradebook(course_of(tiny)) as book:
         book.update_or_create_assignment("tiny", duedate="2026-03-02 11:00:00 UTC")
     assert grade_class(course_of(tiny), "tiny").kept == []
@@ -104,7 +109,6 @@ def test_another_due_date_or_policy_is_taken_in(tiny: TinyCourse) -> None:
 
 
 def test_what_is_wrong_with_the_course_takes_nobodys_marks(tiny: TinyCourse) -> None:
-    grade_twice(tiny)
     secret = tiny.root / "records/secret"
     text = secret.read_text()
     secret.write_text("")
@@ -121,7 +125,6 @@ def test_what_is_wrong_with_the_course_takes_nobodys_marks(tiny: TinyCourse) -> 
 
 
 def test_a_gradebook_that_was_lost_is_filled_again(tiny: TinyCourse) -> None:
-    grade_twice(tiny)
     (tiny.root / "records/gradebook.db").unlink()
     course = course_of(tiny)
     build(course, "tiny")
@@ -131,7 +134,6 @@ def test_a_gradebook_that_was_lost_is_filled_again(tiny: TinyCourse) -> None:
 
 
 def test_a_card_that_was_deleted_comes_back(tiny: TinyCourse) -> None:
-    grade_twice(tiny)
     (tiny.root / "records/scorecards/tiny/ada/tiny.json").unlink()
     course = course_of(tiny)
     assert grade_class(course, "tiny").kept == ["bob"]
@@ -141,7 +143,6 @@ def test_a_card_that_was_deleted_comes_back(tiny: TinyCourse) -> None:
 def test_what_another_door_has_written_is_looked_at_again(
     tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    grade_twice(tiny)
     course = course_of(tiny)
     monkeypatch.chdir(tiny.root)
     from autograder.autograde.converter import convert
@@ -158,7 +159,6 @@ def test_what_another_door_has_written_is_looked_at_again(
 def test_a_configuration_that_breaks_while_a_class_is_graded_takes_nobodys_marks(
     tiny: TinyCourse,
 ) -> None:
-    grade_twice(tiny)
     config = (tiny.root / "course_config.py").read_text()
 
     def break_it(_what: str, done: int, _total: int) -> None:
@@ -207,7 +207,6 @@ def test_a_regrade_of_one_is_not_the_one_of_all_that_was_stopped(
     tiny: TinyCourse, started: list[str]
 ) -> None:
     course = course_of(tiny)
-    grade_class(course, "tiny")
     stop_a_regrade(course, after=1)
     started.clear()
     assert grade_class(course, "tiny", "ada", regrade=True).graded == ["ada"]
@@ -236,7 +235,6 @@ def test_a_long_look_at_what_is_unchanged_shows_itself_and_can_be_stopped(tiny: 
 def test_an_editors_files_beside_hidden_tests_change_nothing(
     tiny: TinyCourse, started: list[str]
 ) -> None:
-    grade_twice(tiny)
     started.clear()
     for name in (".test_tiny.py.swp", "test_tiny.py~", ".DS_Store", ".ipynb_checkpoints/a.py"):
         tiny.write(f"graders/tiny/{name}", "anything")
