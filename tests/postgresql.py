@@ -51,10 +51,6 @@ class Server:
         """What stands in a course's configuration."""
         return f"postgresql{driver}://{USER}:{password}@127.0.0.1:{self.port}/{database}"
 
-    def socket_url(self, database: str) -> str:
-        where = f"host={self.folder}&port={self.port}"
-        return f"postgresql+psycopg://{USER}:{IN_A_URL}@/{database}?{where}"
-
     @property
     def socket(self) -> Path:
         return self.folder / f".s.PGSQL.{self.port}"

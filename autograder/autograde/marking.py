@@ -50,10 +50,6 @@ class Answer:
     key: str  # of its text: a mark is for this text
     pictures: tuple[NotebookNode, ...] = ()  # the cells above it that drew some
 
-    @property
-    def is_marked(self) -> bool:
-        return self.score is not None
-
 
 def questions(course: Course, assignment: str) -> list[Question]:
     """The items of an assignment that people mark, in its order."""

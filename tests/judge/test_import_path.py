@@ -26,6 +26,7 @@ def tiny(tmp_path: Path, released: Path) -> TinyCourse:
     for name in NAMES:
         text = f"open({str(made.root / 'ran')!r}, 'a').write({name!r})\nraise SystemExit(9)\n"
         (folder / f"{name}.py").write_text(text)
+    (folder / "course_config.py").write_text(f"open({str(made.root / 'ran')!r}, 'w')")
     return made
 
 
@@ -44,7 +45,9 @@ def autograder_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[
     )
 
 
-def test_modules_in_the_current_folder_are_not_the_judges(tiny: TinyCourse) -> None:
+def test_modules_and_a_configuration_in_the_current_folder_are_not_the_judges(
+    tiny: TinyCourse,
+) -> None:
     folder = tiny.root / "submitted/mallory/tiny"
     done = autograder_in(folder, "score", ".", "--json", str(tiny.root / "card.json"))
     assert not (tiny.root / "ran").exists()
@@ -77,17 +80,13 @@ def test_nor_by_python_dash_m(tiny: TinyCourse) -> None:
     assert not (tiny.root / "ran").exists(), done.stderr
 
 
-def test_a_configuration_that_was_handed_in_is_not_run(tiny: TinyCourse) -> None:
-    folder = tiny.root / "submitted/mallory/tiny"
-    (folder / "course_config.py").write_text(f"open({str(tiny.root / 'ran')!r}, 'w')")
-    assert find_course(folder) == tiny.root
+def test_a_configuration_that_was_handed_in_is_not_the_courses(tiny: TinyCourse) -> None:
+    assert find_course(tiny.root / "submitted/mallory/tiny") == tiny.root
     for place in ("autograded", "feedback", "downloaded"):
         inner = tiny.root / place / "mallory"
         inner.mkdir(parents=True)
         (inner / "course_config.py").touch()
         assert find_course(inner) == tiny.root
-    autograder_in(folder, "score", ".")
-    assert not (tiny.root / "ran").exists()
 
 
 def test_nor_where_there_is_no_course_but_that_one(tmp_path: Path) -> None:

@@ -245,20 +245,25 @@ def test_a_thing_that_took_the_place_of_another_is_a_change() -> None:
 
 
 HANGS = {"hangs": "while True: pass", "sleeps": "__import__('time').sleep(1e6)"}
-DIES = {"dies": "__import__('os')._exit(1)"}
 
 
-@pytest.mark.parametrize("line", (HANGS | DIES).values(), ids=HANGS | DIES)
-def test_a_function_that_hangs_or_dies_costs_itself(line: str, students: Class) -> None:
-    card = students.judge(spread=f"def spread(numbers):\n    {line}", last="spread([1])\n" * 2)
+def costs_itself(line: str, students: Class) -> NotebookCard:
+    card = students.judge(spread=f"def spread(numbers):\n    {line}", last="spread([1])")
     assert points(card) == {**FULL, "spread_tests": 0.0}, messages(card)
     assert card.items[0].verdict is Verdict.LIMIT
     assert len(students.boxes) == 1, "where the check stands, it did the same"
+    return card
+
+
+def test_a_function_that_dies_costs_itself(students: Class) -> None:
+    costs_itself("__import__('os')._exit(1)", students)
 
 
 @pytest.mark.parametrize("line", HANGS.values(), ids=HANGS)
-def test_a_function_that_hangs_gets_its_time_once(line: str, students: Class) -> None:
-    card = students.judge(spread=f"def spread(numbers):\n    {line}", last="spread([1])")
+def test_a_function_that_hangs_costs_itself_and_gets_its_time_once(
+    line: str, students: Class
+) -> None:
+    card = costs_itself(line, students)
     stops = [run.message for run in students.boxes[0].runs if run.limit]
     stops += [check.message for check in card.items[0].checks]
     assert [text.partition(" in ")[0].partition(" while ")[0] for text in stops] == [
