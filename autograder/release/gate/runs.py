@@ -71,19 +71,19 @@ def run_trials(trials: Sequence[Trial], progress: Progress) -> Iterator[Refusal]
         check_wall(weakest=weakest)
     service = judge_service()
     keys = [judgement_key(course_of(trial.job), trial.job) for trial in trials]
-    futures = {
-        service.submit(trial.job, key): trial for trial, key in zip(trials, keys, strict=True)
-    }
+    submitted = list(zip(trials, keys, strict=True))
+    # Those that lose points first: they are looked at again, so a core would wait for them at the end.
+    submitted.sort(key=lambda pair: not pair[0].wanted)
+    futures = {service.submit(trial.job, key): (trial, key) for trial, key in submitted}
     for number, future in enumerate(as_completed(futures), 1):
-        trial = futures[future]
+        trial, _key = futures[future]
         progress(f"judged {trial.who}, {trial.source.name}", number, len(futures))
-    cards = [
-        (trial, service.result(trial.job, key, future).card)
-        for trial, key, future in zip(trials, keys, futures, strict=True)
-    ]
+    cards = {
+        key: service.result(trial.job, key, future).card for future, (trial, key) in futures.items()
+    }
     seen: set[tuple[str, str, str]] = set()
-    for trial, card in cards:
-        for refusal in check_card(trial, card):
+    for trial, key in zip(trials, keys, strict=True):
+        for refusal in check_card(trial, cards[key]):
             # The same of both challenges of the reference, or ungraded in all submissions, is said once.
             what = "ungraded" if " is ungraded: " in refusal.what else trial.who.split(",")[0]
             if (refusal.place, refusal.cell, what) not in seen:
