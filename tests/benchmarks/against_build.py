@@ -9,8 +9,7 @@ machine, processor time still tells, and wall time does not.
 
 - vgg16: a hand-in of the four notebooks, without what the command takes to start
 - first: `grade` for one submission where nothing else is judged, the whole command: a notebook that imports
-  torch, and a hand-in with mistakes, so that some of it is looked at twice. The gradebook and what is kept of the
-  sources are there from the second pair on.
+  torch, and a right hand-in. The gradebook and what is kept of the sources are there from the second pair on.
 - score: `score` of one such notebook, the whole command
 - feedback: the pages of a class (--class) of a tiny assignment, in which all have the same solutions and no
   outputs; none is there before
@@ -134,7 +133,7 @@ def first(build: Build) -> Part:
 
     def grade() -> Cost:
         _forget(course)
-        return build.run(course, "grade", NAME, "--quiet", "--student", courses.WRONG)
+        return build.run(course, "grade", NAME, "--quiet", "--student", "student000")
 
     return grade
 
