@@ -13,7 +13,6 @@ import re
 import resource
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, ClassVar
 
 # matplotlib's backends, and IPython's names for them, that draw into a window or a page that runs scripts.
@@ -33,8 +32,6 @@ def set_limits(limits: dict[str, int]) -> None:
         if hard != resource.RLIM_INFINITY:
             value = min(value, hard)
         resource.setrlimit(number, (value, value))
-    with contextlib.suppress(OSError):  # of all processes, the first to go when memory is short
-        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def run_kernel(options: dict[str, Any]) -> None:

@@ -54,6 +54,7 @@ class Watchdog:
         self._next_files = 0.0
         self._hidden: Counter[int] = Counter()  # how many looks in a row a process hid from
         self._wait_for_wall()
+        self._have_it_go_first()
         self._group = MemoryGroup.create(self._processes(), settings)
         # Pages that the box shares with the warm process are not its own.
         self._baseline = self._resident_bytes()
@@ -155,6 +156,12 @@ class Watchdog:
             if self._confined is None or shows_itself(self._confined.user, self._pid):
                 return
             time.sleep(0.02)
+
+    def _have_it_go_first(self) -> None:
+        """When the machine is short of memory. Not by the box: it may have /proc read-only."""
+        for pid in self._processes():
+            with contextlib.suppress(OSError):
+                Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
 
     def _over_files(self, confined: Confined, now: float) -> Excess | None:
         if now < self._next_files:

@@ -372,5 +372,10 @@ def test_a_kernel_that_waits_for_a_processor_is_seen() -> None:
 def test_a_box_is_the_first_to_go_when_the_machine_is_short_of_memory(
     box_and_peak: tuple[Box, float],
 ) -> None:
-    source = "def get():\n    return open('/proc/self/oom_score_adj').read()"
-    assert box_and_peak[0].ask(source, "get", {}, {}) == "1000\n"
+    box, _peak = box_and_peak
+    assert box.ask("def get():\n    return 1", "get", {}, {}) == 1  # its kernel is there
+    assert box._driver is not None
+    # From outside, for a box need not be able to read it.
+    processes = box._driver._watchdog._processes()
+    told = {Path(f"/proc/{pid}/oom_score_adj").read_text() for pid in processes}
+    assert told == {"1000\n"}
