@@ -144,10 +144,9 @@ def _opened(rules: list[tuple[str, str]]) -> list[tuple[int, str]]:
 
 def killed_by_the_system() -> int:
     """How many processes the system has killed for memory since it started, as far as it tells."""
-    with contextlib.suppress(OSError, ValueError):
-        for line in Path("/proc/vmstat").read_text().splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        told = _start_of("/proc/vmstat", 1 << 16).partition(b"\noom_kill ")[2]
+        return int(told.split(None, 1)[0])
     return 0
 
 
@@ -173,7 +172,6 @@ def _needed() -> Iterator[str]:
     yield os.__file__
     yield sys.executable
     yield sysconfig.get_path("purelib")  # which reads more of what the first two lie beside
-    yield os.environ.get("COURSE_DATA", os.__file__)
 
 
 def try_out(trial: dict[str, Any]) -> None:
@@ -248,10 +246,18 @@ def processes_of(user: int) -> Iterator[int]:
     for name in os.listdir("/proc"):  # noqa: PTH208
         if name.isdigit():
             with contextlib.suppress(OSError, IndexError, ValueError):
-                with Path(f"/proc/{name}/status").open("rb", buffering=0) as stream:
-                    told = stream.read(1024).partition(b"\nUid:")[2]
+                told = _start_of(f"/proc/{name}/status", 1024).partition(b"\nUid:")[2]
                 if int(told.split(None, 1)[0]) == user:
                     yield int(name)
+
+
+def _start_of(path: str, size: int) -> bytes:
+    """A file's first bytes; each box reads some, and a stream takes a fork longer than the reading."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(fd, size)
+    finally:
+        os.close(fd)
 
 
 def sweep(base: str) -> list[Path]:

@@ -141,6 +141,33 @@ class _Watch(threading.Thread):
 
 
 @contextlib.contextmanager
+def counted() -> Iterator[tuple[Callable[[], float], bool]]:
+    """A clock of the processor time of this process and all that it starts from here on.
+
+    Yields:
+        the clock, in seconds, and whether it is whole; else it is that of this process alone.
+    """
+    with _group() as group:
+        if group is None:
+            yield time.process_time, False
+            return
+        before = _own_group()
+        (group / "cgroup.procs").write_text(str(os.getpid()))
+        try:
+            yield lambda: _used_s(group), True
+        finally:  # with what it has started and not ended
+            for pid in (group / "cgroup.procs").read_text().split():
+                with contextlib.suppress(OSError):
+                    (before / "cgroup.procs").write_text(pid)
+
+
+def _own_group() -> Path:
+    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    place = next(line.split(":", 2)[2] for line in lines if line.split(":")[1] == "cpuacct")
+    return _TOP / place.lstrip("/")
+
+
+@contextlib.contextmanager
 def _group() -> Iterator[Path | None]:
     """A control group that counts processor time; None where there can be none."""
     group = _TOP / f"benchmark-{os.getpid()}-{time.monotonic_ns()}"
