@@ -108,7 +108,7 @@ def test_shows_the_same(name: str, boxed: dict[str, Any], ordinary: dict[str, An
 
 
 def test_torch_compiles() -> None:
-    if shutil.which("gcc") is None:
+    if shutil.which("g++") is None:
         pytest.skip("no compiler here")
     cell = """
     import torch
