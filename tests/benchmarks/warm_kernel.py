@@ -152,7 +152,7 @@ def _in_turn(counts: dict[str, int], sides: dict[str, Callable[[], Figures]]) ->
                 found[name].append(side())
     medians = {}
     for name, rows in found.items():
-        walls = [row.wall_s for row in rows]
+        walls, cpus = ([getattr(row, what) for row in rows] for what in ("wall_s", "cpu_s"))
         wall_s, end_s, cpu_s, own_mib = (
             statistics.median(getattr(row, what) for row in rows)
             for what in ("wall_s", "end_s", "cpu_s", "own_mib")
@@ -160,7 +160,8 @@ def _in_turn(counts: dict[str, int], sides: dict[str, Callable[[], Figures]]) ->
         medians[name] = wall_s, end_s, cpu_s
         print(
             f"{name}: median {wall_s:.3f} s ({min(walls):.3f} to {max(walls):.3f}, n={len(walls)}), "
-            f"{end_s:.3f} s to the end, {cpu_s:.3f} s of CPU"
+            f"{end_s:.3f} s to the end, "
+            f"{cpu_s:.3f} s of CPU ({min(cpus):.3f} to {max(cpus):.3f})"
             + (f", {own_mib:.0f} MiB of its own" if own_mib else "")
         )
     first, *others = medians
