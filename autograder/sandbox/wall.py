@@ -273,8 +273,8 @@ def _system_call_filter() -> bytes:
 def _why_not(said: str) -> str:
     if as_root():
         repair = (
-            "In a container, start it with --cap-add SYS_ADMIN --cap-add NET_ADMIN (Docker: and --security-opt "
-            "seccomp=unconfined) or --privileged, or grade on the host."
+            "In a container, start it with --cap-add SYS_ADMIN --cap-add NET_ADMIN (Docker: and "
+            "--security-opt seccomp=unconfined) or --privileged, or grade on the host."
         )
     elif _in_container():
         repair = (
