@@ -85,7 +85,8 @@ def _look_behind(pid: int, held: Held, seen: set[tuple[int, int]]) -> None:
     try:
         numbers = os.listdir(folder)  # noqa: PTH208
     except PermissionError:
-        held.hidden.append(pid)
+        if not _is_over(pid):
+            held.hidden.append(pid)
         return
     except OSError:  # it has ended
         return
@@ -97,6 +98,17 @@ def _look_behind(pid: int, held: Held, seen: set[tuple[int, int]]) -> None:
                 held.sockets += 1
             elif stat.S_ISREG(about.st_mode) and about.st_nlink == 0:
                 held.file_bytes += _new_bytes(about, seen)
+
+
+def _is_over(pid: int) -> bool:
+    """Whether a process only waits to be asked how it ended: it holds nothing, and shows that to nobody.
+
+    One whose first thread alone has ended looks alike, but for its number of threads.
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return fields[0] in "ZX" and int(fields[17]) <= 1
+    return True  # it is gone
 
 
 def _new_bytes(about: os.stat_result, seen: set[tuple[int, int]]) -> int:

@@ -369,6 +369,19 @@ def test_a_kernel_that_waits_for_a_processor_is_seen() -> None:
         assert box._driver._watchdog.waited_s() > 0.1
 
 
+def test_a_child_that_has_ended_and_is_not_asked_how_costs_nothing() -> None:
+    """Files are looked at twice a second, and who hides them for three looks is stopped."""
+    cell = (
+        "import os, subprocess, time\n"
+        "kept = subprocess.Popen(['true'])\n"
+        "if os.fork() == 0: os._exit(0)\n"
+        "time.sleep(4)\nprint('done')"
+    )
+    with open_box(settings_of(cell_wall_s=60.0), [cell]) as box:
+        [run] = box.run_cells()
+    assert (run.status, run.limit) == ("ok", ""), run
+
+
 def test_a_box_is_the_first_to_go_when_the_machine_is_short_of_memory(
     box_and_peak: tuple[Box, float],
 ) -> None:
