@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -47,6 +48,19 @@ def test_a_broken_configuration_is_refused_by_name(text: str, said: str, tiny: T
     with pytest.raises(KitError, match=said) as error:
         load_course(tiny.root)
     assert str(tiny.root / "course_config.py") in str(error.value)
+
+
+def test_a_course_that_may_only_be_read_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a clone is that a container has mounted so, and that nobody has graded in."""
+
+    def refuse(path: Path, **_more: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    made = TinyCourse(tmp_path)
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert load_course(made.root).assignments() == ["tiny"]
 
 
 def test_a_setting_that_is_no_number_is_refused(tiny: TinyCourse) -> None:
