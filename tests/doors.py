@@ -18,7 +18,7 @@ from unittest import mock
 
 from click.testing import CliRunner, Result
 from nbgrader.apps import AutogradeApp, NbGraderAPI, NbGraderApp
-from traitlets.config import PyFileConfigLoader
+from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.cli import main
 
