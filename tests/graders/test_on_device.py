@@ -209,36 +209,39 @@ def test_on_a_gpu_both_sides_compute_exactly_whatever_the_notebook_had_set(
         assert now() == before
 
 
+SWITCHES = """
+import os, torch
+from autograder.grading.training import steady
 OLDER = "torch.set_float32_matmul_precision('high'); torch.backends.cudnn.allow_tf32 = True"
 NEWER = "torch.backends.fp32_precision = 'tf32'"
-PARTS = (
-    "torch.backends.cuda.matmul.fp32_precision = torch.backends.cudnn.conv.fp32_precision = 'tf32'"
-)
+PARTS = "torch.backends.cuda.matmul.fp32_precision = torch.backends.cudnn.conv.fp32_precision = 'tf32'"
 
+def look(switched):
+    exec(switched)
+    for precision, wanted in (("ieee", False), ("tf32", True)):
+        with steady("cuda", precision):
+            conv, matmul = torch.backends.cudnn.conv, torch.backends.cuda.matmul
+            assert (conv.fp32_precision == "tf32") is wanted, conv.fp32_precision
+            assert (matmul.fp32_precision == "tf32") is wanted, matmul.fp32_precision
+            if switched in ("", OLDER):  # else torch refuses even before
+                assert matmul.allow_tf32 is wanted
+                assert torch.backends.cudnn.allow_tf32 is wanted
+                with torch.backends.cudnn.flags(enabled=True, benchmark=True):
+                    pass
 
-@pytest.mark.parametrize("switched", ["", OLDER, NEWER, PARTS], ids=["none", "old", "all", "parts"])
-def test_whichever_switches_a_notebook_uses_products_are_exact_and_can_be_asked_about(
-    switched: str,
-) -> None:
-    code = f"""
-import torch
-from autograder.grading.training import steady
-{switched}
-for precision, wanted in (("ieee", False), ("tf32", True)):
-    with steady("cuda", precision):
-        conv, matmul = torch.backends.cudnn.conv, torch.backends.cuda.matmul
-        assert (conv.fp32_precision == "tf32") is wanted, conv.fp32_precision
-        assert (matmul.fp32_precision == "tf32") is wanted, matmul.fp32_precision
-        if not {switched!r} or "allow_tf32" in {switched!r}:  # else torch refuses even before
-            assert matmul.allow_tf32 is wanted
-            assert torch.backends.cudnn.allow_tf32 is wanted
-            with torch.backends.cudnn.flags(enabled=True, benchmark=True):
-                pass
+for switched in ("", OLDER, NEWER, PARTS):  # each in a process of its own, which has torch already
+    if os.fork() == 0:
+        look(switched)
+        os._exit(0)
+    print(os.wait()[1], switched, flush=True)
 """
+
+
+def test_whichever_switches_a_notebook_uses_products_are_exact_and_can_be_asked_about() -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+        [sys.executable, "-W", "error", "-c", SWITCHES], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert [line[:2] for line in done.stdout.splitlines()] == ["0 "] * 4, done.stdout + done.stderr
 
 
 def test_on_the_cpu_of_a_machine_with_a_gpu_torch_says_there_is_none(
