@@ -27,7 +27,7 @@ def writing_key(course: Course, submission: Submission) -> str:
     """The digest of what the gradebook gets besides judgements, of a submission and its assignment.
 
     That is the notebooks' texts, written answers and their pictures among them, the points of all notebooks,
-    also of those that are missing, the time of the submission, and the outputs that are shown as handed in.
+    also of those that are missing, and the outputs that are shown as handed in.
     """
     sources = course.notebooks(submission.assignment)
     shown = [
@@ -35,7 +35,6 @@ def writing_key(course: Course, submission: Submission) -> str:
         for name, notebook in submission.notebooks.items()
         if sources[name].as_handed_in and notebook.file
     ]
-    timestamp = _file(submission.folder / "timestamp.txt", 1000)
     notebooks = submission.notebooks.items()
     cells = [
         (name, cell.cell_type, grade_id_of(cell), words_and_pictures(cell))
@@ -44,7 +43,7 @@ def writing_key(course: Course, submission: Submission) -> str:
     ]
     repairs = [(name, notebook.repairs, notebook.unreadable) for name, notebook in notebooks]
     points = map(points_json, sources.values())
-    return digest(json.dumps([cells, repairs]), *points, timestamp, *shown)
+    return digest(json.dumps([cells, repairs]), *points, *shown)
 
 
 def _file(path: Path, limit: int) -> bytes:
