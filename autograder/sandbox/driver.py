@@ -227,6 +227,7 @@ class Driver:
         deadline = time.monotonic() + _IDLE_GRACE_S
         while not idle and self._turn(deadline, on_shell, on_iopub, replies):
             pass
+        self._bite(self._watchdog.look_at_end())
         return None if interrupted else reply[0]
 
     def _turn(

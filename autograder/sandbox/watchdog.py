@@ -128,6 +128,12 @@ class Watchdog:
             return Excess("gpu_memory_mib", text)
         return None
 
+    def look_at_end(self) -> Excess | None:
+        """What a cell or probe that has just ended holds too much of; the next look would tell another."""
+        if self._group is None and self._over_memory():
+            return self._memory_excess()
+        return None
+
     def after_death(self) -> Excess | None:
         """Why the box died, if it was for its memory."""
         if self._group is not None and self._group.killed():

@@ -13,7 +13,7 @@ import pytest
 
 from autograder.errors import BadReply, LimitHit, NameMissing, StudentFault, StudentRaised
 from autograder.grading import Student
-from autograder.sandbox import BoxSettings, driver, open_box
+from autograder.sandbox import BoxSettings, driver, open_box, watchdog
 from autograder.sandbox.box import Box, CellRun
 from autograder.sandbox.watchdog import Watchdog
 
@@ -367,6 +367,29 @@ def test_a_kernel_that_waits_for_a_processor_is_seen() -> None:
         assert [run.status for run in runs] == ["ok", "ok"], runs
         assert box._driver is not None
         assert box._driver._watchdog.waited_s() > 0.1
+
+
+def test_who_holds_too_much_between_two_looks_is_told_and_not_who_comes_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a control group. A cell is over in less time than lies between two looks."""
+    monkeypatch.setattr(watchdog.MemoryGroup, "create", lambda *_: None)
+    monkeypatch.setattr(watchdog, "LOOK_EVERY_S", 60.0)
+    cells = [
+        "x = [1]",
+        # Shared memory, which is none of the sorts that each process has a limit of its own for.
+        "import mmap\nheld = mmap.mmap(-1, 600 * 2**20); held[::4096] = b'x' * (600 * 2**8)",
+        "x.append(2)",
+        "import mmap\ndef hold():\n    global held\n    held = mmap.mmap(-1, 600 * 2**20)\n"
+        "    held[::4096] = b'x' * (600 * 2**8)",
+        "def state():\n    return x",
+    ]
+    with open_box(settings_of(memory_mib=512), cells) as box:
+        runs = box.run_cells()
+        assert [run.limit for run in runs] == ["", "memory_mib", "", "", ""]
+        with pytest.raises(LimitHit, match="512 MiB of memory"):
+            Student(box).hold()
+        assert Student(box).state() == [1, 2]
 
 
 def test_a_child_that_has_ended_and_is_not_asked_how_costs_nothing() -> None:
