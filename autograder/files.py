@@ -122,7 +122,10 @@ def naming_full_disk(records: Path) -> Iterator[None]:
             raise
         said = getattr(found, "strerror", None) or str(found)
         folder = full_disk_of(found, records)
+        trouble, repair = "There is no room to write", "Make room there"
+        if getattr(found, "errno", None) == errno.EROFS:
+            trouble, repair = "Nothing can be written", "Mount it to be written to"
         raise KitError(
-            f"There is no room to write in {folder} ({said}). What was graded before is kept whole. "
-            "Make room there, then give the same command again: it goes on where this one stopped."
+            f"{trouble} in {folder} ({said}). What was graded before is kept whole. "
+            f"{repair}, then give the same command again: it goes on where this one stopped."
         ) from error

@@ -169,3 +169,10 @@ BUSY.sqlite_errorcode = sqlite3.SQLITE_BUSY
 )
 def test_a_full_disk_is_told_from_other_trouble(error: Exception, is_full: bool) -> None:
     assert (files.no_room(error) is not None) == is_full
+
+
+def test_a_disk_that_may_only_be_read_is_not_called_full(tmp_path: Path) -> None:
+    """No room that is made helps there."""
+    said = r"Nothing can be written in .*Mount it"
+    with pytest.raises(KitError, match=said), files.naming_full_disk(tmp_path):
+        raise OSError(errno.EROFS, "Read-only file system", str(tmp_path / "a"))
