@@ -1,7 +1,7 @@
 """A class that was taken over from nbgrader as it is: stock `nbgrader autograde` and `autograder grade`.
 
-    python tests/benchmarks/adopted.py [--submissions 30] [--stock 6] [--pairs 1] [--only torch,plain]
-    python tests/benchmarks/adopted.py --source FOLDER   # your own: source notebooks, with their files
+    python -m tests.benchmarks.adopted [--submissions 30] [--stock 6] [--pairs 1] [--only torch,plain]
+    python -m tests.benchmarks.adopted --source FOLDER   # your own: source notebooks, with their files
 
 `torch` is the notebook of `peers/`, which imports torch and has hidden regions, so that it runs twice here;
 `plain` is `ps1`, which comes with nbgrader: two notebooks without torch, and its two hand-ins in turn. With
@@ -27,8 +27,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 import nbformat
 import nbgrader
 from nbformat import NotebookNode
@@ -36,15 +34,12 @@ from nbformat import NotebookNode
 from autograder.course import load_course, read_source
 from autograder.release.cases import submission_of
 from autograder.release.release import build
-from tests.benchmarks.against_peers import autograder, checked
-from tests.benchmarks.meter import Cost, measure
+from tests.benchmarks import kit
+from tests.benchmarks.meter import Cost
 from tests.benchmarks.peers import courses
 from tests.benchmarks.peers.assignment import NAME
 
-ROOT = Path(__file__).parents[2]
-_HERE = {"PYTHONPATH": str(ROOT)}
 _EXAMPLE = Path(nbgrader.__file__).parent / "docs/source/user_guide"
-_PATH = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}  # for alembic
 
 Make = Callable[[Path, int], str]  # a course in a folder, with so many submissions; its assignment
 Marks = dict[tuple[str, str, str], tuple[float | None, bool]]  # by student, notebook, grade_id
@@ -106,14 +101,12 @@ def _hand_in(notebooks: Mapping[str, NotebookNode], folder: Path, number: int) -
 
 def by_stock(root: Path, assignment: str, sample: int) -> tuple[tuple[float, float], Marks]:
     """Stock nbgrader: the cost of the whole class by that of a sample, and the sample's marks."""
-    command = [sys.executable, "-m", "nbgrader"]
     folders = sorted((root / "submitted").iterdir())
     for folder in folders[sample:]:
         shutil.rmtree(folder)
-    checked(measure([*command, "generate_assignment", assignment], root, _PATH))
-    grade = [*command, "autograde", assignment]
-    first = checked(measure([*grade, f"--student={folders[0].name}"], root, _PATH))
-    more = checked(measure(grade, root, _PATH))  # what is graded it leaves alone
+    kit.nbgrader(root, "generate_assignment", assignment)
+    first = kit.nbgrader(root, "autograde", assignment, f"--student={folders[0].name}")
+    more = kit.nbgrader(root, "autograde", assignment)  # what is graded it leaves alone
     rest = len(folders) - 1
 
     def whole(one_s: float, more_s: float) -> float:
@@ -125,11 +118,11 @@ def by_stock(root: Path, assignment: str, sample: int) -> tuple[tuple[float, flo
 
 def by_ours(root: Path, assignment: str) -> tuple[Cost, Cost, Marks]:
     """What it costs to adopt, and to grade the class; and the marks."""
-    adopt = measure([*autograder(root), "adopt"], root, _HERE)
+    adopt = kit.run("autograder", root, "--course", str(root), "adopt")
     if adopt.returncode != 0:
         print(f"   the gate kept it back, and it is released all the same:\n{adopt.output}")
         build(load_course(root), assignment)
-    cost = checked(measure([*autograder(root), "grade", assignment, "--quiet"], root, _HERE))
+    cost = kit.autograder(root, "grade", assignment, "--quiet")
     return adopt, cost, marks(f"sqlite:///{root}/records/gradebook.db", assignment)
 
 

@@ -1,6 +1,6 @@
 """An older build beside this one: what both take for the same work, in turn, on the same processors.
 
-    python tests/benchmarks/against_build.py FOLDER [--pairs 5] [--only vgg16,first,score,feedback,gate]
+    python -m tests.benchmarks.against_build FOLDER [--pairs 5] [--only vgg16,first,score,feedback,gate]
 
 FOLDER is the older build's checkout (`git worktree add FOLDER COMMIT`). Each build has courses of its own, made of
 its own notebooks, and runs under this Python. A pair is both, one after the other, the older first in every
@@ -30,14 +30,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
-from tests.benchmarks.meter import Cost, measure
+from tests.benchmarks.kit import ROOT, autograder, forget, nbgrader
+from tests.benchmarks.meter import Cost
 from tests.benchmarks.peers import courses
 from tests.benchmarks.peers.assignment import NAME
 from tests.tiny_course import TinyCourse
 
-ROOT = Path(__file__).parents[2]
 PARTS = ("vgg16", "first", "score", "feedback", "again", "gate")
 
 
@@ -45,25 +43,16 @@ PARTS = ("vgg16", "first", "score", "feedback", "again", "gate")
 class Build:
     """A checkout of the kit, and a folder for courses of its own."""
 
-    name: str
     root: Path
     scratch: Path
 
     def run(self, course: Path, *words: str) -> Cost:
         """One of its commands."""
-        return self._checked(course, "autograder", "--course", str(course), *words)
+        return autograder(course, *words, build=self.root)
 
     def release(self, course: Path, assignment: str) -> None:
         """Release by nbgrader's own command, which asks no gate."""
-        self._checked(course, "nbgrader", "generate_assignment", assignment)
-
-    def _checked(self, course: Path, module: str, *words: str) -> Cost:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        environment = {"PYTHONPATH": str(self.root), "PATH": path}
-        cost = measure([sys.executable, "-m", module, *words], course, environment)
-        if cost.returncode != 0:
-            raise SystemExit(f"{cost.output}\n{self.name}: {words} ended with {cost.returncode}.")
-        return cost
+        nbgrader(course, "generate_assignment", assignment, build=self.root)
 
     def vgg16_course(self, name: str) -> Path:
         """Its own course, with nothing released."""
@@ -115,9 +104,9 @@ def vgg16(build: Build, further: int) -> Part:
     course = build.vgg16_class(further + 1)
 
     def hand_in() -> Cost:
-        _forget(course)
+        forget(course)
         one = build.run(course, "grade", "vgg16", "--quiet", "--student", "student000")
-        _forget(course)
+        forget(course)
         all_of_them = build.run(course, "grade", "vgg16", "--quiet")
         wall_s, cpu_s = all_of_them.wall_s - one.wall_s, all_of_them.cpu_s - one.cpu_s
         cost = Cost(wall_s / further, cpu_s / further, one.whole, 0)
@@ -132,7 +121,7 @@ def first(build: Build) -> Part:
     course = build.small_class()
 
     def grade() -> Cost:
-        _forget(course)
+        forget(course)
         return build.run(course, "grade", NAME, "--quiet", "--student", "student000")
 
     return grade
@@ -144,7 +133,7 @@ def score(build: Build) -> Part:
     path = course / "submitted" / "student000" / NAME / f"{NAME}.ipynb"
 
     def judge() -> Cost:
-        _forget(course)
+        forget(course)
         return build.run(course, "score", str(path))
 
     return judge
@@ -177,14 +166,6 @@ def gate(build: Build) -> Part:
         return build.run(course, "release", "vgg16")
 
     return release
-
-
-def _forget(course: Path) -> None:
-    """Take back what a course has been graded to."""
-    for name in ("scorecards", "logs"):
-        shutil.rmtree(course / "records" / name, ignore_errors=True)
-    shutil.rmtree(course / "autograded", ignore_errors=True)
-    (course / "records" / "ledger.db").unlink(missing_ok=True)
 
 
 def compare(part: str, older: Build, newer: Build, options: argparse.Namespace) -> None:
@@ -239,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for part in options.only.split(","):
         with tempfile.TemporaryDirectory(prefix="builds-") as scratch:
             sides = [
-                Build(name, root.resolve(), Path(scratch, name))
+                Build(root.resolve(), Path(scratch, name))
                 for name, root in (("older", options.older), ("this", ROOT))
             ]
             compare(part, sides[0], sides[1], options)

@@ -1,6 +1,6 @@
 """The same class graded by stock nbgrader, by otter-grader and by this kit, on the same processors.
 
-    python tests/benchmarks/against_peers.py [--submissions 20] [--only ours,vgg16] [--otter PYTHON]
+    python -m tests.benchmarks.against_peers [--submissions 20] [--only ours,vgg16] [--otter PYTHON]
 
 First a small notebook that imports torch and torchvision, with six grade cells and hidden tests that
 ask for the same computation (`peers/`): right submissions, no two alike, and one with two mistakes. All
@@ -29,22 +29,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 from autograder.course import load_course
 from autograder.course.cells import grade_id_of
 from autograder.release.cases import submission_of
 from autograder.release.release import build
+from tests.benchmarks import kit
+from tests.benchmarks.kit import autograder, checked, forget
 from tests.benchmarks.meter import Cost, measure
 from tests.benchmarks.peers import courses
 from tests.benchmarks.peers.assignment import NAME, POINTS, marks_of_the_wrong_one
 from tests.course_copy import copy_of_the_course
 
-ROOT = Path(__file__).parents[2]
 OTTER = "otter-grader==7.0.0"
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "autograder-benchmarks"
 _SYSTEMS = ("ours", "adopted", "nbgrader", "nbgrader-immediate", "otter", "vgg16")
-_HERE = {"PYTHONPATH": str(ROOT)}
 # otter-grader's environment has the kernel's package from this one, and so must find its kernelspec here.
 _KERNELS = {"JUPYTER_PATH": str(Path(sys.prefix, "share", "jupyter"))}
 
@@ -81,7 +79,7 @@ def ours(root: Path, count: int) -> tuple[list[Line], Marks]:
 def adopted(root: Path, count: int) -> tuple[list[Line], Marks]:
     """nbgrader's course, taken over as it is: hidden regions judge, in a second box."""
     courses.nbgraders_course(root, count)
-    cost = checked(measure([*autograder(root), "adopt"], root, _HERE))
+    cost = autograder(root, "adopt")
     print(f"   autograder adopt: {cost.wall_s:.1f} s")
     return graded(root, count, "autograder grade, adopted")
 
@@ -91,7 +89,7 @@ def graded(root: Path, count: int, name: str) -> tuple[list[Line], Marks]:
     one = grade(root, NAME, "--student", courses.WRONG)
     forget(root)
     whole = grade(root, NAME)
-    export = checked(measure([*autograder(root), "export", NAME], root, _HERE))
+    export = autograder(root, "export", NAME)
     marks: dict[str, dict[str, float]] = {}
     for row in csv.DictReader(io.StringIO(export.output)):
         task = row["grade_id"].removesuffix("_tests")
@@ -116,12 +114,8 @@ def nbgrader(root: Path, count: int, immediate: bool = False) -> tuple[list[Line
     from nbgrader.api import Gradebook
 
     courses.nbgraders_course(root, count, immediate)
-    command = [sys.executable, "-m", "nbgrader"]
-    path = (
-        f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # it runs alembic by name
-    )
-    checked(measure([*command, "generate_assignment", NAME], root, {"PATH": path}))
-    cost = checked(measure([*command, "autograde", NAME], root, {"PATH": path}))
+    kit.nbgrader(root, "generate_assignment", NAME)
+    cost = kit.nbgrader(root, "autograde", NAME)
     with Gradebook(f"sqlite:///{root}/gradebook.db") as book:
         marks = {
             submission.student.id: {
@@ -181,27 +175,8 @@ def vgg16(root: Path, count: int) -> list[Line]:
     return [line_of("autograder grade vgg16", count, whole), further]
 
 
-def forget(root: Path) -> None:
-    """Take back what a course has been graded to, so that the next run does all of it."""
-    shutil.rmtree(root / "records" / "scorecards")
-    shutil.rmtree(root / "autograded")
-    (root / "records" / "ledger.db").unlink()
-
-
 def grade(root: Path, assignment: str, *options: str) -> Cost:
-    command = [*autograder(root), "grade", assignment, "--quiet", *options]
-    return checked(measure(command, root, _HERE))
-
-
-def autograder(root: Path) -> list[str]:
-    return [sys.executable, "-m", "autograder", "--course", str(root)]
-
-
-def checked(cost: Cost) -> Cost:
-    """A command that ended well; with its words otherwise."""
-    if cost.returncode != 0:
-        raise SystemExit(f"{cost.output}\nThis ended with exit code {cost.returncode}.")
-    return cost
+    return autograder(root, "grade", assignment, "--quiet", *options)
 
 
 def line_of(what: str, submissions: int, cost: Cost) -> Line:
@@ -223,8 +198,7 @@ def print_parts(whole: Cost, one: Cost, more: int) -> None:
 
 def print_floor(root: Path, assignment: str, each_s: float) -> None:
     """The same computation in one warm process, and what is over it."""
-    script = Path(__file__).with_name("floor.py")
-    cost = checked(measure([sys.executable, str(script), str(root), assignment], root, _HERE))
+    cost = checked(kit.run("tests.benchmarks.floor", root, str(root), assignment))
     parts: dict[str, float] = json.loads(cost.output.splitlines()[-1])
     compute = parts["cells"] + parts["probes"]
     floor = compute + parts["tests"]

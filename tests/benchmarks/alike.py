@@ -1,6 +1,6 @@
 """How long `autograder similarity` takes for a class of 300, on vgg16, and how large its page is.
 
-    python tests/benchmarks/alike.py [STUDENTS]
+    python -m tests.benchmarks.alike [STUDENTS]
 
 Everybody has some case for each function, with a line of their own here and there; thirty are copies of
 others with one line changed.

@@ -1,7 +1,7 @@
 """How long `autograder report` takes for a class of a thousand, and how large its page is.
 
     autograder demo --into /tmp/demo
-    python tests/benchmarks/class_report.py /tmp/demo [STUDENTS]
+    python -m tests.benchmarks.class_report /tmp/demo [STUDENTS]
 
 Works on a copy of the demo's course, or of another in which vgg16 is graded: each submission's scorecards and
 rows are there many times, under other names.

@@ -1,6 +1,6 @@
 """A class of 50 on two machines, one of which dies half-way: the same marks as on one machine?
 
-    python tests/benchmarks/cluster_of_two.py [--students 50]
+    python -m tests.benchmarks.cluster_of_two [--students 50]
 
 Started by root, each worker gets a network of its own (a namespace, with a bridge to the course's
 machine) and does not see the course's folder; else they are processes with folders of their own. Exit
@@ -23,8 +23,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the workers that grade
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 from autograder.autograde.class_run import ClassRun
 from autograder.autograde.grade import grade_class
 from autograder.cluster import tls

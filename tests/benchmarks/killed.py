@@ -1,6 +1,6 @@
 """Kill -9 at random moments: does one more run always end with the marks of an undisturbed one?
 
-    python tests/benchmarks/killed.py [--moments 20] [--seed 1] [--students 20]
+    python -m tests.benchmarks.killed [--moments 20] [--seed 1] [--students 20]
 
 Each time a fresh copy of a tiny class is graded by `autograder grade`, and at a random moment SIGKILL
 goes to the grader itself, in every second moment to one of the processes that it has started: a judge's
@@ -31,8 +31,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests import kept
 from tests.tiny_course import TinyCourse

@@ -1,11 +1,12 @@
 """How many wrong cases are caught, named and misnamed, over several secrets of the course.
 
-    python tests/benchmarks/naming.py [--secrets 30] [--first 0] [--cases 'train_epoch__*' 'validate__*' 'fit__*']
+    python -m tests.benchmarks.naming [--secrets 30] [--first 0] [--cases 'train_epoch__*' 'validate__*' 'fit__*'] [--all]
 
-Each case is judged with each secret, by the item of its own function alone. A wrong case is *caught* if it
-loses the points that its scorecard says; *named* if the words that name its mistake stand in what the student
-reads; *misnamed* if other words stand there that name one. A right case keeps all points, or it is listed.
-What differs from one secret to another in verdict, points or named mistakes is listed as well. Exit code 1
+Each case is judged with each secret, by the item of its own function alone; with `--all` by those that its
+scorecard names as well. A wrong case is *caught* if it loses the points that its scorecard says; *named* if the
+words that name its mistake stand in what the student reads; *misnamed* if other words stand there that name one.
+A right case keeps all points, or it is listed. What differs from one secret to another in verdict, points or
+named mistakes is listed as well. What the graders compute themselves is computed once for each secret. Exit code 1
 when anything differs, a right case loses a point, a wrong one is not caught, or one is misnamed.
 """
 
@@ -18,11 +19,8 @@ import os
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the workers that grade
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 from autograder.release.cases import Case
 from autograder.release.catalogue import Outcome
 from tests.benchmarks.stability import Verdicts, verdicts_of
@@ -31,12 +29,13 @@ from tests.cases.judging import CASES, Memory, item_of, judged
 TRAINING = ("train_epoch__*", "validate__*", "fit__*")
 
 
-def own_row(case: Case, secret: bytes, memory: Memory) -> Outcome:
-    """What becomes of the case in its own function's item."""
+def outcome(case: Case, secret: bytes, memory: Memory, others: bool) -> Outcome:
+    """What becomes of the case in its own function's item, and in the others of its scorecard."""
     own = f"{item_of(case)}_tests"
-    items = judged(case, secret, memory, only=[own]).items
-    alone = {key: wanted for key, wanted in case.items.items() if key == own}
-    return Outcome(dataclasses.replace(case, items=alone), items, (own,))
+    asked = {own, *case.items} if others else {own}
+    items = judged(case, secret, memory, only=sorted(asked)).items
+    wanted = {key: item for key, item in case.items.items() if key in asked}
+    return Outcome(dataclasses.replace(case, items=wanted), items, (own,))
 
 
 def result_of(row: Outcome) -> list[str]:
@@ -59,6 +58,7 @@ def main() -> int:
         "--first", type=int, default=0, help="secret to begin with, to go on or to share the work"
     )
     parser.add_argument("--cases", nargs="+", default=TRAINING, metavar="GLOB", help="only these")
+    parser.add_argument("--all", action="store_true", help="the other items of a scorecard as well")
     options = parser.parse_args()
     cases = [
         case
@@ -73,7 +73,7 @@ def main() -> int:
     for number in range(options.first, options.first + options.secrets):
         memory = Memory()
         for case in cases:
-            row = own_row(case, f"secret {number}".encode(), memory)
+            row = outcome(case, f"secret {number}".encode(), memory, options.all)
             found = result_of(row)
             counts.update(found)
             trouble = {"lost", "not caught", "misnamed"} & set(found)

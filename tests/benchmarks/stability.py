@@ -1,7 +1,6 @@
 """Same verdicts every time? Judges the cases in several rounds and reports what differs.
 
-    python tests/benchmarks/stability.py [--rounds 3] [--cases 'train_epoch__*'] [--every 1] [--load 4] [--box]
-    python tests/benchmarks/stability.py --secrets 30 [--cases 'validate__*' 'fit__*']
+    python -m tests.benchmarks.stability [--rounds 3] [--cases 'train_epoch__*'] [--every 1] [--load 4] [--box]
 
 The first round goes by the alphabet, in quiet. The second goes in a random order beside processes
 that keep the cores busy; the third in another order with another secret of the course, so with other
@@ -10,9 +9,7 @@ when any verdict or named mistake differs, or is not what the case's scorecard s
 with the same secret. With another secret a wrong loop may pass or fail the short run, whose power is
 known from `autograder calibrate`; its points are listed then.
 
-With `--secrets` each case is judged with so many secrets of the course, its own function's item and those
-that its scorecard names. Nothing at all may differ then: verdict, points, named mistakes. What the graders
-compute themselves is computed once for each secret.
+`naming.py` asks the same of many secrets, and nothing at all may differ there.
 
 With `--box` each case is a whole submission, in the real box, through the judge that grades a class.
 """
@@ -32,11 +29,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the workers that grade
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 from autograder.release.cases import Case, submission_of
 from autograder.scorecard import Item, named_mistakes
-from tests.cases.judging import CASES, Memory, item_of, judged
+from tests.cases.judging import CASES, judged
 
 Verdicts = dict[str, tuple[str, float | None, tuple[str, ...]]]
 Judge = Callable[[Case, bytes], dict[str, Item]]
@@ -177,59 +172,10 @@ def compare(names: list[str], rounds: int, load: int, judge: Judge) -> int:
     return bad
 
 
-def compare_secrets(names: list[str], count: int, own: bool) -> int:
-    """Judge the cases with so many secrets; prints what differs and returns of how many cases.
-
-    Args:
-        own: ask for the item of each case's own function alone.
-    """
-    seen: dict[str, list[Verdicts]] = {name: [] for name in names}
-    spent_s = dict.fromkeys(names, 0.0)
-    unstable: set[str] = set()
-    for number in range(count):
-        memory = Memory()
-        for name in names:
-            case, started = CASES[name], time.perf_counter()
-            items = {f"{item_of(case)}_tests", *(() if own else case.items)}
-            result = judged(case, f"secret {number}".encode(), memory, only=sorted(items))
-            verdicts = verdicts_of(result.items)
-            spent_s[name] += time.perf_counter() - started
-            lines = differing(case, verdicts, seen[name])
-            seen[name].append(verdicts)
-            unstable |= {name} if lines else set()
-            print(
-                "".join(f"{name}, secret {number}: {line}\n" for line in lines), end="", flush=True
-            )
-        total = sum(spent_s.values())
-        print(f"secret {number}: {len(names)} cases, {total:.0f} s so far", flush=True)
-    slowest = max(spent_s, key=lambda name: spent_s[name])
-    judgements = len(names) * count
-    print(
-        f"{len(unstable)} of {len(names)} cases differ over {count} secrets; "
-        f"{total / judgements:.2f} s a case, at most {spent_s[slowest] / count:.2f} s ({slowest})"
-    )
-    return len(unstable)
-
-
-def differing(case: Case, verdicts: Verdicts, earlier: list[Verdicts]) -> list[str]:
-    """What is not as with the first secret, or not what the case's scorecard says."""
-    lines = []
-    for grade_id, result in verdicts.items():
-        wanted = case.items.get(grade_id)
-        ends = (wanted.verdict, wanted.score) if wanted else ("passed", result[1])
-        if result[:2] != ends:
-            lines.append(f"{grade_id}: {result}, wanted {ends}")
-        elif earlier and result != earlier[0][grade_id]:
-            lines.append(f"{grade_id}: {result}, before {earlier[0][grade_id]}")
-    return lines
-
-
 def main() -> int:
     """Parse the options and compare."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--secrets", type=int, default=0, help="judge with so many secrets instead")
-    parser.add_argument("--own", action="store_true", help="with --secrets: no other items")
     parser.add_argument("--cases", nargs="+", default=["*"], metavar="GLOB", help="only these")
     parser.add_argument("--every", type=int, default=1, help="every n-th of them: a sample")
     parser.add_argument("--right", action="store_true", help="right cases alone")
@@ -244,8 +190,6 @@ def main() -> int:
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in options.cases)
         and (case.right or not options.right)
     ][:: options.every]
-    if options.secrets:
-        return 1 if compare_secrets(names, options.secrets, options.own) else 0
     with in_the_box() if options.box else contextlib.nullcontext(on_the_stand_in) as judge:
         return 1 if compare(names, options.rounds, options.load, judge) else 0
 

@@ -1,6 +1,6 @@
 """A class of a thousand: does grading stay as quick, and the grader as small, to the end?
 
-    python tests/benchmarks/thousand.py [--submissions 1000] [--keep FOLDER]
+    python -m tests.benchmarks.thousand [--submissions 1000] [--keep FOLDER]
 
 The submissions are of the tests' tiny assignment, no two alike, so that each is judged. Prints time a
 submission and memory for the first tenth and the last, the gradebook's size, and what other commands take.
@@ -17,14 +17,11 @@ import time
 from pathlib import Path
 from typing import Literal
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 from autograder.course import load_course
 from autograder.release.release import build
-from tests.benchmarks.meter import Cost, measure
+from tests.benchmarks.kit import autograder
 from tests.tiny_course import TinyCourse
 
-ROOT = Path(__file__).parents[2]
 _MIB = 2**20
 
 
@@ -82,30 +79,12 @@ def make_class(root: Path, count: int) -> None:
         tiny.submission(f"student{number:04}", {"double": solution})
 
 
-def run(root: Path, *command: str) -> Cost:
-    """One of our commands on the course."""
-    return measured(root, Progress(root), *command)
-
-
-def measured(root: Path, progress: Progress, *command: str) -> Cost:
-    """The same, watched."""
-    cost = measure(
-        [sys.executable, "-m", "autograder", "--course", str(root), *command],
-        root,
-        {"PYTHONPATH": str(ROOT)},
-        progress.look,
-    )
-    if cost.returncode != 0:
-        raise SystemExit(f"{cost.output}\n{command} ended with exit code {cost.returncode}.")
-    return cost
-
-
 def compare(root: Path, count: int) -> None:
     """Grade the class and print what changes on the way."""
     make_class(root, count)
     progress = Progress(root / "records" / "scorecards" / "tiny")
     print(f"load before {os.getloadavg()[0]:.2f}", flush=True)
-    cost = measured(root, progress, "grade", "tiny", "--quiet")
+    cost = autograder(root, "grade", "tiny", "--quiet", on_look=progress.look)
     print(
         f"{count} submissions: {cost.wall_s:.0f} s, {60 * count / cost.wall_s:.0f} a minute, "
         f"{cost.cpu_s / count:.3f} s of CPU each; load {os.getloadavg()[0]:.2f}"
@@ -135,7 +114,7 @@ def compare(root: Path, count: int) -> None:
         sizes = [one.stat().st_size for one in (path, *path.rglob("*")) if one.is_file()]
         print(f"{path.name:<20}{sum(sizes) / _MIB:>10.1f} MiB")
     for words in (("grade", "tiny", "--quiet"), ("export", "tiny"), ("feedback", "tiny")):
-        cost = run(root, *words)
+        cost = autograder(root, *words)
         name = "grade again" if words[0] == "grade" else words[0]
         print(f"{name:<20}{cost.wall_s:>10.1f} s, {cost.cpu_s:.1f} s of CPU")
 

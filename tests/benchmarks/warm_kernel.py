@@ -1,6 +1,6 @@
 """How soon a boxed kernel answers, and what it and a whole hand-in cost: behind each form of the wall.
 
-    python tests/benchmarks/warm_kernel.py [--forks 20] [--cold 5] [--hand-ins 0]
+    python -m tests.benchmarks.warm_kernel [--forks 20] [--cold 5] [--hand-ins 0]
 
 All sides run in turn in one process on the same machine, the fewer cold starts spread over the forks, so the
 ratios hold when its speed drifts. Memory of its own is what a kernel shares with nobody: what a fork has from
@@ -16,15 +16,12 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from autograder.course import load_course
 from autograder.errors import KitError

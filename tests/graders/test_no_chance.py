@@ -1,6 +1,6 @@
 """No verdict by chance of the draw: what some draws hid once is held here for several secrets.
 
-`tests/benchmarks/stability.py --secrets 30` asks the same of any case.
+`tests/benchmarks/naming.py --secrets 30` asks the same of any case.
 """
 
 from __future__ import annotations
