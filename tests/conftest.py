@@ -159,7 +159,7 @@ def tiny_on_server(
     (made.root / "records/gradebook.db").unlink()
     name = server.make_database(f"course-{next(_numbers)}", like=released_database)
     made.config += postgresql_url(server.url(name))
-    made.write("course_config.py", made.config)
+    made.configure("")
     made.submission("ada")
     return made
 

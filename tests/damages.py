@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import nbformat
 
-from autograder.course import SourceNotebook, repair
+from autograder.course import SourceNotebook, read_notebook, read_source, repair
 from autograder.course.cells import grade_id_of
 from autograder.course.repairing import RepairedNotebook
-from tests.tiny_course import RIGHT, cell, tiny_source
+from tests.tiny_course import RIGHT, cell, notebook, tiny_source
 
 IDS = ["double", "double_tests", "mean", "mean_tests", "rule", "why"]
 
@@ -29,6 +31,32 @@ def handed_in() -> dict[str, Any]:
         grade_id = entry["metadata"].get("nbgrader", {}).get("grade_id")
         entry["source"] = RIGHT.get(grade_id, entry["source"])
     return data
+
+
+def other_source() -> dict[str, Any]:
+    """A second notebook of the same assignment; one cell of it is in both."""
+    solution = "def half(x):\n    ### BEGIN SOLUTION\n    return x / 2\n    ### END SOLUTION"
+    return notebook(
+        cell("markdown", "# Another part"),
+        cell("markdown", "Why?", "rule", locked=True),
+        cell("code", solution, "half", solution=True),
+        cell("code", "half(2)", "half_tests", grade=True, locked=True, points=2),
+    )
+
+
+def source_of(folder: Path, data: dict[str, Any] | None = None) -> SourceNotebook:
+    """A source notebook, by default the tiny assignment's, as the course reads it."""
+    path = folder / "source" / "tiny.ipynb"
+    path.parent.mkdir()
+    path.write_text(json.dumps(data or tiny_source()))
+    return read_source(path)
+
+
+def taken_in(folder: Path, source: SourceNotebook, data: Any) -> RepairedNotebook:
+    """What intake makes of a notebook, or of the bytes of a file."""
+    path = folder / "tiny.ipynb"
+    path.write_bytes(data if isinstance(data, bytes) else json.dumps(data).encode())
+    return repair(read_notebook(path), source)
 
 
 def by_id(submission: RepairedNotebook) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""All that grading keeps of a class, in a form that can be compared: rows of the gradebook, and files."""
+"""What grading keeps of a class: rows of the gradebook, a person's marks among them, and files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.autograde import gradebook
-from autograder.course import load_course
+from autograder.course import Course, load_course
 
 # The note `graded` is there only for submissions that need nobody, `nbgrader autograde` writes none.
 _CARDS = ("*.json", "*.answers")
@@ -33,6 +33,30 @@ def rows(root: Path, assignment: str = "tiny") -> dict[tuple[str, ...], tuple[An
                     texts = (comment.auto_comment, comment.manual_comment)
                     found[*where, "comment", comment.name] = texts
     return found
+
+
+def grades(course: Course, student: str) -> dict[str, tuple[Any, Any, bool]]:
+    """A student's items: the automatic mark, a person's, and whether a person is waited for."""
+    with gradebook.open_gradebook(course) as book:
+        return {
+            grade.name: (grade.auto_score, grade.manual_score, grade.needs_manual_grade)
+            for notebook in book.find_submission("tiny", student).notebooks
+            for grade in notebook.grades
+        }
+
+
+def automatic(course: Course, student: str) -> dict[str, Any]:
+    """A student's automatic marks."""
+    return {name: row[0] for name, row in grades(course, student).items()}
+
+
+def mark(course: Course, student: str, **points: float) -> None:
+    """Give marks by hand."""
+    with gradebook.open_gradebook(course) as book:
+        for name, score in points.items():
+            grade = book.find_grade(name, "tiny", "tiny", student)
+            grade.manual_score, grade.needs_manual_grade = score, False
+        book.db.commit()
 
 
 def files(root: Path) -> dict[str, tuple[bytes, int]]:

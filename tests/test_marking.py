@@ -12,7 +12,6 @@ from urllib.parse import urlparse
 
 import nbformat
 import pytest
-from click.testing import CliRunner
 from nbformat import v4
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -23,12 +22,12 @@ from autograder.autograde import gradebook
 from autograder.autograde.marking import Outdated, answers, questions, set_mark
 from autograder.autograde.marking_server import MarkingServer
 from autograder.autograde.model_answers import model_answer
-from autograder.cli import main
 from autograder.course import Course, load_course
 from autograder.errors import KitError
 from autograder.release.release import build
 from tests.accessibility import missing_axe, violations
 from tests.browser import missing_browser, open_browser
+from tests.doors import autograder
 from tests.report.samples import picture
 from tests.tiny_course import TinyCourse, cell, tiny_source
 
@@ -296,6 +295,5 @@ def test_model_answers_come_from_the_source(course: Course) -> None:
 
 
 def test_the_command_names_what_people_mark(course: Course) -> None:
-    done = CliRunner().invoke(main, ["--course", str(course.root), "mark", "tiny", "double_tests"])
-    assert done.exit_code == 2
+    done = autograder(course.root, "mark", "tiny", "double_tests", code=2)
     assert "People mark why of `tiny`, and not `double_tests`." in done.stderr

@@ -7,7 +7,10 @@ import shutil
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autograder.judge.job import Job
 
 CONFIG = """
 from autograder.nbgrader_plugin import configure
@@ -127,6 +130,19 @@ class TinyCourse:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
         return file
+
+    def configure(self, more: str) -> None:
+        """Write the configuration anew, with this at its end."""
+        self.write("course_config.py", f"{self.config}\n{more}\n")
+
+    def job(self, student: str = "ada") -> Job:
+        """What is judged of a submission, in the course as it is now."""
+        from autograder.course import load_course
+        from autograder.judge.submission import read_submission
+
+        course = load_course(self.root)
+        folder = course.submitted(student, "tiny")
+        return read_submission(course, "tiny", student, folder).jobs["tiny"]
 
     def submission(self, student: str, cells: Mapping[str, str] | None = None, **more: Any) -> Path:
         """A submission: the released notebook with these cells' sources, right ones by default."""

@@ -10,11 +10,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from autograder.autograde.alike import OWN_CELLS, read_class
-from autograder.cli import main
 from autograder.course import load_course
+from tests.doors import autograder
 from tests.similarity.test_compare import numbers
 from tests.tiny_course import RIGHT, TinyCourse
 
@@ -58,11 +57,9 @@ def test_cells_of_their_own_are_compared_and_groups_are_not(root: Path) -> None:
 
 
 def test_the_page_is_for_staff_escapes_code_and_says_nothing_about_anybody(
-    root: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path,
 ) -> None:
-    monkeypatch.chdir(root)
-    result = CliRunner().invoke(main, ["similarity", "tiny"])
-    assert result.exit_code == 0, result.output
+    result = autograder(root, "similarity", "tiny")
     assert "bao, cleo" in result.output
     page = root / "records/similarity/tiny.html"
     assert not stat.S_IMODE(page.parent.stat().st_mode) & 0o077
@@ -76,11 +73,8 @@ def test_the_page_is_for_staff_escapes_code_and_says_nothing_about_anybody(
     assert not [word for word in ("plagiar", "cheat", "guilty", "suspect", "fraud") if word in said]
 
 
-def test_dolos_gets_a_file_a_student(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(root)
-    result = CliRunner().invoke(main, ["similarity", "tiny", "--dolos", str(tmp_path / "dolos")])
+def test_dolos_gets_a_file_a_student(root: Path, tmp_path: Path) -> None:
+    result = autograder(root, "similarity", "tiny", "--dolos", tmp_path / "dolos")
     assert "dolos run -l python -i release.py" in result.output
     assert "def double(x):" in (tmp_path / "dolos/release.py").read_text()
     with zipfile.ZipFile(tmp_path / "dolos/class.zip") as archive:
@@ -95,10 +89,6 @@ def test_dolos_gets_a_file_a_student(
     }
 
 
-def test_of_one_submission_there_is_nothing_to_compare(
-    tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tiny.root)
-    result = CliRunner().invoke(main, ["similarity", "tiny"])
-    assert result.exit_code == 2
+def test_of_one_submission_there_is_nothing_to_compare(tiny: TinyCourse) -> None:
+    result = autograder(tiny.root, "similarity", "tiny", code=2)
     assert "there is nothing to compare" in result.output

@@ -13,20 +13,19 @@ from typing import Any
 
 import pytest
 import torch
-from click.testing import CliRunner
 from rich.console import Console
 from safetensors.torch import save_file
 
 from autograder.autograde import gradebook
 from autograder.autograde.grade import grade_class
 from autograder.autograde.records import load_card
-from autograder.cli import main
 from autograder.course import Course, bonus, load_course
 from autograder.judge import digest_cache as known_files
 from autograder.release.release import build
 from autograder.report.table import class_table
 from autograder.scorecard import Item, Verdict
-from tests.doors import nbgrader_autograde
+from tests.doors import autograder, nbgrader_autograde
+from tests.kept import mark
 from tests.tiny_course import GRADERS, TinyCourse, cell, tiny_source
 
 FILE = "numbers.safetensors"
@@ -67,7 +66,7 @@ def write_course(root: Path) -> TinyCourse:
     tiny.write("graders/tiny/contract.toml", CONTRACT)
     tiny.write("graders/tiny/test_tiny.py", GRADERS + TESTS)
     build(load_course(root), "tiny")
-    tiny.write("course_config.py", tiny.config + ON)
+    tiny.configure(ON)
     return tiny
 
 
@@ -114,18 +113,8 @@ def row_of(course: Course, student: str) -> tuple[Any, Any, bool, float]:
     """The bonus's row of the gradebook and the whole submission's score there."""
     with gradebook.open_gradebook(course) as book:
         submission = book.find_submission("tiny", student)
-        (row,) = (
-            grade
-            for notebook in submission.notebooks
-            for grade in notebook.grades
-            if grade.name == "numbers_tests"
-        )
-        return (
-            row.auto_score,
-            row.max_score,
-            row.needs_manual_grade,
-            submission.score,
-        )
+        row = book.find_grade("numbers_tests", "tiny", "tiny", student)
+        return row.auto_score, row.max_score, row.needs_manual_grade, submission.score
 
 
 @pytest.mark.parametrize(
@@ -168,16 +157,14 @@ def test_a_file_that_is_none_is_named(course: Course, student: str, said: str) -
 
 def test_lost_bonus_points_are_no_lost_points(tiny: TinyCourse) -> None:
     for student, code in (("cem", 0), ("dee", 0), ("bob", 1)):
-        folder = str(tiny.root / "submitted" / student / "tiny")
-        done = CliRunner().invoke(main, ["--course", str(tiny.root), "score", folder])
-        assert done.exit_code == code, done.output
+        folder = tiny.root / "submitted" / student / "tiny"
+        done = autograder(tiny.root, "score", folder, code=code)
     assert "1 / 2 bonus" in done.output
 
 
 def test_exports_count_it_as_extra(tiny: TinyCourse) -> None:
     def exported(form: str) -> str:
-        command = ["--course", str(tiny.root), "export", "tiny", "--format", form]
-        return CliRunner().invoke(main, command).output
+        return autograder(tiny.root, "export", "tiny", "--format", form).output
 
     rows = list(csv.DictReader(io.StringIO(exported("csv"))))
     mine = [row for row in rows if row["student"] == "ada"]
@@ -189,8 +176,7 @@ def test_exports_count_it_as_extra(tiny: TinyCourse) -> None:
 
 
 def test_the_feedback_page_shows_it_to_who_has_it(tiny: TinyCourse) -> None:
-    done = CliRunner().invoke(main, ["--course", str(tiny.root), "feedback", "tiny"])
-    assert done.exit_code == 0, done.output
+    autograder(tiny.root, "feedback", "tiny")
     pages = {
         name: (tiny.root / f"feedback/{name}/tiny/tiny.html").read_text() for name in ("bob", "cem")
     }
@@ -221,17 +207,9 @@ def test_another_file_is_judged_again_and_nothing_else(
 def test_a_mark_by_hand_stays(tiny: TinyCourse, course: Course) -> None:
     bring(tiny, "hal", 2.0)
     grade_class(course, "tiny", "hal")
-    with gradebook.open_gradebook(course) as book:
-        book.find_grade("numbers_tests", "tiny", "tiny", "hal").manual_score = 1.5
-        book.db.commit()
+    mark(course, "hal", numbers_tests=1.5)
     grade_class(course, "tiny", "hal", regrade=True)
     assert row_of(course, "hal")[3] == 8.5
-
-
-def give_by_hand(course: Course, student: str, points: float) -> None:
-    with gradebook.open_gradebook(course) as book:
-        book.find_grade("numbers_tests", "tiny", "tiny", student).manual_score = points
-        book.db.commit()
 
 
 def test_a_mark_by_hand_goes_with_the_file_that_it_was_for(
@@ -240,19 +218,17 @@ def test_a_mark_by_hand_goes_with_the_file_that_it_was_for(
     path = bring(tiny, "jon", 2.0)
     grade_class(course, "tiny", "jon")
     for change in (lambda: bring(tiny, "jon", 3.0), path.unlink):
-        give_by_hand(course, "jon", 1.75)
+        mark(course, "jon", numbers_tests=1.75)
         change()
         grade_class(course, "tiny", "jon")
         card = load_card(course, "tiny", "jon")
         assert card is not None
         assert "`numbers_tests` had 1.75 points by hand" in str(card.notebooks[0].repairs)
         assert row_of(course, "jon")[3] == card.score
-    give_by_hand(course, "jon", 1.25)  # without any file: a person's own idea
+    mark(course, "jon", numbers_tests=1.25)  # without any file: a person's own idea
     grade_class(course, "tiny", "jon", regrade=True)
     assert row_of(course, "jon")[3] == 8.25
-    done = CliRunner().invoke(
-        main, ["--course", str(tiny.root), "export", "tiny", "--format", "json"]
-    )
+    done = autograder(tiny.root, "export", "tiny", "--format", "json")
     (jon,) = (one for one in json.loads(done.output)["submissions"] if one["student"] == "jon")
     assert (jon["score"], jon["max_score"]) == (8.25, 12.0)
 
@@ -296,7 +272,7 @@ def test_a_pointer_of_git_lfs_is_nobodys_fault(tiny: TinyCourse, course: Course)
 
 def test_switched_off_it_gives_nothing(tiny: TinyCourse, tmp_path: Path) -> None:
     off = TinyCourse(tmp_path, released=tiny.root)
-    off.write("course_config.py", tiny.config)
+    off.configure("")
     course = load_course(off.root)
     run = grade_class(course, "tiny", "[ab]*")
     assert run.reasons == {}

@@ -21,22 +21,16 @@ from autograder.judge.job import Job, Judgement
 from autograder.judge.keys import judgement_key
 from autograder.judge.pool import CourseChanged, LocalPool, judge_by
 from autograder.judge.service import judge_service
-from autograder.judge.submission import read_submission
 from autograder.judge.training_data import box_data, judge_images
 from tests.tiny_course import GRADERS, TinyCourse
 
 WRONG = GRADERS.replace("2 * number)", "3 * number)").replace("[2 * n ", "[3 * n ")
 
 
-def job_of(tiny: TinyCourse) -> Job:
-    course = load_course(tiny.root)
-    return read_submission(course, "tiny", "ada", course.submitted("ada", "tiny")).jobs["tiny"]
-
-
 def test_a_job_is_judged_by_what_its_key_says_or_not_at_all(
     tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = job_of(tiny)
+    job = tiny.job()
     key = judgement_key(load_course(tiny.root), job)
     tiny.write("graders/tiny/test_tiny.py", WRONG)
 
@@ -52,7 +46,7 @@ def test_a_job_is_judged_by_what_its_key_says_or_not_at_all(
 def test_a_change_while_a_job_is_judged_is_seen_afterwards(
     tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = job_of(tiny)
+    job = tiny.job()
     key = judgement_key(load_course(tiny.root), job)
 
     def judge_job(_job: Job, _forks: Any) -> str:
@@ -100,7 +94,7 @@ def test_a_course_that_never_rests_is_named_and_nothing_is_kept(
 
     monkeypatch.setattr(LocalPool, "submit", submit)
     with pytest.raises(KitError, match="changed again and again"):
-        judge_service().result(job_of(tiny), "")
+        judge_service().result(tiny.job(), "")
     run = grade_class(load_course(tiny.root), "tiny")
     assert "changed again and again" in run.reasons["ada"][0]
 
@@ -125,8 +119,7 @@ def test_new_images_are_what_the_box_and_the_judge_get(tiny: TinyCourse) -> None
         data = pixels, labels.tolist()
         shutil.rmtree(tiny.root / "images", ignore_errors=True)
         write_images(tiny.root / "images", "0123456789", data, data)
-        config = f'{tiny.config}c.CourseSettings.data_directory = "images"\n'
-        tiny.write("course_config.py", config)
+        tiny.configure('c.CourseSettings.data_directory = "images"')
         course = load_course(tiny.root)
         places.append((box_data(course), judge_images(course)))
     assert places[0][0] != places[1][0]
@@ -136,7 +129,7 @@ def test_new_images_are_what_the_box_and_the_judge_get(tiny: TinyCourse) -> None
 def test_too_few_images_are_named(tiny: TinyCourse) -> None:
     pixels, labels = draw_images(504, 1)
     write_images(tiny.root / "images", "0123456789", (pixels, labels), (pixels, labels))
-    tiny.write("course_config.py", f'{tiny.config}c.CourseSettings.data_directory = "images"\n')
+    tiny.configure('c.CourseSettings.data_directory = "images"')
     with pytest.raises(KitError, match=r"504 training images will not do; 505 .*data_directory"):
         box_data(load_course(tiny.root))
 
@@ -180,7 +173,7 @@ def test_a_test_that_was_corrected_after_a_job_was_judged_is_the_one_that_counts
 
 
 def test_another_package_is_another_key(tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch) -> None:
-    job, course = job_of(tiny), load_course(tiny.root)
+    job, course = tiny.job(), load_course(tiny.root)
     before = judgement_key(course, job)
     packages = inputs.packages()
     assert packages["torch"]
@@ -195,10 +188,10 @@ def test_another_package_is_another_key(tiny: TinyCourse, monkeypatch: pytest.Mo
 
 def test_another_stub_is_another_key(tiny: TinyCourse) -> None:
     """A second look goes by what a stub asks for; it travels with the job."""
-    before = judgement_key(load_course(tiny.root), job_of(tiny))
+    before = judgement_key(load_course(tiny.root), tiny.job())
     source = tiny.root / "source/tiny/tiny.ipynb"
     source.write_text(source.read_text().replace("def double(x)", "def double(number)"))
-    assert judgement_key(load_course(tiny.root), job_of(tiny)) != before
+    assert judgement_key(load_course(tiny.root), tiny.job()) != before
 
 
 def test_a_file_that_vanishes_while_a_folder_is_read_stops_nobody(

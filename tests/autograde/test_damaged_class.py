@@ -17,6 +17,7 @@ from autograder.autograde.score import score_path
 from autograder.course import Course
 from tests import damages
 from tests.damages import Change
+from tests.kept import automatic, mark
 from tests.tiny_course import RIGHT, TinyCourse
 
 FULL = {"double_tests": 3.0, "mean_tests": 4.0, "why": None}
@@ -62,12 +63,6 @@ def submit_a_class(tiny: TinyCourse) -> None:
     tiny.submission("joe")
 
 
-def grades(course: Course, student: str) -> dict[str, Any]:
-    with gradebook.open_gradebook(course) as book:
-        (notebook,) = book.find_submission("tiny", student).notebooks
-        return {grade.name: grade.auto_score for grade in notebook.grades}
-
-
 def repairs(course: Course, student: str) -> str:
     card = load_card(course, "tiny", student)
     assert card is not None
@@ -77,7 +72,7 @@ def repairs(course: Course, student: str) -> str:
 @pytest.mark.parametrize("student", [*IN_THE_NOTEBOOK, "fay", "gus", "joe"])
 @pytest.mark.usefixtures("run")
 def test_a_damaged_submission_gets_all_it_deserves(student: str, course: Course) -> None:
-    assert grades(course, student) == FULL
+    assert automatic(course, student) == FULL
 
 
 @pytest.mark.usefixtures("run")
@@ -93,7 +88,7 @@ def test_what_nobody_can_know_waits_for_staff_by_name(run: ClassRun, course: Cou
     assert sorted(run.reasons) == ["hal", "ida"]
     assert "tiny (1).ipynb and tiny (2).ipynb differ" in run.reasons["hal"][0]
     assert "homework.zip" in run.reasons["ida"][0]
-    assert grades(course, "hal") == grades(course, "ida") == NONE
+    assert automatic(course, "hal") == automatic(course, "ida") == NONE
 
 
 @pytest.mark.usefixtures("run")
@@ -120,18 +115,10 @@ def test_a_submission_that_breaks_intake_is_one_students_only(
     run = grade_class(course, "tiny", "[ab]*")
     assert run.kept == ["ada"]
     assert "could not be read: RecursionError" in run.reasons["bob"][0]
-    assert grades(course, "bob") == NONE
+    assert automatic(course, "bob") == NONE
     monkeypatch.undo()
     assert grade_class(course, "tiny", "bob").reasons == {}
-    assert grades(course, "bob") == FULL
-
-
-def mark(course: Course, student: str, **points: float) -> None:
-    with gradebook.open_gradebook(course) as book:
-        for name, score in points.items():
-            grade = book.find_grade(name, "tiny", "tiny", student)
-            grade.manual_score, grade.needs_manual_grade = score, False
-        book.db.commit()
+    assert automatic(course, "bob") == FULL
 
 
 def marks(course: Course, student: str) -> dict[str, float | None]:

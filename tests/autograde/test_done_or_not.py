@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +13,7 @@ from autograder.autograde.records import load_card
 from autograder.course import Course, load_course
 from autograder.errors import KitError
 from autograder.release.release import build
+from tests.kept import automatic, grades, mark
 from tests.tiny_course import GRADERS, TinyCourse
 
 POLICY = """
@@ -48,11 +48,6 @@ def course_of(tiny: TinyCourse) -> Course:
     return load_course(tiny.root)
 
 
-def row(course: Course, student: str, name: str) -> Any:
-    with gradebook.open_gradebook(course) as book:
-        return book.find_grade(name, "tiny", "tiny", student).to_dict()
-
-
 def stop_a_regrade(course: Course, after: int) -> None:
     seen: list[int] = []
     with pytest.raises(Stopped):
@@ -67,12 +62,10 @@ def stop_a_regrade(course: Course, after: int) -> None:
 
 def test_another_written_answer_is_taken_in(tiny: TinyCourse) -> None:
     course = course_of(tiny)
-    with gradebook.open_gradebook(course) as book:
-        book.find_grade("why", "tiny", "tiny", "ada").manual_score = 5
-        book.db.commit()
+    mark(course, "ada", why=5)
     tiny.submission("ada", {"why": "I have thought about it once more."})
     assert grade_class(course, "tiny").kept == ["bob"]
-    assert row(course, "ada", "why")["manual_score"] is None, "it was for the older answer"
+    assert grades(course, "ada")["why"][1] is None, "it was for the older answer"
     shown = (tiny.root / "autograded/ada/tiny/tiny.ipynb").read_text()
     assert "I have thought about it once more." in shown
 
@@ -90,15 +83,15 @@ def test_another_due_date_or_policy_is_taken_in(tiny: TinyCourse) -> None:
         book.update_or_create_assignment("tiny", duedate="2026-03-02 11:00:00 UTC")
     assert grade_class(course_of(tiny), "tiny").kept == []
     assert grade_class(course_of(tiny), "tiny").kept == ["ada", "bob"]
-    config = (tiny.root / "course_config.py").read_text()
     tiny.write("policy.py", POLICY)
+    config = ""
     for more in (
         'c.LateSubmissionPlugin.penalty_method = "zero"\n',
         f"import sys; sys.path.append({str(tiny.root)!r})\n"
         'c.AssignLatePenalties.plugin_class = "policy.Policy"\n',
     ):
         config += more
-        tiny.write("course_config.py", config)
+        tiny.configure(config)
         assert grade_class(course_of(tiny), "tiny").kept == [], more
         assert grade_class(course_of(tiny), "tiny").kept == ["ada", "bob"], more
     tiny.write("policy.py", POLICY + "# changed\n")
@@ -114,13 +107,12 @@ def test_what_is_wrong_with_the_course_takes_nobodys_marks(tiny: TinyCourse) -> 
     secret.write_text("")
     with pytest.raises(KitError, match="is empty"):
         grade_class(course_of(tiny), "tiny")
-    config = (tiny.root / "course_config.py").read_text()
     secret.write_text(text)
-    tiny.write("course_config.py", f'{config}c.CourseSettings.data_directory = "/not/mounted"\n')
+    tiny.configure('c.CourseSettings.data_directory = "/not/mounted"')
     with pytest.raises(KitError, match="/not/mounted"):
         grade_class(course_of(tiny), "tiny")
-    assert row(course_of(tiny), "ada", "double_tests")["auto_score"] == 3.0
-    tiny.write("course_config.py", config)
+    assert automatic(course_of(tiny), "ada")["double_tests"] == 3.0
+    tiny.configure("")
     assert grade_class(course_of(tiny), "tiny").kept == ["ada", "bob"]
 
 
@@ -130,7 +122,7 @@ def test_a_gradebook_that_was_lost_is_filled_again(tiny: TinyCourse) -> None:
     build(course, "tiny")
     run = grade_class(course, "tiny")
     assert run.kept == []
-    assert row(course, "ada", "double_tests")["auto_score"] == 3.0
+    assert automatic(course, "ada")["double_tests"] == 3.0
 
 
 def test_a_card_that_was_deleted_comes_back(tiny: TinyCourse) -> None:
@@ -159,17 +151,15 @@ def test_what_another_door_has_written_is_looked_at_again(
 def test_a_configuration_that_breaks_while_a_class_is_graded_takes_nobodys_marks(
     tiny: TinyCourse,
 ) -> None:
-    config = (tiny.root / "course_config.py").read_text()
-
     def break_it(_what: str, done: int, _total: int) -> None:
         if done == 1:
-            tiny.write("course_config.py", f"{config}\nc.CourseSettings.gpus = [")
+            tiny.configure("c.CourseSettings.gpus = [")
 
     with pytest.raises(KitError, match="cannot be read"):
         grade_class(course_of(tiny), "tiny", progress=break_it)
-    tiny.write("course_config.py", config)
+    tiny.configure("")
     for student in ("ada", "bob"):
-        assert row(course_of(tiny), student, "double_tests")["auto_score"] == 3.0
+        assert automatic(course_of(tiny), student)["double_tests"] == 3.0
     assert grade_class(course_of(tiny), "tiny").kept == ["ada", "bob"]
 
 

@@ -24,6 +24,7 @@ from autograder.judge.job import Judgement
 from autograder.judge.service import judge_service
 from autograder.judge.submission import Submission
 from autograder.scorecard import Verdict
+from tests.kept import automatic, grades, mark
 from tests.tiny_course import GRADERS, RIGHT, TinyCourse
 
 FULL = {"double_tests": 3.0, "mean_tests": 4.0, "why": None}
@@ -59,21 +60,6 @@ def submit_a_class(tiny: TinyCourse) -> None:
     tiny.submission("pia")
 
 
-def rows(course: Course, student: str) -> dict[str, tuple[Any, Any, bool]]:
-    """A student's rows of the gradebook: automatic and manual score, and whether it waits."""
-    with gradebook.open_gradebook(course) as book:
-        submission = book.find_submission("tiny", student)
-        return {
-            grade.name: (grade.auto_score, grade.manual_score, grade.needs_manual_grade)
-            for notebook in submission.notebooks
-            for grade in notebook.grades
-        }
-
-
-def auto(course: Course, student: str) -> dict[str, Any]:
-    return {name: row[0] for name, row in rows(course, student).items()}
-
-
 def test_the_class_is_graded_whole(run: ClassRun) -> None:
     assert [card.student for card in run.cards] == [
         "ada", "bob", "cem", "dee", "eli", "fay", "gus", "hal", "ivy", "jon", "kim", "leo", "mia",
@@ -107,7 +93,7 @@ def test_the_class_is_graded_whole(run: ClassRun) -> None:
 def test_the_marks_in_the_gradebook_are_exact(
     student: str, marks: dict[str, Any], course: Course
 ) -> None:
-    assert auto(course, student) == marks
+    assert automatic(course, student) == marks
 
 
 @pytest.mark.parametrize(
@@ -141,17 +127,17 @@ def test_ours_is_told_apart_from_the_students(run: ClassRun, course: Course) -> 
     assert "tiny (1).ipynb" in run.reasons["jon"][0]
     assert "no ordinary file" in run.reasons["kim"][0]
     for student in ("hal", "jon", "kim", "sue"):
-        assert all(waits for _, _, waits in rows(course, student).values())
-    assert not any(waits for _, _, waits in rows(course, "ivy").values())
-    assert rows(course, "ada")["why"] == (None, None, True)
-    assert rows(course, "ada")["mean_tests"] == (4.0, None, False)
+        assert all(waits for _, _, waits in grades(course, student).values())
+    assert not any(waits for _, _, waits in grades(course, "ivy").values())
+    assert grades(course, "ada")["why"] == (None, None, True)
+    assert grades(course, "ada")["mean_tests"] == (4.0, None, False)
 
 
 @pytest.mark.parametrize("student", sorted(ODD_FILES))
 @pytest.mark.usefixtures("run")
 def test_an_odd_file_costs_no_mark(student: str, course: Course) -> None:
     """At a link to nowhere, a pipe and a time that is none nbgrader alone would stop or wait."""
-    assert auto(course, student) == FULL
+    assert automatic(course, student) == FULL
 
 
 @pytest.mark.usefixtures("run")
@@ -177,30 +163,29 @@ def test_the_cells_outputs_are_in_the_autograded_notebook(course: Course) -> Non
 
 
 def test_a_second_run_keeps_all_that_has_marks(run: ClassRun, course: Course) -> None:
-    before = {card.student: rows(course, card.student) for card in run.cards}
+    before = {card.student: grades(course, card.student) for card in run.cards}
     again = grade_class(course, "tiny", "[a-g]*")
     assert again.kept == ["ada", "bob", "cem", "dee", "eli", "fay", "gus"]
-    assert {card.student: rows(course, card.student) for card in run.cards} == before
+    assert {card.student: grades(course, card.student) for card in run.cards} == before
 
 
 @pytest.mark.usefixtures("run")
 def test_grading_again_gives_the_same_marks_and_card(course: Course) -> None:
-    before = rows(course, "bob"), load_card(course, "tiny", "bob")
+    before = grades(course, "bob"), load_card(course, "tiny", "bob")
     again = grade_class(course, "tiny", "bob", regrade=True)
     assert again.kept == []
-    assert (rows(course, "bob"), load_card(course, "tiny", "bob")) == before
+    assert (grades(course, "bob"), load_card(course, "tiny", "bob")) == before
 
 
 @pytest.mark.usefixtures("run")
 def test_marks_and_comments_given_by_hand_survive_grading_again(course: Course) -> None:
+    mark(course, "ada", why=4.5, double_tests=2.5)
     with gradebook.open_gradebook(course) as book:
-        book.find_grade("why", "tiny", "tiny", "ada").manual_score = 4.5
-        book.find_grade("double_tests", "tiny", "tiny", "ada").manual_score = 2.5
         book.find_comment("why", "tiny", "tiny", "ada").manual_comment = "Well said."
         book.db.commit()
     grade_class(course, "tiny", "ada", regrade=True)
-    assert rows(course, "ada")["why"] == (None, 4.5, True)
-    assert rows(course, "ada")["double_tests"][:2] == (3.0, 2.5)
+    assert grades(course, "ada")["why"] == (None, 4.5, True)
+    assert grades(course, "ada")["double_tests"][:2] == (3.0, 2.5)
     with gradebook.open_gradebook(course) as book:
         assert book.find_comment("why", "tiny", "tiny", "ada").manual_comment == "Well said."
     assert gradebook.marks(course, "tiny")["ada", "tiny", "why"] == 4.5
@@ -212,16 +197,16 @@ def test_a_new_submission_keeps_no_mark_of_the_older_one(
 ) -> None:
     of_class.submission("bob", {"double": "", "mean": ""})
     grade_class(course, "tiny", "bob")
-    assert auto(course, "bob") == {"double_tests": 0.0, "mean_tests": 0.0, "why": None}
+    assert automatic(course, "bob") == {"double_tests": 0.0, "mean_tests": 0.0, "why": None}
     of_class.write("submitted/bob/tiny/tiny.ipynb", "{}")
     assert list(grade_class(course, "tiny", "bob").reasons) == ["bob"]
-    assert auto(course, "bob") == NONE
+    assert automatic(course, "bob") == NONE
     with gradebook.open_gradebook(course) as book:
         book.find_submission_notebook("tiny", "tiny", "bob").late_submission_penalty = 1.0
         book.db.commit()
     (course.root / "submitted/bob/tiny/tiny.ipynb").unlink()
     grade_class(course, "tiny", "bob")
-    assert auto(course, "bob")["mean_tests"] == 0.0
+    assert automatic(course, "bob")["mean_tests"] == 0.0
     with gradebook.open_gradebook(course) as book:
         notebook = book.find_submission_notebook("tiny", "tiny", "bob")
         assert notebook.late_submission_penalty is None
@@ -230,12 +215,12 @@ def test_a_new_submission_keeps_no_mark_of_the_older_one(
 
 @pytest.mark.usefixtures("run")
 def test_one_submission_is_scored_without_a_gradebook(course: Course, of_class: TinyCourse) -> None:
-    before = rows(course, "cem")
+    before = grades(course, "cem")
     folder = course.submitted("cem", "tiny")
     first = score_path(course, "tiny", folder, "someone")
     assert first.score == 3.0
     assert score_path(course, "tiny", folder / "tiny.ipynb", "someone").score == 3.0
-    assert rows(course, "cem") == before
+    assert grades(course, "cem") == before
     assert judge_service()._running == {}
     with pytest.raises(KitError, match=r"no submission of `tiny`.*tiny\.ipynb"):
         score_path(course, "tiny", of_class.root / "nothing", "someone")
@@ -273,11 +258,11 @@ def test_broken_graders_end_ungraded_and_once_mended_are_used(
     (reason,) = run.reasons["ada"]
     assert said in reason
     assert "\n" not in reason, "the traceback is in the log"
-    assert rows(course, "ada")["mean_tests"] == (None, None, True)
+    assert grades(course, "ada")["mean_tests"] == (None, None, True)
     tiny.write("graders/tiny/test_tiny.py", GRADERS)
     run = grade_class(course, "tiny")
     assert run.reasons == {}, "what was our fault is graded again without being told to"
-    assert auto(course, "ada") == FULL
+    assert automatic(course, "ada") == FULL
 
 
 def test_a_source_changed_after_its_release_is_refused_by_name(tiny: TinyCourse) -> None:
@@ -364,7 +349,7 @@ def test_a_failure_of_the_gradebook_is_one_students_only(
     course = load_course(tiny.root)
     run = grade_class(course, "tiny")
     assert "no space left" in run.reasons["ada"][0]
-    assert auto(course, "bob") == FULL
+    assert automatic(course, "bob") == FULL
 
     def locked(*_: object) -> None:
         raise OSError("database is locked")
@@ -375,7 +360,7 @@ def test_a_failure_of_the_gradebook_is_one_students_only(
     assert run.kept == ["bob"]
     monkeypatch.undo()
     assert grade_class(course, "tiny").reasons == {}
-    assert auto(course, "ada") == FULL
+    assert automatic(course, "ada") == FULL
 
 
 def test_a_run_that_was_killed_goes_on_where_it_stopped(
@@ -396,7 +381,7 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(
     monkeypatch.undo()
     run = grade_class(course, "tiny")
     assert run.kept == ["ada"]
-    assert auto(course, "bob") == FULL
+    assert automatic(course, "bob") == FULL
 
 
 def test_without_a_box_nothing_is_graded(tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -467,7 +452,7 @@ def test_a_file_in_the_way_of_the_courses_own_costs_nothing(tiny: TinyCourse) ->
     course = load_course(tiny.root)
     run = grade_class(course, "tiny", "ada")
     assert run.reasons == {}
-    assert auto(course, "ada") == FULL
+    assert automatic(course, "ada") == FULL
     autograded = course.autograded("ada", "tiny")
     assert (autograded / "data/x.txt").read_text() == "the course's"
     assert (autograded / "given.py").read_text() == "G = 1"

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
-from click.testing import CliRunner, Result
 
 from autograder.autograde import gradebook
 from autograder.autograde.grade import grade_class
-from autograder.cli import main
 from autograder.course import load_course
 from autograder.database import place
+from tests.doors import autograder
+from tests.kept import mark
 from tests.tiny_course import TinyCourse
 
 IN_USE = (
@@ -41,17 +41,12 @@ def held(tiny: TinyCourse, how: str) -> Iterator[None]:
         other.close()
 
 
-def run(tiny: TinyCourse, *arguments: str) -> Result:
-    return CliRunner().invoke(main, ["--course", str(tiny.root), *arguments])
-
-
 @pytest.mark.parametrize("how", ["IMMEDIATE", "EXCLUSIVE"])
 def test_a_held_gradebook_is_one_sentence_and_marks_come_later(
     how: str, tiny: TinyCourse, started: list[str]
 ) -> None:
     with held(tiny, how):
-        done = run(tiny, "grade", "tiny", "--quiet")
-    assert done.exit_code == 2
+        done = autograder(tiny.root, "grade", "tiny", "--quiet", code=2)
     assert done.stderr.startswith(IN_USE)
     assert "Traceback" not in done.output
     assert done.stderr.removeprefix(IN_USE).startswith("Log: ")
@@ -67,23 +62,18 @@ def test_a_held_gradebook_is_one_sentence_and_marks_come_later(
 
 @pytest.mark.parametrize("command", ["export", "feedback", "grade"])
 def test_the_other_commands_say_it_as_well(command: str, tiny: TinyCourse) -> None:
-    tiny.write(
-        "course_config.py", f'{tiny.config}\nc.LateSubmissionPlugin.penalty_method = "zero"\n'
-    )
+    tiny.configure('c.LateSubmissionPlugin.penalty_method = "zero"')
     tiny.write("submitted/ada/tiny/timestamp.txt", "2026-07-01 21:30:00 CEST")
     course = load_course(tiny.root)
     with gradebook.open_gradebook(course) as book:
         book.update_or_create_assignment("tiny", duedate=datetime(2026, 7, 1))
     grade_class(course, "tiny")
-    with gradebook.open_gradebook(course) as book:  # so that a penalty is to be written
-        book.find_grade("why", "tiny", "tiny", "ada").manual_score = 5
-        book.db.commit()
+    mark(course, "ada", why=5)  # so that a penalty is to be written
     with held(tiny, "IMMEDIATE"):
-        done = run(tiny, command, "tiny")
-    assert done.exit_code == 2
+        done = autograder(tiny.root, command, "tiny", code=2)
     assert done.stderr.partition("Log: ")[0].lstrip() == IN_USE  # after the bar's line
     assert "Traceback" not in done.output
-    assert run(tiny, command, "tiny").exit_code == 0
+    autograder(tiny.root, command, "tiny")
 
 
 @pytest.mark.parametrize("how", ["a pointer", "zeros", "cut off"])
@@ -92,8 +82,7 @@ def test_a_file_that_is_no_gradebook_is_one_sentence(how: str, tiny: TinyCourse)
     whole = path.read_bytes()
     contents = {"a pointer": b"version 1\n" * 99, "zeros": bytes(8192), "cut off": whole[:5000]}
     path.write_bytes(contents[how])
-    done = run(tiny, "grade", "tiny", "--quiet")
-    assert done.exit_code == 2
+    done = autograder(tiny.root, "grade", "tiny", "--quiet", code=2)
     sentence = done.stderr.partition("Log: ")[0].strip()
     assert sentence.startswith("autograder: records/gradebook.db is damaged, or no gradebook: put")
     assert len(sentence.splitlines()) == 1
@@ -107,8 +96,8 @@ def test_a_gradebook_that_cannot_be_written_is_one_sentence(
     path = tiny.root / "records/gradebook.db"
     path.unlink()
     path.mkdir()
-    done = run(tiny, *command)
-    assert done.exit_code == (1 if command[0] == "doctor" else 2)  # it lists all that is lacking
+    code = 1 if command[0] == "doctor" else 2  # it lists all that is lacking
+    done = autograder(tiny.root, *command, code=code)
     said = "records/gradebook.db cannot be opened for writing: let who grades write to it"
     assert said in done.output
     assert "Traceback" not in done.output
@@ -122,7 +111,6 @@ def test_what_only_looks_like_it_is_not_called_that(
 
     monkeypatch.setattr(gradebook, "check_released", broken)
     monkeypatch.setattr("autograder.autograde.grade.gradebook.check_released", broken)
-    done = run(tiny, "grade", "tiny")
-    assert done.exit_code == 2
+    done = autograder(tiny.root, "grade", "tiny", code=2)
     assert "file is not a database" in done.stderr
     assert "in use" not in done.stderr

@@ -12,6 +12,7 @@ from autograder.autograde import gradebook
 from autograder.autograde.grade import grade_class
 from autograder.course import Course, load_course
 from autograder.release.release import build
+from tests.kept import grades
 from tests.tiny_course import TinyCourse, cell, notebook, tiny_source
 
 GRADERS = '''
@@ -35,7 +36,7 @@ def test_one(student):
     """Doubles one."""
     expect_equal(student.double(1), 2, what="the double of one")
 '''
-WAITS, NOTHING, WHOLE = (None, True), (0.0, False), (1.0, False)
+WAITS, NOTHING, WHOLE = (None, None, True), (0.0, None, False), (1.0, None, False)
 
 
 def source() -> dict[str, Any]:
@@ -89,12 +90,6 @@ def hand_in(root: Path, student: str, written: dict[str, str], **below: dict[str
     path.write_text(json.dumps({**data, "cells": cells}))
 
 
-def rows(course: Course, student: str) -> dict[str, tuple[float | None, bool]]:
-    with gradebook.open_gradebook(course) as book:
-        (row,) = book.find_submission("tiny", student).notebooks
-        return {grade.name: (grade.auto_score, grade.needs_manual_grade) for grade in row.grades}
-
-
 def comments(course: Course, student: str) -> dict[str, str | None]:
     with gradebook.open_gradebook(course) as book:
         (row,) = book.find_submission("tiny", student).notebooks
@@ -103,12 +98,12 @@ def comments(course: Course, student: str) -> dict[str, str | None]:
 
 def test_a_task_waits_whether_a_student_did_it_or_not(course: Course) -> None:
     for student in ("untouched", "wrong", "below", "other", "damaged"):
-        marks = rows(course, student)
+        marks = grades(course, student)
         assert (marks["sketch"], marks["free"]) == (WAITS, WAITS), student
 
 
 def test_what_is_really_untouched_gets_its_zeros(course: Course) -> None:
-    marks = rows(course, "untouched")
+    marks = grades(course, "untouched")
     assert (marks["curve"], marks["words"]) == (NOTHING, NOTHING)
     said = comments(course, "untouched")
     assert (said["curve"], said["words"]) == ("No response.", "No response.")
@@ -117,7 +112,7 @@ def test_what_is_really_untouched_gets_its_zeros(course: Course) -> None:
 
 @pytest.mark.parametrize("student", ["below", "other"])
 def test_work_beside_an_untouched_cell_waits(student: str, course: Course) -> None:
-    marks = rows(course, student)
+    marks = grades(course, student)
     assert (marks["curve"], marks["words"]) == (WAITS, WAITS)
     said = comments(course, student)
     assert (said["curve"], said["words"]) == (None, None)
@@ -125,7 +120,7 @@ def test_work_beside_an_untouched_cell_waits(student: str, course: Course) -> No
 
 def test_the_hints_of_all_items_of_a_solution_stay(course: Course) -> None:
     """The last one passed, and a task comes after it; neither takes the others' hints away."""
-    marks = rows(course, "wrong")
+    marks = grades(course, "wrong")
     assert [marks[f"{name}_tests"] for name in ("double", "more", "last")] == [
         NOTHING,
         NOTHING,
@@ -139,4 +134,4 @@ def test_the_hints_of_all_items_of_a_solution_stay(course: Course) -> None:
 
 
 def test_after_a_failure_of_ours_everything_waits(course: Course) -> None:
-    assert set(rows(course, "damaged").values()) == {WAITS}
+    assert set(grades(course, "damaged").values()) == {WAITS}

@@ -7,15 +7,14 @@ import sys
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from autograder.autograde import gradebook
 from autograder.autograde.class_run import ClassRun
 from autograder.autograde.grade import grade_class
 from autograder.autograde.records import load_card
-from autograder.cli import main
 from autograder.course import Course
 from autograder.scorecard import NotebookCard, Verdict
+from tests.doors import autograder
 from tests.tiny_course import RIGHT, TinyCourse, cell, notebook
 
 GRADED = ("ada", "o'neil", "jose\u0301", "प्रिया", "runs", "many")
@@ -102,13 +101,11 @@ def test_a_newer_python_is_named_to_both_sides(run: ClassRun, course: Course) ->
 
 @pytest.mark.usefixtures("run")
 def test_the_command_ends_with_exit_code_3_and_stops_nobody(course: Course) -> None:
-    result = CliRunner().invoke(main, ["--course", str(course.root), "grade", "tiny", "--quiet"])
-    assert result.exit_code == 3
+    result = autograder(course.root, "grade", "tiny", "--quiet", code=3)
     assert "bo needs staff: submitted/bo holds a folder `Tiny`" in result.output
     assert "html needs staff: tiny: tiny.ipynb is not there, but tiny.html is" in result.output
     assert "7 unchanged" in result.output
-    alone = ["--course", str(course.root), "grade", "tiny", "--quiet", "--student", "ada"]
-    assert CliRunner().invoke(main, alone).exit_code == 0
+    autograder(course.root, "grade", "tiny", "--quiet", "--student", "ada")
 
 
 @pytest.mark.usefixtures("run")

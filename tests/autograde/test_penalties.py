@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from nbgrader.api import Gradebook
 from nbgrader.converters import GenerateFeedback
 from traitlets.utils.importstring import import_item
 
 from autograder.autograde import gradebook
 from autograder.autograde.grade import grade_class
-from autograder.cli import main
 from autograder.course import Course, load_course
 from autograder.course.converters import run_converter
+from tests.doors import autograder
 from tests.tiny_course import TinyCourse
 
 DUE = datetime(2026, 7, 1, 18)
@@ -33,7 +32,7 @@ FIVE_BY_THE_JUDGE = {"double": "def double(x):\n    return 2 * abs(x)"}
 def graded(tmp_path_factory: pytest.TempPathFactory, released: Path) -> TinyCourse:
     """Ada and Bob are an hour and a half late, Cem's time cannot be read: 5 points each by the judge."""
     tiny = TinyCourse(tmp_path_factory.mktemp("late"), released=released)
-    tiny.write("course_config.py", tiny.config + ZERO)
+    tiny.configure(ZERO)
     for student in STUDENTS:
         tiny.submission(student, FIVE_BY_THE_JUDGE)
         tiny.write(f"submitted/{student}/tiny/timestamp.txt", "2026-07-01 21:30:00 CEST")
@@ -47,7 +46,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory, released: Path) -> TinyCour
 @pytest.fixture
 def course(graded: TinyCourse) -> Course:
     """The class after a run of the grader, before anybody has marked by hand."""
-    graded.write("course_config.py", graded.config + ZERO)
+    graded.configure(ZERO)
     with gradebook.open_gradebook(load_course(graded.root)) as book:
         for student in STUDENTS:
             grade = book.find_grade("why", "tiny", "tiny", student)
@@ -76,12 +75,6 @@ def mark(course: Course, student: str) -> tuple[float, float]:
         return submission.score, submission.late_submission_penalty
 
 
-def command(course: Course, *arguments: str) -> Result:
-    done = CliRunner().invoke(main, ["--course", str(course.root), *arguments])
-    assert done.exit_code == 0, done.output
-    return done
-
-
 def nbgrader_export(course: Course) -> str:
     """`nbgrader export`, with the plugin that the configuration names."""
     to = course.root / "grades.csv"
@@ -93,11 +86,13 @@ def nbgrader_export(course: Course) -> str:
 
 
 DOORS: dict[str, Callable[[Course], Any]] = {
-    "grade": lambda course: command(course, "grade", "tiny"),
-    "grade --quiet": lambda course: command(course, "grade", "tiny", "--quiet"),
-    "grade --regrade": lambda course: command(course, "grade", "tiny", "--quiet", "--regrade"),
-    "feedback": lambda course: command(course, "feedback", "tiny"),
-    "export": lambda course: command(course, "export", "tiny"),
+    "grade": lambda course: autograder(course.root, "grade", "tiny"),
+    "grade --quiet": lambda course: autograder(course.root, "grade", "tiny", "--quiet"),
+    "grade --regrade": lambda course: autograder(
+        course.root, "grade", "tiny", "--quiet", "--regrade"
+    ),
+    "feedback": lambda course: autograder(course.root, "feedback", "tiny"),
+    "export": lambda course: autograder(course.root, "export", "tiny"),
     "nbgrader export": nbgrader_export,
     "nbgrader generate_feedback": lambda course: run_converter(course, "tiny", GenerateFeedback),
 }
@@ -116,11 +111,11 @@ def test_a_mark_given_by_hand_after_the_penalty_is_late_as_well(door: str, cours
 def test_after_a_regrade_no_page_says_that_what_is_marked_waits(course: Course) -> None:
     """nbgrader has a person look at such a mark again; it counts as it stands, here and in exports."""
     page = course.feedback("ada", "tiny") / "tiny.html"
-    command(course, "feedback", "tiny")
+    autograder(course.root, "feedback", "tiny")
     assert "Waiting for a person" in page.read_text()
     marked_by_hand(course)
-    command(course, "grade", "tiny", "--quiet", "--regrade")
-    command(course, "feedback", "tiny")
+    autograder(course.root, "grade", "tiny", "--quiet", "--regrade")
+    autograder(course.root, "feedback", "tiny")
     assert "Waiting for a person" not in page.read_text()
     assert "still open" not in page.read_text()
 
@@ -134,7 +129,7 @@ def test_what_people_and_platforms_read_is_that_mark(course: Course) -> None:
     page = (course.root / "feedback/ada/tiny/tiny.html").read_text()
     assert "10 points were taken off" in page
     assert "taken off" not in (course.root / "feedback/cem/tiny/tiny.html").read_text()
-    table = command(course, "grade", "tiny").stdout
+    table = autograder(course.root, "grade", "tiny").stdout
     assert "−10" in table
 
 
@@ -158,7 +153,7 @@ def test_what_is_never_due_is_never_late_whatever_extension_there_is(course: Cou
         book.db.commit()
     assert exported_json(course)["ada"]["late_penalty"] == 0
     assert mark(course, "ada") == mark(course, "bob") == (5, 0)
-    assert command(course, "grade", "tiny").exit_code == 0
+    autograder(course.root, "grade", "tiny")
 
 
 POLICY = """
@@ -188,21 +183,18 @@ def test_a_policy_that_fails_for_one_is_named_and_stops_nobody(
 ) -> None:
     said = f"the late policy Moody gave no penalty: {why}"
     graded.write(f"{name}.py", POLICY.format(gives))
-    graded.write("course_config.py", graded.config + MOODY.format(name))
+    graded.configure(MOODY.format(name))
     course = load_course(graded.root)
-    done = CliRunner().invoke(main, ["--course", str(course.root), "export", "tiny"])
-    assert done.exit_code == 0
+    done = autograder(course.root, "export", "tiny")
     assert f"ada: {said}" in done.stderr
     assert mark(course, "bob") == (5, 2)
-    done = CliRunner().invoke(main, ["--course", str(course.root), "feedback", "tiny"])
-    assert done.exit_code == 2
+    done = autograder(course.root, "feedback", "tiny", code=2)
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
     assert "2 points were taken off" in (course.root / "feedback/bob/tiny/tiny.html").read_text()
     assert not (course.root / "feedback/ada/tiny/tiny.html").exists()
     assert nbgrader_export(course).count("\n") == 1 + len(STUDENTS)
-    done = CliRunner().invoke(main, ["--course", str(course.root), "grade", "tiny"])
-    assert done.exit_code == 3, "finished, and staff must look"
+    done = autograder(course.root, "grade", "tiny", code=3)  # finished, and staff must look
     assert "ada needs staff" in done.stderr
     assert said in done.stderr
     assert mark(course, "bob") == (5, 2)
@@ -210,14 +202,14 @@ def test_a_policy_that_fails_for_one_is_named_and_stops_nobody(
 
 
 def exported_json(course: Course) -> dict[str, dict[str, Any]]:
-    data = json.loads(command(course, "export", "tiny", "--format", "json").stdout)
+    data = json.loads(autograder(course.root, "export", "tiny", "--format", "json").stdout)
     assert data["version"] == 2
     return {entry["student"]: entry for entry in data["submissions"]}
 
 
 def test_the_lines_of_a_submission_add_up_to_the_mark_that_counts(course: Course) -> None:
     marked_by_hand(course)
-    done = command(course, "export", "tiny")
+    done = autograder(course.root, "export", "tiny")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     for student, total in (("ada", "0"), ("cem", "10")):
         own = [row for row in rows if row["student"] == student]
@@ -238,7 +230,7 @@ def test_a_mark_that_is_open_leaves_the_mark_so_far(course: Course) -> None:
     assert (cem["score"], cem["late_penalty"], cem["submitted"]) == (5, 0, None)
     (reason,) = cem["reasons"]
     assert reason.startswith("submitted/cem/tiny/timestamp.txt says '01/07/2026 21:30', which")
-    rows = list(csv.DictReader(io.StringIO(command(course, "export", "tiny").stdout)))
+    rows = list(csv.DictReader(io.StringIO(autograder(course.root, "export", "tiny").stdout)))
     assert {row["score"] for row in rows if row["state"] == "manual"} == {""}
     marked_by_hand(course)
     assert exported_json(course)["ada"]["complete"] is True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -13,11 +12,11 @@ import pytest
 from nbconvert.exporters import HTMLExporter
 from traitlets.config import Config
 
-from autograder.autograde import gradebook
 from autograder.autograde.feedback import write_feedback
 from autograder.autograde.grade import grade_class
 from autograder.course import load_course
-from tests.course.test_attachments import picture
+from tests.kept import grades, mark
+from tests.report.samples import picture
 from tests.report.test_like_jupyter import OURS
 from tests.tiny_course import TinyCourse, cell
 
@@ -38,14 +37,6 @@ def hand_in(tiny: TinyCourse, photo: str) -> None:
     own = cell("markdown", "As the course has it: ![](attachment:given.png)")
     data["cells"].append({**own, "id": "own", "attachments": {"given.png": {"image/png": GIVEN}}})
     tiny.write("submitted/ada/tiny/tiny.ipynb", json.dumps(data))
-
-
-def mark_of(tiny: TinyCourse) -> Any:
-    with gradebook.open_gradebook(load_course(tiny.root)) as book:
-        grade = book.find_grade("why", "tiny", "tiny", "ada")
-        return SimpleNamespace(
-            manual_score=grade.manual_score, needs_manual_grade=grade.needs_manual_grade
-        )
 
 
 def marking_page(path: Path) -> str:
@@ -81,13 +72,10 @@ def test_an_answer_with_another_picture_is_another_answer(tiny: TinyCourse) -> N
     hand_in(tiny, PHOTO)
     course = load_course(tiny.root)
     assert grade_class(course, "tiny").kept == []
-    with gradebook.open_gradebook(course) as book:
-        book.find_grade("why", "tiny", "tiny", "ada").manual_score = 5
-        book.db.commit()
+    mark(course, "ada", why=5)
     assert grade_class(course, "tiny").kept == ["ada"]
-    assert mark_of(tiny).manual_score == 5
+    assert grades(course, "ada")["why"][1] == 5
     hand_in(tiny, picture(size=(6, 6)))
     assert grade_class(course, "tiny").kept == []
-    assert mark_of(tiny).manual_score is None, "the mark was for the other picture"
-    assert mark_of(tiny).needs_manual_grade
+    assert grades(course, "ada")["why"] == (None, None, True), "the mark was for the other picture"
     assert picture(size=(6, 6)) in (tiny.root / "autograded/ada/tiny/tiny.ipynb").read_text()

@@ -8,16 +8,14 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from nbgrader.api import Gradebook
 from traitlets.utils.importstring import import_item
 
 from autograder.autograde import gradebook
 from autograder.autograde.grade import grade_class
-from autograder.cli import main
 from autograder.course import load_course
 from tests import kept
-from tests.doors import formgrader, nbgrader_autograde
+from tests.doors import autograder, formgrader, nbgrader_autograde
 from tests.formgrader import TOKEN, open_formgrader
 from tests.postgresql import IN_A_URL, PASSWORD
 from tests.tiny_course import RIGHT, TinyCourse
@@ -34,7 +32,7 @@ LATE = 'c.LateSubmissionPlugin.penalty_method = "zero"\n'
 def submit_a_class(tiny: TinyCourse) -> TinyCourse:
     """Ada is right, Bob half right and late, Cem's file is damaged, Dan's message has what a server refuses."""
     tiny.write("records/secret", "5" * 64)  # the same challenges in all of them
-    tiny.write("course_config.py", tiny.config + LATE)
+    tiny.configure(LATE)
     tiny.submission("ada")
     half = "def double(x):\n    return 2 * abs(x)"
     tiny.submission("bob", {"double": half, "why": "YOUR ANSWER HERE"})
@@ -52,12 +50,6 @@ def marks_in(root: Path) -> dict[str, dict[str, float | None]]:
     for (student, _, item), mark in gradebook.marks(load_course(root), "tiny").items():
         by_student.setdefault(student, {})[item] = mark
     return by_student
-
-
-def command(root: Path, *arguments: str, code: int = 0) -> Result:
-    done = CliRunner().invoke(main, ["--course", str(root), *arguments])
-    assert done.exit_code == code, done.output
-    return done
 
 
 @pytest.fixture(scope="module")
@@ -79,15 +71,15 @@ def marked_by_a_person(root: Path) -> None:
 
 def all_that_comes_out(root: Path) -> dict[str, object]:
     """Exports of both kinds and a page of feedback, of a class that was graded."""
-    command(root, "feedback", "tiny", "--student", "ada")
+    autograder(root, "feedback", "tiny", "--student", "ada")
     course = load_course(root)
     plugin = import_item(course.config.ExportApp.plugin_class)(config=course.config)
     plugin.to = str(root / "grades.csv")
     with Gradebook(course.config.CourseDirectory.db_url, "tiny-course") as book:
         plugin.export(book)
     return {
-        "export": command(root, "export", "tiny").stdout,
-        "json": command(root, "export", "tiny", "--format", "json").stdout,
+        "export": autograder(root, "export", "tiny").stdout,
+        "json": autograder(root, "export", "tiny", "--format", "json").stdout,
         "nbgrader export": sorted((root / "grades.csv").read_text().splitlines()),
         "page": (root / "feedback/ada/tiny/tiny.html").read_text(),
     }
@@ -97,14 +89,14 @@ def test_grading_by_hand_and_again_and_what_goes_out_is_as_with_sqlite(
     in_file: Path, tiny_on_server: TinyCourse
 ) -> None:
     root = submit_a_class(tiny_on_server).root
-    done = command(root, "grade", "tiny", code=3)
+    done = autograder(root, "grade", "tiny", code=3)
     assert "cem needs staff" in done.stderr
     assert marks_in(root) == marks_in(in_file) == MARKS
     assert kept.differences(kept.everything(root), kept.everything(in_file)) == []
     assert kept.rows(root)["bob", "tiny"] == (5.0, False), "the time of a submission is in UTC"
     for course in (root, in_file):
         marked_by_a_person(course)
-        command(course, "grade", "tiny", "--regrade", "--quiet", code=3)
+        autograder(course, "grade", "tiny", "--regrade", "--quiet", code=3)
     assert marks_in(root)["ada"]["why"] == 4.5
     assert kept.differences(kept.everything(root), kept.everything(in_file)) == []
     ours, theirs = all_that_comes_out(root), all_that_comes_out(in_file)
@@ -133,7 +125,7 @@ def test_the_formgrader_shows_the_class_and_nowhere_the_password(
     tiny_on_server: TinyCourse, tmp_path: Path
 ) -> None:
     root = tiny_on_server.root
-    command(root, "grade", "tiny")
+    autograder(root, "grade", "tiny")
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     scratch = tmp_path / "scratch"
     scratch.mkdir()

@@ -7,12 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from autograder import cli
 from autograder.autograde import run_log, writing
 from autograder.autograde.grade import grade_class
+from autograder.cli import NEEDS_STAFF
 from autograder.course import load_course
+from tests.doors import autograder
 from tests.tiny_course import TinyCourse
 
 
@@ -24,16 +25,14 @@ def tiny(tiny: TinyCourse) -> TinyCourse:
 
 
 def graded(tiny: TinyCourse, *options: str) -> tuple[Result, str]:
-    """A run of `autograder grade` in this process, and its log."""
-    arguments = ["--course", str(tiny.root), "grade", "tiny", *options]
-    done = CliRunner().invoke(cli.main, arguments, catch_exceptions=False)
+    """A run of `autograder grade` that ends with somebody for staff, and its log."""
+    done = autograder(tiny.root, "grade", "tiny", *options, code=NEEDS_STAFF)
     named = re.findall(r"^Log: (.+)$", done.stderr, re.MULTILINE)
     return done, Path(named[0]).read_text()
 
 
 def test_a_run_ends_with_counts_and_names_its_log(tiny: TinyCourse) -> None:
     done, log = graded(tiny)
-    assert done.exit_code == cli.NEEDS_STAFF
     for row in (
         r"graded now +2 +1 notebook judged, and 1 more that equals one of them",
         r"from the ledger +0",
@@ -57,8 +56,7 @@ def test_a_run_ends_with_counts_and_names_its_log(tiny: TinyCourse) -> None:
 
 
 def test_what_is_no_assignment_is_refused_by_name_whatever_it_is_called(tiny: TinyCourse) -> None:
-    done = CliRunner().invoke(cli.main, ["--course", str(tiny.root), "grade", "../no/such*"])
-    assert done.exit_code == 2
+    done = autograder(tiny.root, "grade", "../no/such*", code=2)
     assert "no assignment `../no/such*`" in done.stderr
 
 

@@ -200,8 +200,7 @@ def test_another_zone_of_the_course_writes_the_rows_again_that_depend_on_it(
 ) -> None:
     grade_class(load_course(tiny.root), "tiny")
     started.clear()
-    config = tiny.root / "course_config.py"
-    config.write_text(f'{config.read_text()}\nc.CourseSettings.timezone = "Europe/Berlin"\n')
+    tiny.configure('c.CourseSettings.timezone = "Europe/Berlin"')
     course = load_course(tiny.root)
     run = grade_class(course, "tiny")
     assert run.from_ledger == ["dan"]
@@ -214,17 +213,15 @@ def test_another_zone_of_the_course_writes_the_rows_again_that_depend_on_it(
 
 
 def test_a_zone_that_is_none_is_named_before_anything_is_graded(tiny: TinyCourse) -> None:
-    config = (tiny.root / "course_config.py").read_text()
     for setting in ("CourseSettings", "Exchange"):
-        tiny.write("course_config.py", f'{config}\nc.{setting}.timezone = "Berlin"\n')
+        tiny.configure(f'c.{setting}.timezone = "Berlin"')
         with pytest.raises(KitError, match=f"c.{setting}.timezone is 'Berlin'"):
             grade_class(load_course(tiny.root), "tiny")
     assert times(load_course(tiny.root)) == {}
 
 
 def test_without_a_zone_of_the_courses_that_of_the_exchange_counts(tiny: TinyCourse) -> None:
-    config = tiny.root / "course_config.py"
-    config.write_text(f'{config.read_text()}\nc.Exchange.timezone = "Asia/Kolkata"\n')
+    tiny.configure('c.Exchange.timezone = "Asia/Kolkata"')
     folder = tiny.write("submitted/ada/tiny/timestamp.txt", "2026-07-02 01:00:00 IST").parent
     assert submitted_at(load_course(tiny.root), folder) == SubmittedAt(EVENING)
 

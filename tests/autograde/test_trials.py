@@ -18,7 +18,6 @@ from autograder.autograde.trials import Ticket, TrialsUsedUp, as_trial
 from autograder.cli import main
 from autograder.course import Course, load_course
 from autograder.course.bonus import Bonus, SubmittedFile
-from autograder.judge.job import Job
 from autograder.judge.keys import judgement_key
 from autograder.judge.ledger import Ledger
 from autograder.judge.submission import read_submission
@@ -46,11 +45,6 @@ def items(card: dict[str, Any]) -> dict[str, dict[str, Any]]:
 @pytest.fixture
 def course(tiny: TinyCourse) -> Course:
     return load_course(tiny.root)
-
-
-def job(course: Course, tiny: TinyCourse) -> Job:
-    folder = tiny.root / "submitted/ada/tiny"
-    return read_submission(course, "tiny", "ada", folder).jobs["tiny"]
 
 
 def test_some_items_alone_are_judged_and_get_what_they_get_among_all(tiny: TinyCourse) -> None:
@@ -100,7 +94,7 @@ def test_a_trial_is_kept_in_no_ledger(tiny: TinyCourse, monkeypatch: pytest.Monk
 def test_another_draw_or_other_items_are_another_judgement(
     course: Course, tiny: TinyCourse
 ) -> None:
-    one = job(course, tiny)
+    one = tiny.job()
     others = [one, replace(one, draw="1"), replace(one, draw="2"), replace(one, only=("a",))]
     assert len({judgement_key(course, other) for other in others}) == 4
     assert len({other.content for other in others}) == 1, "the same work"
@@ -121,7 +115,7 @@ def handed_in(tiny: TinyCourse, number: int) -> None:
 
 @pytest.fixture
 def limited(tiny: TinyCourse) -> Course:
-    tiny.write("course_config.py", (tiny.root / "course_config.py").read_text() + LIMITED)
+    tiny.configure(LIMITED)
     return load_course(tiny.root)
 
 
@@ -232,8 +226,7 @@ def test_a_course_shows_points_or_hints_or_verdicts_alone() -> None:
 def test_a_trial_without_points_is_for_no_engine_that_needs_them(
     tiny: TinyCourse, started: list[str]
 ) -> None:
-    shows = '\nc.CourseSettings.trial_shows = "hints"\n'
-    tiny.write("course_config.py", (tiny.root / "course_config.py").read_text() + shows)
+    tiny.configure('c.CourseSettings.trial_shows = "hints"')
     for option in (["--as", "autolab"], ["--gradescope"]):
         done, _ = run(tiny, "--trial", *option, tiny.root / "out")
         assert done.exit_code == 2

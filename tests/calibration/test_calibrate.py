@@ -9,18 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from autograder.autograde.grade import grade_class
 from autograder.calibration import runs as calibrate
 from autograder.calibration import thresholds
 from autograder.calibration.runs import FIRST_SEED, RIGHT, Results, load_calibration, run_all
 from autograder.calibration.tolerance import normal_factor
-from autograder.cli import main
 from autograder.course import Course, load_course
 from autograder.doctor import examine
 from autograder.errors import KitError
 from autograder.grading.calibration import Calibration, Criterion, misfits, source_digest
+from tests.doors import autograder
 from tests.tiny_course import TinyCourse
 
 # Right runs are normal: the quantiles of an additive recurrence, which fills (0, 1) evenly.
@@ -255,23 +254,19 @@ def test_the_command_writes_thresholds_with_a_row_for_each_mistake(
     tiny: TinyCourse, course: Course
 ) -> None:
     def call(*more: str) -> Any:
-        command = ["--course", str(tiny.root), "calibrate", "tiny", "--jobs", "2", *more]
-        return CliRunner().invoke(main, command, env={"COLUMNS": "200"})
+        return autograder(tiny.root, "calibrate", "tiny", "--jobs", "2", *more, columns=200)
 
     path = tiny.write("graders/tiny/thresholds.json", '{"mine": 1}')
     done = call("--runs", "40", "--wrong-runs", "3", "--dry-run")
-    assert done.exit_code == 0, done.output
     assert "40 right runs and 9 of known mistakes are to be made: about" in done.output
     assert len(ran(course)) == 2, "two are timed, and not kept"
     done = call("--runs", "30", "--wrong-runs", "0", "--no-write")
-    assert done.exit_code == 0, done.output
     assert json.loads(path.read_text()) == {"mine": 1}
     assert (
         "10 right runs and 9 of known"
         in call("--runs", "40", "--wrong-runs", "3", "--dry-run").output
     )
     done = call("--runs", "40", "--wrong-runs", "3")
-    assert done.exit_code == 0
     data = json.loads(path.read_text())
     assert data["mine"] == 1
     entry = data["tiny_run"]["drawn"]
@@ -291,19 +286,17 @@ def test_the_command_writes_thresholds_with_a_row_for_each_mistake(
 def test_a_new_mistake_is_tried_against_the_thresholds_that_there_are(
     tiny: TinyCourse, course: Course
 ) -> None:
-    def call(*more: str) -> Any:
-        command = ["--course", str(tiny.root), "calibrate", "tiny", "--mistakes-only", *more]
-        return CliRunner().invoke(main, command, env={"COLUMNS": "200"})
+    def call(*more: str, code: int = 0) -> Any:
+        words = ("calibrate", "tiny", "--mistakes-only", *more)
+        return autograder(tiny.root, *words, code=code, columns=200)
 
-    none = call()
-    assert none.exit_code == 2
+    none = call(code=2)
     assert "has no thresholds that were made from what is here now" in none.output
     calibration = load_calibration(course, "tiny")
     values = np.random.default_rng(8).normal(1, 0.1, 50)
     before = thresholds.summary(calibration, right_results(values))
     path = thresholds.write(course, "tiny", calibration, before)
-    done = call("--wrong-runs", "2")
-    assert done.exit_code == 0, done.output
+    call("--wrong-runs", "2")
     after = json.loads(path.read_text())["tiny_run"]["drawn"]
     power = after["found"].pop("power")
     assert {name: row["all"] for name, row in power.items()} == {
@@ -313,7 +306,7 @@ def test_a_new_mistake_is_tried_against_the_thresholds_that_there_are(
     assert after == before
     assert len(ran(course)) == 2  # of the mistake that calls the reference
     set_epochs(tiny, 6)
-    assert call("--wrong-runs", "2").exit_code == 2
+    call("--wrong-runs", "2", code=2)
     assert len(ran(course)) == 2
 
 

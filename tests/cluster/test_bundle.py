@@ -94,7 +94,7 @@ def test_a_worker_knows_stubs_by_the_courses_own_delimiters(tmp_path: Path, rele
 c.ClearSolutions.begin_solution_delimeter = "# MINE"
 c.ClearSolutions.end_solution_delimeter = "# YOURS"
 """
-    tiny.write("course_config.py", tiny.config + config)
+    tiny.configure(config)
     text = (
         (tiny.root / "source/tiny/tiny.ipynb").read_text().replace("### BEGIN SOLUTION", "# MINE")
     )
@@ -120,7 +120,7 @@ def test_a_worker_judges_tests_in_the_notebook_by_the_courses_own_rules(
     tmp_path: Path, released: Path
 ) -> None:
     tiny = TinyCourse(tmp_path / "course", released=released)
-    tiny.write("course_config.py", f"{tiny.config}\nc.CourseSettings.stderr_costs_points = False\n")
+    tiny.configure("c.CourseSettings.stderr_costs_points = False")
     (tiny.root / "graders/tiny/test_tiny.py").unlink()
     tiny.write("graders/tiny/contract.toml", 'tests = "in the notebook"\ntotal = 12\n')
     tiny.submission("ada", {"mean": "import sys\ndef mean(n):\n    print(1, file=sys.stderr)"})

@@ -10,7 +10,8 @@ import pytest
 from autograder.course import Course, load_course
 from autograder.course.astray import aside, find_astray
 from autograder.course.ids import why_unusable, written_twice
-from tests.course.test_finding import other_source, work
+from tests.course.test_finding import work
+from tests.damages import other_source
 from tests.tiny_course import TinyCourse
 
 TINY = json.dumps(work())
@@ -85,8 +86,7 @@ def test_what_is_of_another_assignment_is_not_named(
 
 
 def test_a_student_whom_the_course_leaves_out_is_not_named(made: TinyCourse) -> None:
-    text = made.config + '\nc.CourseDirectory.student_id_exclude = "gus"\n'
-    made.write("course_config.py", text)
+    made.configure('c.CourseDirectory.student_id_exclude = "gus"')
     made.write("submitted/gus/tiny/tiny.ipynb", TINY)
     course = load_course(made.root)
     assert course.students("tiny") == ["fay"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,11 @@ import pytest
 from PIL import Image
 
 from autograder.clean.pictures import MAX_PIXELS, is_whole_picture
-from autograder.course import attachments, read_notebook, read_source, repair
+from autograder.course import attachments, read_notebook
 from autograder.course.attachments import words_and_pictures
-from tests.damages import cell_of
+from tests.damages import cell_of, source_of, taken_in
+from tests.report.samples import picture
 from tests.tiny_course import cell, notebook, tiny_source
-
-
-def picture(kind: str = "PNG", size: tuple[int, int] = (3, 2), **options: Any) -> str:
-    content = io.BytesIO()
-    Image.new("RGB", size, "red").save(content, kind, **options)
-    return base64.b64encode(content.getvalue()).decode()
 
 
 def encoded(data: bytes) -> str:
@@ -141,14 +135,10 @@ def test_a_code_cell_has_none(tmp_path: Path) -> None:
 
 
 def test_a_code_cell_that_came_as_text_has_none(tmp_path: Path) -> None:
-    path = tmp_path / "tiny.ipynb"
-    path.write_text(json.dumps(tiny_source()))
-    source = read_source(path)
     data = tiny_source()
     odd = cell_of(data, "double")
     odd |= {"cell_type": "markdown", "attachments": {"p": {"image/png": picture()}}}
-    path.write_text(json.dumps(data))
-    repaired = repair(read_notebook(path), source)
+    repaired = taken_in(tmp_path, source_of(tmp_path), data)
     double = next(cell for cell in repaired.notebook.cells if "def double" in cell.source)
     assert double.cell_type == "code"
     assert "attachments" not in double

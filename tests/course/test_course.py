@@ -64,7 +64,7 @@ def test_a_course_that_may_only_be_read_is_read(
 
 
 def test_a_setting_that_is_no_number_is_refused(tiny: TinyCourse) -> None:
-    tiny.write("course_config.py", tiny.config + "c.CourseSettings.graders_directory = 5\n")
+    tiny.configure("c.CourseSettings.graders_directory = 5")
     with pytest.raises(KitError, match="graders_directory"):
         load_course(tiny.root)
 

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import copy
-import json
+import inspect
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from autograder.course import SourceNotebook, read_notebook, read_source, repair
+from autograder.course import SourceNotebook, repair
 from autograder.course.cells import grade_id_of
-from autograder.course.repairing import RepairedNotebook
 from tests import damages
-from tests.damages import STUBS, Change, add, by_id, cell_of, expect_whole, handed_in
+from tests.damages import (
+    STUBS,
+    Change,
+    add,
+    by_id,
+    cell_of,
+    expect_whole,
+    handed_in,
+    source_of,
+    taken_in,
+)
 from tests.tiny_course import RIGHT, cell, notebook, tiny_source
 
 DAMAGES: list[tuple[Change, tuple[str, ...]]] = [
@@ -55,24 +64,6 @@ DAMAGES: list[tuple[Change, tuple[str, ...]]] = [
 ]
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> SourceNotebook:
-    return source_of(tmp_path, tiny_source())
-
-
-def source_of(folder: Path, data: dict[str, Any]) -> SourceNotebook:
-    path = folder / "source" / "tiny.ipynb"
-    path.parent.mkdir()
-    path.write_text(json.dumps(data))
-    return read_source(path)
-
-
-def taken_in(folder: Path, source: SourceNotebook, data: dict[str, Any]) -> RepairedNotebook:
-    path = folder / "tiny.ipynb"
-    path.write_text(json.dumps(data))
-    return repair(read_notebook(path), source)
-
-
 def defined_by(cells: tuple[str, ...]) -> dict[str, Any]:
     """What a kernel would hold in the end; a cell that raises costs only itself."""
     namespace: dict[str, Any] = {}
@@ -103,13 +94,12 @@ def test_no_damage_costs_the_student_anything(
 
 
 def test_every_damage_that_is_built_is_tried() -> None:
-    helpers = {"handed_in", "expect_whole", "by_id", "cell_of", "add", "copied", "move", "cell"}
-    functions = {
+    built = {
         name
-        for name, one in vars(damages).items()
-        if getattr(one, "__module__", "") == damages.__name__
+        for name, one in inspect.getmembers(damages, inspect.isfunction)
+        if one.__module__ == damages.__name__ and [*inspect.signature(one).parameters] == ["data"]
     }
-    assert functions - helpers == {one.__name__ for one, _ in DAMAGES}
+    assert built == {one.__name__ for one, _ in DAMAGES}
 
 
 def test_an_untouched_notebook_stays_as_it_is(tmp_path: Path, source: SourceNotebook) -> None:

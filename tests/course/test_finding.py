@@ -9,31 +9,12 @@ from typing import Any
 
 import pytest
 
-from autograder.course import SourceNotebook, read_source
+from autograder.course import SourceNotebook
 from autograder.course.beside import own_files
 from autograder.course.intake import Candidate, find_notebooks
 from autograder.course.walk import odd_files
-from tests.damages import cell_of, handed_in, saved_by_colab
+from tests.damages import cell_of, handed_in, other_source, saved_by_colab
 from tests.tiny_course import RIGHT, cell, notebook, tiny_source
-
-
-def other_source() -> dict[str, Any]:
-    """A second notebook of the same assignment; one cell of it is in both."""
-    solution = "def half(x):\n    ### BEGIN SOLUTION\n    return x / 2\n    ### END SOLUTION"
-    return notebook(
-        cell("markdown", "# Another part"),
-        cell("markdown", "Why?", "rule", locked=True),
-        cell("code", solution, "half", solution=True),
-        cell("code", "half(2)", "half_tests", grade=True, locked=True, points=2),
-    )
-
-
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SourceNotebook]:
-    folder = tmp_path_factory.mktemp("source")
-    for name, data in {"tiny": tiny_source(), "other": other_source()}.items():
-        (folder / f"{name}.ipynb").write_text(json.dumps(data))
-    return {name: read_source(folder / f"{name}.ipynb") for name in ("tiny", "other")}
 
 
 @pytest.fixture

@@ -160,7 +160,7 @@ def test_folders_that_cannot_be_told_apart_are_refused(
 )
 def test_a_course_among_submissions_is_never_run(config: str, folder: str, tmp_path: Path) -> None:
     tiny = TinyCourse(tmp_path)
-    tiny.write("course_config.py", tiny.config + config)
+    tiny.configure(config)
     tiny.write(f"{folder}/course_config.py", "raise SystemExit('a student ran')")
     assert find_course(tiny.root / folder) == tiny.root
 

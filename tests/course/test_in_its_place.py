@@ -10,22 +10,14 @@ from typing import Any
 
 import pytest
 
-from autograder.course import SourceNotebook, read_source
+from autograder.course import SourceNotebook
 from autograder.course.intake import find_notebooks
-from tests.course.test_finding import as_released, other_source, work, write
-from tests.damages import cell_of
-from tests.tiny_course import RIGHT, cell, notebook, tiny_source
+from tests.course.test_finding import as_released, work, write
+from tests.damages import cell_of, other_source
+from tests.tiny_course import RIGHT, cell, notebook
 
 PAGE = "<!DOCTYPE html>\n<html><body>In [1]: def double(x)</body></html>"
 LINK = "https://colab.research.google.com/drive/1AbCdEf?usp=sharing"
-
-
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SourceNotebook]:
-    folder = tmp_path_factory.mktemp("source")
-    for name, data in {"tiny": tiny_source(), "other": other_source()}.items():
-        (folder / f"{name}.ipynb").write_text(json.dumps(data))
-    return {name: read_source(folder / f"{name}.ipynb") for name in ("tiny", "other")}
 
 
 STAND_INS: dict[str, tuple[str | None, str]] = {  # by name: what is in it, and what staff should do

@@ -12,25 +12,11 @@ from typing import Any
 
 import pytest
 
-from autograder.course import SourceNotebook, Unreadable, read_notebook, read_source, repair
+from autograder.course import SourceNotebook, Unreadable, read_notebook, repair
 from autograder.course.beside import own_files
-from autograder.course.repairing import RepairedNotebook, empty_notebook
-from tests.damages import Change, by_id, cell_of, expect_whole, handed_in
+from autograder.course.repairing import empty_notebook
+from tests.damages import Change, by_id, cell_of, expect_whole, handed_in, taken_in
 from tests.tiny_course import RIGHT, cell, notebook, tiny_source
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> SourceNotebook:
-    path = tmp_path / "source" / "tiny.ipynb"
-    path.parent.mkdir()
-    path.write_text(json.dumps(tiny_source()))
-    return read_source(path)
-
-
-def taken_in(tmp_path: Path, source: SourceNotebook, data: Any) -> RepairedNotebook:
-    path = tmp_path / "tiny.ipynb"
-    path.write_bytes(data if isinstance(data, bytes) else json.dumps(data).encode())
-    return repair(read_notebook(path), source)
 
 
 def nothing(data: dict[str, Any]) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from autograder.course import read_notebook, read_source, repair
 from autograder.course.claims import bound_names
-from tests.damages import STUBS, add, cell_of, handed_in
-from tests.tiny_course import tiny_source
+from tests.damages import STUBS, add, cell_of, handed_in, source_of, taken_in
 
 WAYS = {
     "imported from a module beside": "from mine import mean",
@@ -32,14 +29,10 @@ OTHERS = {
 
 def repaired(folder: Path, text: str) -> tuple[bool, str]:
     """Whether the stub of `mean` stands below a cell with this text, and what is said."""
-    (folder / "source").mkdir()
-    path = folder / "source" / "tiny.ipynb"
-    path.write_text(json.dumps(tiny_source()))
     data = handed_in()
     cell_of(data, "mean")["source"] = STUBS["mean"]
     add(data, "mean", "code", text)
-    (folder / "tiny.ipynb").write_text(json.dumps(data))
-    submission = repair(read_notebook(folder / "tiny.ipynb"), read_source(path))
+    submission = taken_in(folder, source_of(folder), data)
     cells = [*submission.cells]
     stub = next(
         number for number, cell in enumerate(cells) if cell.strip() == STUBS["mean"].strip()

@@ -5,19 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from autograder.cli import main
 from autograder.course import load_course
 from autograder.course.unhonoured import unhonoured
 from autograder.sandbox import BoxSettings
+from tests.doors import autograder
 from tests.tiny_course import TinyCourse
 
 
-def said_of(root: Path, config: str, of_nbgrader: str = "") -> list[str]:
+def course_with(root: Path, config: str) -> TinyCourse:
+    """A course whose configuration says this, and of the box nothing else."""
     tiny = TinyCourse(root)
     kept = [line for line in tiny.config.splitlines() if "BoxSettings" not in line]
     tiny.write("course_config.py", "\n".join([*kept, config]))
+    return tiny
+
+
+def said_of(root: Path, config: str, of_nbgrader: str = "") -> list[str]:
+    tiny = course_with(root, config)
     if of_nbgrader:
         tiny.write("nbgrader_config.py", 'load_subconfig("course_config.py")\n' + of_nbgrader)
     return unhonoured(load_course(tiny.root), BoxSettings)
@@ -114,8 +119,7 @@ def test_nbgraders_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_doctor_names_them(tmp_path: Path) -> None:
     said_of(tmp_path, "c.LimitOutput.max_lines = 5\n")
-    result = CliRunner().invoke(main, ["--course", str(tmp_path), "doctor"])
-    assert result.exit_code == 1
+    result = autograder(tmp_path, "doctor", code=1)
     assert "c.LimitOutput.max_lines in course_config.py has no effect" in result.output
 
 
@@ -136,9 +140,6 @@ def test_doctor_names_them(tmp_path: Path) -> None:
 def test_nbgraders_time_out_of_a_cell_is_the_boxs_where_it_says_nothing(
     config: str, limits: tuple[float, ...], tmp_path: Path
 ) -> None:
-    tiny = TinyCourse(tmp_path)
-    kept = [line for line in tiny.config.splitlines() if "BoxSettings" not in line]
-    tiny.write("course_config.py", "\n".join([*kept, config]))
-    box = BoxSettings(config=load_course(tiny.root).config)
+    box = BoxSettings(config=load_course(course_with(tmp_path, config).root).config)
     seen = (box.cell_wall_s, box.cell_cpu_s, box.notebook_wall_s, box.notebook_cpu_s)
     assert seen == limits

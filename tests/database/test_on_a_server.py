@@ -10,18 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from autograder.autograde import gradebook, records
 from autograder.autograde.grade import grade_class
-from autograder.cli import main
 from autograder.course import Course, load_course
 from autograder.database import make_ready, place, tables
 from autograder.errors import KitError
 from autograder.release.adopt import connect
 from autograder.release.release import build
 from tests.conftest import postgresql_url
-from tests.doors import nbgrader_autograde
+from tests.doors import autograder, nbgrader_autograde
 from tests.postgresql import IN_A_URL, PASSWORD, Server
 from tests.tiny_course import CONFIG, TinyCourse
 
@@ -33,10 +31,6 @@ AGAIN = "then give the same command again. What was judged is kept."
 def _looks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "_ready", set())
     monkeypatch.setattr(place, "WAIT_S", 0.2)
-
-
-def command(tiny: TinyCourse, *arguments: str) -> Result:
-    return CliRunner().invoke(main, ["--course", str(tiny.root), *arguments])
 
 
 def name_of(tiny: TinyCourse) -> str:
@@ -105,8 +99,7 @@ def test_what_is_wrong_is_one_sentence_and_nothing_is_lost(
     before = kept(tiny)
     make, sentence = TROUBLES[trouble]
     at(tiny, make(server, name_of(tiny)))
-    done = command(tiny, "grade", "tiny", "--regrade")
-    assert done.exit_code == 2
+    done = autograder(tiny.root, "grade", "tiny", "--regrade", code=2)
     said = [line for line in done.stderr.splitlines() if line.startswith("autograder: ")]
     assert len(said) == 1
     assert sentence in said[0]
@@ -120,7 +113,7 @@ def test_every_command_says_it_and_score_needs_no_gradebook(
     tiny_on_server: TinyCourse, server: Server
 ) -> None:
     tiny = tiny_on_server
-    assert command(tiny, "grade", "tiny").exit_code == 0
+    autograder(tiny.root, "grade", "tiny")
     before = kept(tiny)
     at(tiny, server.url("gone").replace(f":{server.port}/", ":1/"))
     sentence = "The gradebook `gone` on 127.0.0.1:1 (PostgreSQL) cannot be reached: "
@@ -131,15 +124,14 @@ def test_every_command_says_it_and_score_needs_no_gradebook(
         ("feedback", "tiny"),
         ("export", "tiny"),
     ):
-        done = command(tiny, *arguments)
-        assert (done.exit_code, sentence in done.stderr) == (2, True), done.output
-    done = command(tiny, "doctor")
-    assert done.exit_code == 1
+        done = autograder(tiny.root, *arguments, code=2)
+        assert sentence in done.stderr
+    done = autograder(tiny.root, "doctor", code=1)
     assert done.stdout.count(sentence) == 1, "once, and not for each assignment"
     assert "LACK  gradebook" in done.stdout
     assert "nobody can say whether it is released" in done.stdout
     assert kept(tiny) == before
-    assert command(tiny, "score", str(tiny.root / "submitted/ada/tiny")).exit_code == 0
+    autograder(tiny.root, "score", tiny.root / "submitted/ada/tiny")
 
 
 def test_nbgrader_autograde_takes_nothing_away_before_it_says_so(
@@ -158,7 +150,7 @@ def test_nbgrader_autograde_takes_nothing_away_before_it_says_so(
 def test_doctor_says_which_gradebook_it_is(tiny_on_server: TinyCourse, server: Server) -> None:
     tiny = tiny_on_server
     line = f"ok    gradebook: the gradebook `{name_of(tiny)}` on 127.0.0.1:{server.port} (PostgreSQL), version "
-    done = command(tiny, "doctor")
+    done = autograder(tiny.root, "doctor", code=None)
     assert line in done.stdout
     assert "Its password stands in c.CourseDirectory.db_url" in done.stdout
     assert PASSWORD not in done.stdout
@@ -193,8 +185,7 @@ def test_a_server_that_is_lost_in_a_run_ends_it_and_what_was_judged_is_kept(
 
     with monkeypatch.context() as patch:
         patch.setattr("autograder.autograde.writing.begin", lose)
-        done = command(tiny, "grade", "tiny")
-    assert done.exit_code == 2
+        done = autograder(tiny.root, "grade", "tiny", code=2)
     assert (
         "cannot be reached: terminating connection due to administrator command. See" in done.stderr
     )
@@ -218,14 +209,13 @@ def test_a_row_that_another_program_holds_is_waited_for_and_then_named(
     url = server.url(name_of(tiny)).replace("+psycopg", "")
     with psycopg.connect(url) as other:
         other.execute("LOCK TABLE grade IN EXCLUSIVE MODE")
-        done = command(tiny, "grade", "tiny")
-    assert done.exit_code == 2
+        done = autograder(tiny.root, "grade", "tiny", code=2)
     assert (
         "is in use by another program: close the formgrader, then give the same command"
         in done.stderr
     )
     assert gradebook.marks(load_course(tiny.root), "tiny") == {}
-    assert command(tiny, "grade", "tiny").exit_code == 0
+    autograder(tiny.root, "grade", "tiny")
 
 
 def test_two_folders_with_one_gradebook_are_graded_one_after_the_other(
@@ -235,12 +225,11 @@ def test_two_folders_with_one_gradebook_are_graded_one_after_the_other(
     here = load_course(tiny_on_server.root)
     there = TinyCourse(tmp_path / "there", released=tiny_on_server.root)
     with gradebook.held_open(here):
-        done = command(there, "grade", "tiny")
-        assert done.exit_code == 2
+        done = autograder(there.root, "grade", "tiny", code=2)
         assert re.search(
             r"is being graded already: autograder, process \d+ on .*\. Wait", done.stderr
         )
-    assert command(there, "grade", "tiny").exit_code == 0
+    autograder(there.root, "grade", "tiny")
 
 
 @contextlib.contextmanager
@@ -333,8 +322,7 @@ def test_an_older_nbgraders_tables_are_named_and_not_touched(
     server.admin(drop, "DROP TABLE course", old, database=name)
     (tables_before,) = rows(server, tiny, TABLES)
     for arguments, code in ((("grade", "tiny"), 2), (("release", "tiny"), 2), (("doctor",), 1)):
-        done = command(tiny, *arguments)
-        assert done.exit_code == code
+        done = autograder(tiny.root, *arguments, code=code)
         assert (
             "(PostgreSQL) assignment.course_id is missing: an older nbgrader made its"
             in done.output
@@ -348,7 +336,7 @@ def test_an_older_nbgraders_tables_are_named_and_not_touched(
 
     with psycopg.connect(server.url(name).replace("+psycopg", "")) as connection:
         connection.execute(sql.encode())
-    assert command(tiny, "grade", "tiny").exit_code == 0
+    autograder(tiny.root, "grade", "tiny")
     noted = rows(server, tiny, VERSION)
     assert noted == [(tables._version(),)]
 
@@ -359,8 +347,7 @@ def test_a_user_who_may_make_no_tables_is_told(tiny_on_server: TinyCourse, serve
     server.admin(f'CREATE DATABASE "{name}"')
     server.admin("REVOKE CREATE ON SCHEMA public FROM PUBLIC", database=name)
     at(tiny, server.url(name))
-    done = command(tiny, "grade", "tiny")
-    assert done.exit_code == 2
+    done = autograder(tiny.root, "grade", "tiny", code=2)
     assert (
         "lets this user make or change no tables. Let the database belong to the user"
         in done.stderr
@@ -373,8 +360,7 @@ def test_names_that_a_server_does_not_take_are_refused_by_name(
     tiny = tiny_on_server
     text = (tiny.root / "source/tiny/tiny.ipynb").read_text()
     tiny.write("source/tiny/tiny.ipynb", text.replace('"mean_tests"', f'"{"m" * 129}"'))
-    done = command(tiny, "release", "tiny")
-    assert done.exit_code == 2
+    done = autograder(tiny.root, "release", "tiny", code=2)
     assert (
         "the grade_id of a cell has 129 characters, and PostgreSQL takes no more than 128"
         in done.stderr

@@ -62,7 +62,7 @@ def submission(
     config: str = "",
     **cells: str,
 ) -> Submission:
-    tiny.write("course_config.py", tiny.config + config)
+    tiny.configure(config)
     given = tiny.handed_in(cells)
     for entry in given["cells"]:
         grade_id = entry["metadata"].get("nbgrader", {}).get("grade_id")

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import zlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -17,13 +18,12 @@ import pytest
 
 from autograder.autograde.class_run import Origin
 from autograder.autograde.grade import grade_class
-from autograder.course import Course, load_course
+from autograder.course import load_course
 from autograder.judge import keys as inputs
 from autograder.judge.job import Job, Judgement
 from autograder.judge.keys import judgement_key
 from autograder.judge.ledger import Ledger, ledger_path
 from autograder.judge.service import judge_service
-from autograder.judge.submission import read_submission
 from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
 from tests.tiny_course import GRADERS, TinyCourse
 
@@ -35,8 +35,16 @@ def tiny(tiny: TinyCourse) -> TinyCourse:
     return tiny
 
 
-def job_of(course: Course, student: str = "ada") -> Job:
-    return read_submission(course, "tiny", student, course.submitted(student, "tiny")).jobs["tiny"]
+@pytest.fixture
+def job(tiny: TinyCourse) -> Job:
+    return tiny.job()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    made = Ledger(tmp_path / "ledger.db")
+    yield made
+    made.close()
 
 
 def test_equal_work_is_judged_once_and_each_gets_a_card(
@@ -115,8 +123,7 @@ def test_without_its_ledger_a_course_is_graded_all_the_same(
 
 def test_what_a_key_depends_on(tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch) -> None:
     def key(student: str = "ada") -> str:
-        course = load_course(tiny.root)
-        return judgement_key(course, job_of(course, student))
+        return judgement_key(load_course(tiny.root), tiny.job(student))
 
     first = key()
     keys = {first}
@@ -132,8 +139,7 @@ def test_what_a_key_depends_on(tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
     assert key("cem") != first, "on the code"
     tiny.write("graders/tiny/helper.json", "{}")
     is_new("a file beside the tests")
-    config = (tiny.root / "course_config.py").read_text()
-    tiny.write("course_config.py", f"{config}\nc.BoxSettings.threads = 2\n")
+    tiny.configure("c.BoxSettings.threads = 2")
     is_new("a setting of the box")
     (tiny.root / "records" / "secret").write_text("another")
     is_new("the secret")
@@ -145,15 +151,15 @@ def test_what_a_key_depends_on(tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch
     data = tiny.root / "images"
     data.mkdir()
     (data / "batch").write_text("1")
-    tiny.write("course_config.py", f"{config}\nc.CourseSettings.data_directory = 'images'\n")
+    tiny.configure("c.CourseSettings.data_directory = 'images'")
     is_new("the data's place")
     (data / "batch").write_text("22")
     is_new("the data")
 
 
-def test_code_is_not_taken_for_a_file(tiny: TinyCourse) -> None:
+def test_code_is_not_taken_for_a_file(tiny: TinyCourse, job: Job) -> None:
     course = load_course(tiny.root)
-    as_code = replace(job_of(course), cells=("x = 1", "data", "y = 2"), files=())
+    as_code = replace(job, cells=("x = 1", "data", "y = 2"), files=())
     as_file = replace(as_code, cells=("x = 1",), files=(("data", b"y = 2"),))
     assert judgement_key(course, as_code) != judgement_key(course, as_file)
 
@@ -169,38 +175,31 @@ def test_the_parts_of_the_kit_that_a_judgement_goes_through_are_in_its_key() -> 
         assert module == "judge" or module in rooms or module.split(".")[0] in rooms, name
 
 
-def judgement(verdict: Verdict) -> Judgement:
+def judgement(verdict: Verdict = Verdict.FAILED) -> Judgement:
     item = Item("double_tests", 3.0, False, (Check("t", "T", verdict),))
     outputs = ([{"output_type": "stream", "name": "stdout", "text": "half \ud83d"}],)
     return Judgement(Scorecard("tiny", "ada", (NotebookCard("tiny", (item,)),)), outputs)
 
 
 def test_a_judgement_comes_back_as_it_was_under_another_name(
-    tiny: TinyCourse, tmp_path: Path
+    tiny: TinyCourse, ledger: Ledger
 ) -> None:
-    course = load_course(tiny.root)
-    job = replace(job_of(course, "bob"), repairs=("a repair",))
-    ledger = Ledger(tmp_path / "ledger.db")
-    ledger.keep("key", judgement(Verdict.FAILED))
-    found = ledger.find("key", job)
-    ledger.close()
+    ledger.keep("key", judgement())
+    found = ledger.find("key", replace(tiny.job("bob"), repairs=("a repair",)))
     assert found is not None
     assert found.card.student == "bob"
     assert found.card.notebooks[0].repairs == ("a repair",)
-    assert found.card.items == judgement(Verdict.FAILED).card.items
-    assert found.outputs == judgement(Verdict.FAILED).outputs
+    assert found.card.items == judgement().card.items
+    assert found.outputs == judgement().outputs
 
 
 def test_what_was_judged_long_ago_is_forgotten(
-    tiny: TinyCourse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: Job, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("autograder.judge.ledger._MOST", 2)
-    job = job_of(load_course(tiny.root))
-    ledger = Ledger(tmp_path / "ledger.db")
     for key in ("first", "second", "first", "third"):  # judged again, it is the newer one
-        ledger.keep(key, judgement(Verdict.FAILED))
+        ledger.keep(key, judgement())
     known = [key for key in ("first", "second", "third") if ledger.find(key, job)]
-    ledger.close()
     assert known == ["first", "third"]
 
 
@@ -213,103 +212,83 @@ def known_of(ledger: Ledger, job: Job, keys: str) -> str:
 
 
 def test_what_is_used_is_not_forgotten(
-    tiny: TinyCourse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: Job, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("autograder.judge.ledger._MOST", 4)
-    job = job_of(load_course(tiny.root))
-    ledger = Ledger(tmp_path / "ledger.db")
     for key in "abcd":
-        ledger.keep(key, judgement(Verdict.FAILED))
+        ledger.keep(key, judgement())
     assert ledger.find("a", job)
-    ledger.keep("e", judgement(Verdict.FAILED))
+    ledger.keep("e", judgement())
     assert known_of(ledger, job, "abcde") == "acde"
-    ledger.close()
 
 
 @pytest.mark.parametrize(
     "damage",
     [b"", b"1", b"[1]", b'{"card": []}', b'{"card": {"notebooks": ["a"]}, "outputs": []}'],
 )
-def test_a_damaged_judgement_is_none(tiny: TinyCourse, tmp_path: Path, damage: bytes) -> None:
-    job = job_of(load_course(tiny.root))
-    ledger = Ledger(tmp_path / "ledger.db")
-    ledger.keep("a", judgement(Verdict.FAILED))
+def test_a_damaged_judgement_is_none(job: Job, ledger: Ledger, damage: bytes) -> None:
+    ledger.keep("a", judgement())
     with ledger._open() as database:
         database.execute("UPDATE judgements SET judgement = ?", (zlib.compress(damage),))
     assert ledger.find("a", job) is None
     assert "cannot be read" in ledger.trouble
-    ledger.keep("a", judgement(Verdict.FAILED))
+    ledger.keep("a", judgement())
     assert ledger.find("a", job)
-    ledger.close()
 
 
 def test_one_that_is_judged_again_and_again_drives_no_other_out(
-    tiny: TinyCourse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: Job, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("autograder.judge.ledger._MOST", 3)
-    ledger = Ledger(tmp_path / "ledger.db")
     for key in "abcccccc":
-        ledger.keep(key, judgement(Verdict.FAILED))
-    assert known_of(ledger, job_of(load_course(tiny.root)), "abc") == "abc"
-    ledger.close()
+        ledger.keep(key, judgement())
+    assert known_of(ledger, job, "abc") == "abc"
 
 
-def test_its_file_stays_small(
-    tiny: TinyCourse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_its_file_stays_small(job: Job, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     most = 400 * 1024
     monkeypatch.setattr("autograder.judge.ledger._MOST_BYTES", most)
     generator = random.Random(1)
-    ledger = Ledger(tmp_path / "ledger.db")
     for key in "abcdefghijklmnopqrstuvwxyz":
         output = {"output_type": "stream", "text": generator.randbytes(30_000).hex()}
-        ledger.keep(key, replace(judgement(Verdict.FAILED), outputs=([output],)))
+        ledger.keep(key, replace(judgement(), outputs=([output],)))
     assert ledger._path.stat().st_size < most + 64 * 1024, "one more than it holds"
-    assert known_of(ledger, job_of(load_course(tiny.root)), "ayz") == "yz"
+    assert known_of(ledger, job, "ayz") == "yz"
     huge = {"output_type": "stream", "text": generator.randbytes(most).hex()}
-    ledger.keep("huge", replace(judgement(Verdict.FAILED), outputs=([huge],)))
-    assert ledger.find("huge", job_of(load_course(tiny.root))), "the newest is kept in any case"
-    ledger.close()
+    ledger.keep("huge", replace(judgement(), outputs=([huge],)))
+    assert ledger.find("huge", job), "the newest is kept in any case"
 
 
 def test_a_ledger_that_cannot_be_written_is_read(
-    tiny: TinyCourse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: Job, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("autograder.judge.ledger._MOST", 2)
-    ledger = Ledger(tmp_path / "ledger.db")
     for key in "ab":
-        ledger.keep(key, judgement(Verdict.FAILED))
+        ledger.keep(key, judgement())
     ledger._open().execute("PRAGMA query_only = ON")
-    assert ledger.find("a", job_of(load_course(tiny.root)))
+    assert ledger.find("a", job)
     assert "cannot be written" in ledger.trouble
-    ledger.close()
 
 
-def test_a_ledger_in_the_place_of_one_that_was_deleted_is_written(
-    tiny: TinyCourse, tmp_path: Path
-) -> None:
+def test_a_ledger_in_the_place_of_one_that_was_deleted_is_written(job: Job, ledger: Ledger) -> None:
     """Two that write, of which one has another file open by the same name, would share a journal."""
-    job = job_of(load_course(tiny.root))
-    first, second = Ledger(tmp_path / "ledger.db"), Ledger(tmp_path / "ledger.db")
-    first.keep("a", judgement(Verdict.FAILED))
-    first._path.unlink()
-    second.keep("b", judgement(Verdict.FAILED))
-    first.keep("c", judgement(Verdict.FAILED))
-    assert known_of(second, job, "abc") == "bc"
-    first.close()
-    second.close()
+    with closing(Ledger(ledger._path)) as second:
+        ledger.keep("a", judgement())
+        ledger._path.unlink()
+        second.keep("b", judgement())
+        ledger.keep("c", judgement())
+        assert known_of(second, job, "abc") == "bc"
 
 
 def test_graders_side_by_side_forget_no_more_than_is_too_much(
-    tiny: TinyCourse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("autograder.judge.ledger._MOST", 10)
-    job = job_of(load_course(tiny.root))
 
     def grader(name: str) -> str:
         ledger = Ledger(tmp_path / "ledger.db")
         for number in range(12):
-            ledger.keep(f"{name}{number}", judgement(Verdict.FAILED))
+            ledger.keep(f"{name}{number}", judgement())
             ledger.find(f"{name}{number // 2}", job)
         ledger.close()
         return ledger.trouble
@@ -320,17 +299,14 @@ def test_graders_side_by_side_forget_no_more_than_is_too_much(
         assert database.execute("SELECT count(*) FROM judgements").fetchone() == (10,)
 
 
-def test_what_staff_must_look_at_is_tried_again(tiny: TinyCourse, tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.db")
+def test_what_staff_must_look_at_is_tried_again(job: Job, ledger: Ledger) -> None:
     ledger.keep("key", judgement(Verdict.UNGRADED))
-    assert ledger.find("key", job_of(load_course(tiny.root))) is None
-    ledger.close()
+    assert ledger.find("key", job) is None
 
 
 def test_a_full_disk_is_told_and_stops_nothing(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, tiny: TinyCourse
+    job: Job, ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ledger = Ledger(tmp_path / "ledger.db")
     ledger.keep("first", judgement(Verdict.PASSED))
     database = ledger._open()
     (pages,) = database.execute("PRAGMA page_count").fetchone()
@@ -340,13 +316,9 @@ def test_a_full_disk_is_told_and_stops_nothing(
     assert "is full" in caplog.text
     database.execute("PRAGMA max_page_count = 100000")
     ledger.keep("after", judgement(Verdict.PASSED))
-    job = job_of(load_course(tiny.root))
     assert ledger.find("first", job)
     assert ledger.find("after", job)
-    ledger.close()
-    assert sqlite3.connect(tmp_path / "ledger.db").execute("PRAGMA integrity_check").fetchone() == (
-        "ok",
-    )
+    assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def test_graders_that_start_at_once_make_one_ledger(tmp_path: Path) -> None:

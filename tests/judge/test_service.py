@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 
 from autograder.autograde.grade import grade_class
-from autograder.course import Course, load_course
+from autograder.course import load_course
 from autograder.errors import KitError
 from autograder.judge import pool as pool_module
 from autograder.judge.job import Job, Judgement, course_of
 from autograder.judge.keys import judgement_key
 from autograder.judge.pool import LocalPool, PoolLost
 from autograder.judge.service import JudgeService, judge_service
-from autograder.judge.submission import read_submission
 from autograder.scorecard import NotebookCard, Scorecard, Verdict
 from tests.tiny_course import GRADERS, TinyCourse
 
@@ -37,10 +36,6 @@ def test_that_kills_the_judge(student):
 )
 
 
-def job_of(course: Course, student: str = "ada") -> Job:
-    return read_submission(course, "tiny", student, course.submitted(student, "tiny")).jobs["tiny"]
-
-
 def keyed(job: Job) -> tuple[Job, str]:
     return job, judgement_key(course_of(job), job)
 
@@ -54,36 +49,35 @@ RIGHT = [Verdict.PASSED, Verdict.PASSED, None]
 
 def test_a_worker_that_is_killed_is_replaced(tiny: TinyCourse) -> None:
     tiny.write("graders/tiny/test_tiny.py", KILLS_ITS_WORKER.replace("ALWAYS", "False"))
-    assert verdicts(judge_service(), job_of(load_course(tiny.root))) == RIGHT
+    assert verdicts(judge_service(), tiny.job()) == RIGHT
 
 
 def test_a_job_that_always_kills_its_worker_is_ours_and_the_next_is_judged(
     tiny: TinyCourse,
 ) -> None:
     tiny.write("graders/tiny/test_tiny.py", KILLS_ITS_WORKER.replace("ALWAYS", "True"))
-    course = load_course(tiny.root)
     with pytest.raises(KitError, match="tiny of ada died twice"):
-        judge_service().result(*keyed(job_of(course)))
+        judge_service().result(*keyed(tiny.job()))
     tiny.write("graders/tiny/test_tiny.py", GRADERS)
-    assert verdicts(judge_service(), job_of(course)) == RIGHT
+    assert verdicts(judge_service(), tiny.job()) == RIGHT
 
 
 def test_workers_killed_while_idle_do_not_stop_the_next_class(tiny: TinyCourse) -> None:
-    service, course = judge_service(), load_course(tiny.root)
-    assert verdicts(service, job_of(course)) == RIGHT
+    service = judge_service()
+    assert verdicts(service, tiny.job()) == RIGHT
     assert isinstance(service._pool, LocalPool)
     for process in list(service._pool._executors[False]._processes.values()):
         process.kill()
         process.join()
     tiny.submission("ada", extra="x = 1")
-    service.submit(*keyed(job_of(course)))
-    assert verdicts(service, job_of(course)) == RIGHT
+    service.submit(*keyed(tiny.job()))
+    assert verdicts(service, tiny.job()) == RIGHT
 
 
 def test_a_job_is_judged_once_however_often_it_is_submitted(
     tiny: TinyCourse, started: list[str]
 ) -> None:
-    job, key = keyed(job_of(load_course(tiny.root)))
+    job, key = keyed(tiny.job())
     service = judge_service()
     first = service.submit(job, key)
     again = service.submit(job, key)
@@ -94,12 +88,11 @@ def test_a_job_is_judged_once_however_often_it_is_submitted(
 
 def test_the_name_of_the_student_changes_no_challenge(tiny: TinyCourse) -> None:
     tiny.submission("bob")
-    course = load_course(tiny.root)
-    assert job_of(course, "ada").content == job_of(course, "bob").content
+    assert tiny.job("ada").content == tiny.job("bob").content
     tiny.submission("bob", {"why": "other words"})
-    assert job_of(course, "ada").content == job_of(course, "bob").content, "only code counts"
+    assert tiny.job("ada").content == tiny.job("bob").content, "only code counts"
     tiny.submission("bob", extra="x = 1")
-    assert job_of(course, "ada").content != job_of(course, "bob").content
+    assert tiny.job("ada").content != tiny.job("bob").content
 
 
 class BreaksFirst:
@@ -128,7 +121,7 @@ def test_a_worker_that_dies_takes_nothing_of_others_with_it(tiny: TinyCourse) ->
     pool = BreaksFirst()
     service = JudgeService()
     service._pool = pool
-    assert service.result(*keyed(job_of(load_course(tiny.root)))).card.student == "ada"
+    assert service.result(*keyed(tiny.job())).card.student == "ada"
     assert pool.asked == ["submit", "mend", "submit"], (
         "and no `stop`, which drops all that is judged"
     )
@@ -149,7 +142,7 @@ def test_what_cannot_be_forked_from_is_started_again_once_and_then_named(
             return super().submit(*arguments, **more)
 
     monkeypatch.setattr(pool_module, "ProcessPoolExecutor", DiesFirst)
-    service, job = JudgeService(workers=1), job_of(load_course(tiny.root))
+    service, job = JudgeService(workers=1), tiny.job()
     if times == 1:
         assert verdicts(service, job) == RIGHT
     else:

@@ -22,7 +22,6 @@ from autograder.errors import BoxUnavailable, KitError, LimitHit, StudentRaised
 from autograder.judge import judge, looks, pool, slots
 from autograder.judge.keys import judgement_key
 from autograder.judge.slots import GpuSlots, GpuWatch, uses_gpu, with_gpu
-from autograder.judge.submission import read_submission
 from autograder.sandbox import BoxSettings, CellRun, warm
 from autograder.sandbox.gpu import Gpu
 from autograder.scorecard import Check, Verdict
@@ -55,7 +54,7 @@ def tiny(tmp_path: Path, released: Path) -> TinyCourse:
 
 
 def configured(tiny: TinyCourse, more: str = GPUS) -> Course:
-    tiny.write("course_config.py", tiny.config + more)
+    tiny.configure(more)
     return load_course(tiny.root)
 
 
@@ -246,9 +245,9 @@ def test_a_job_whose_box_runs_out_gets_a_second_box_alone_and_then_the_verdict(
     tiny: TinyCourse, stand_in: Gpu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the real box; a device that every Linux has stands in for the GPU's."""
-    course = configured(tiny, GPUS + f"c.BoxSettings.warm_imports = {LIGHT}\n")
+    configured(tiny, GPUS + f"c.BoxSettings.warm_imports = {LIGHT}\n")
     tiny.submission("ada", {"double": OUT_OF_MEMORY})
-    job = read_submission(course, "tiny", "ada", course.submitted("ada", "tiny")).jobs["tiny"]
+    job = tiny.job()
     opened: list[tuple[int | None, int]] = []
 
     def open_box(settings: BoxSettings, *args: Any, **more: Any) -> Any:
@@ -307,7 +306,7 @@ def test_the_key_of_a_judgement_tells_with_a_gpu_from_without_but_not_which(
 ) -> None:
     tiny.submission("ada")
     without = configured(tiny, "")
-    job = read_submission(without, "tiny", "ada", without.submitted("ada", "tiny")).jobs["tiny"]
+    job = tiny.job()
     keys = [
         judgement_key(course, job)
         for course in (without, configured(tiny), configured(tiny, GPUS.replace("[2, 5]", "[0]")))
@@ -318,7 +317,7 @@ def test_the_key_of_a_judgement_tells_with_a_gpu_from_without_but_not_which(
 def test_a_bundle_takes_the_slots_along(tiny: TinyCourse, tmp_path: Path) -> None:
     tiny.submission("ada")
     course = configured(tiny)
-    job = read_submission(course, "tiny", "ada", course.submitted("ada", "tiny")).jobs["tiny"]
+    job = tiny.job()
     packed = bundle.pack(course, "tiny")
     unpacked = bundle.Unpacked(packed, tmp_path / "worker")
     there = judgement_key(unpacked.course, unpacked.job(job), packed.data)

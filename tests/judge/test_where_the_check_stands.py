@@ -95,6 +95,7 @@ class Class:
         self.course: Course = load_course(root)
         self._source = source
         self.boxes: list[Box] = []
+        self.stub = self.course.notebooks("tiny")["tiny"].released_cells()["slope"].source
 
         @contextmanager
         def counted(*args: Any, **kwargs: Any) -> Iterator[Box]:
@@ -352,9 +353,8 @@ def test_a_name_that_a_check_gives_is_there(first: str, last: str, tmp_path: Pat
 
 def test_a_function_of_a_file_that_is_run_counts_where_its_check_stands(students: Class) -> None:
     """Its stub is as it was released, and no name can be read in the cell that runs the file."""
-    stub = students.course.notebooks("tiny")["tiny"].released_cells()["slope"].source
     mine = students._tiny.write("submitted/ada/tiny/mine.py", f"import torch\n{SLOPE}")
-    card = students.judge(slope=stub, first="%run mine.py", last="del slope")
+    card = students.judge(slope=students.stub, first="%run mine.py", last="del slope")
     mine.unlink()
     assert points(card) == FULL, messages(card)
 
@@ -365,20 +365,14 @@ def test_a_right_submission_costs_one_box(students: Class) -> None:
 
 
 def test_a_stub_costs_one_box(students: Class) -> None:
-    stub = next(
-        cell.source
-        for grade_id, cell in students.course.notebooks("tiny")["tiny"].released_cells().items()
-        if grade_id == "slope"
-    )
-    card = students.judge(slope=stub)
+    card = students.judge(slope=students.stub)
     assert points(card) == {**FULL, "slope_tests": 0.0}
     assert len(students.boxes) == 1
 
 
 def test_a_function_written_in_a_block_above_its_untouched_stub_counts(students: Class) -> None:
     """A later cell deletes it, so only the second look sees it."""
-    stub = students.course.notebooks("tiny")["tiny"].released_cells()["slope"].source
-    card = students.judge(spread=f"{SPREAD}\n{SLOPE}", slope=stub, last="del slope")
+    card = students.judge(spread=f"{SPREAD}\n{SLOPE}", slope=students.stub, last="del slope")
     assert points(card) == FULL, messages(card)
 
 

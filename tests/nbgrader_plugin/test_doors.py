@@ -45,7 +45,7 @@ def class_of(root: Path, released: Path) -> TinyCourse:
     two = tiny.submission("fay", {"double": ""})
     two.rename(two.with_name("tiny (2).ipynb"))
     # Late, with files beside the notebook, one of which the course gives along.
-    tiny.write("course_config.py", tiny.config + LATE)
+    tiny.configure(LATE)
     tiny.write("late.py", LATE_PLUGIN)
     tiny.write("submitted/bob/tiny/timestamp.txt", "2026-03-02 12:00:00 UTC")
     tiny.write("submitted/bob/tiny/notes/more.txt", "his own")
@@ -71,15 +71,7 @@ class ATenthAnHour(BasePlugin):
 
 
 def marks_in(root: Path) -> dict[str, dict[str, float | None]]:
-    with gradebook.open_gradebook(load_course(root)) as book:
-        return {
-            student: {
-                grade.name: grade.auto_score
-                for notebook in book.find_submission("tiny", student).notebooks
-                for grade in notebook.grades
-            }
-            for student in STUDENTS
-        }
+    return {student: kept.automatic(load_course(root), student) for student in STUDENTS}
 
 
 AUTOGRADE = ["-m", "nbgrader", "autograde", "tiny"]
@@ -117,7 +109,7 @@ def test_autograder_grade_keeps_the_same_and_ends_with_3_where_staff_must_act(
 ) -> None:
     """It has a converter of its own; rows, scorecards and autograded files are as stock nbgrader's."""
     class_of(tmp_path, released)
-    done = autograder(["grade", "tiny"], tmp_path, code=3)
+    done = autograder(tmp_path, "grade", "tiny", code=3)
     assert marks_in(tmp_path) == MARKS
     assert "cem needs staff: tiny: tiny.ipynb is JSON, but no notebook" in done.stderr
     ours = kept.everything(tmp_path)
@@ -128,12 +120,12 @@ def test_autograder_grade_keeps_the_same_and_ends_with_3_where_staff_must_act(
     assert "autograded/bob/tiny/notes/more.txt" in ours
     (tmp_path / "submitted/cem/tiny/tiny.ipynb").unlink()
     (tmp_path / "submitted/fay/tiny/tiny (2).ipynb").unlink()
-    done = autograder(["grade", "tiny"], tmp_path)
+    done = autograder(tmp_path, "grade", "tiny")
     assert re.search(r"unchanged +4 ", done.stdout)
 
 
 def break_syntax(tiny: TinyCourse) -> None:
-    tiny.write("course_config.py", tiny.config + "\nc.BoxSettings.memory_mib = (\n")
+    tiny.configure("c.BoxSettings.memory_mib = (")
 
 
 def break_the_name(tiny: TinyCourse) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import shutil
 from pathlib import Path
@@ -11,7 +9,6 @@ from typing import Any
 
 import nbformat
 import pytest
-from PIL import Image
 
 from autograder import doctor
 from autograder.autograde import gradebook
@@ -25,6 +22,7 @@ from autograder.report.table import to_json
 from tests import kept
 from tests.doors import formgrader, nbgrader_autograde, run
 from tests.every_kind import ASSIGNMENT, MODEL_ANSWER, RIGHT, SCHEME, EveryKind
+from tests.report.samples import picture
 from tests.tiny_course import cell
 
 WRONG = "def double(x):\n    return abs(2 * x)"
@@ -187,7 +185,11 @@ def test_a_mark_on_a_task_is_for_the_work_around_it(graded: tuple[Course, ClassR
 
     def work(size: int) -> dict[str, list[dict[str, Any]]]:
         photo = cell("markdown", "The sketch: ![it](attachment:it.png)")
-        return {"sketch": [{**photo, "attachments": {"it.png": {"image/png": picture(size)}}}]}
+        return {
+            "sketch": [
+                {**photo, "attachments": {"it.png": {"image/png": picture(size=(size, size))}}}
+            ]
+        }
 
     kinds.submission("ada", RIGHT, below=work(1))
     grade_class(course, ASSIGNMENT, "ada")
@@ -202,9 +204,3 @@ def test_a_mark_on_a_task_is_for_the_work_around_it(graded: tuple[Course, ClassR
     run = grade_class(course, ASSIGNMENT, "ada")
     assert marked() is None
     assert "`sketch` had 2.5 points by hand" in str([n.repairs for n in run.cards[0].notebooks])
-
-
-def picture(size: int) -> str:
-    content = io.BytesIO()
-    Image.new("RGB", (size, size), "red").save(content, "PNG")
-    return base64.b64encode(content.getvalue()).decode()

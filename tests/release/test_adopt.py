@@ -12,10 +12,8 @@ from pathlib import Path
 import nbformat
 import nbgrader
 import pytest
-from click.testing import CliRunner
 
 from autograder.autograde.records import load_card
-from autograder.cli import main
 from autograder.course import load_course
 from autograder.course.course import CONFIG
 from autograder.course.unhonoured import unhonoured
@@ -79,7 +77,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def graded(example: Path) -> Path:
     for assignment in ASSIGNMENTS:
-        autograder(["grade", assignment], example)
+        autograder(example, "grade", assignment)
     return example
 
 
@@ -132,7 +130,7 @@ def test_a_second_time_changes_nothing(graded: Path) -> None:
         return {str(path.relative_to(graded)): path.read_bytes() for path in paths}
 
     before, rows = state(), kept.rows(graded, "ps1")
-    said = " ".join(autograder(["adopt"], graded).stdout.split())
+    said = " ".join(autograder(graded, "adopt").stdout.split())
     assert said.count("released already, and left alone") == 2
     assert "written" not in said
     assert state() == before
@@ -175,7 +173,7 @@ def test_nbgrader_writes_tests_into_a_hidden_region_of_the_same_cell(tmp_path: P
         folder.mkdir(parents=True)
         (folder / "tiny.ipynb").write_text(json.dumps(handed_in))
     for command in ("grade", "feedback"):
-        autograder([command, "tiny"], tmp_path)
+        autograder(tmp_path, command, "tiny")
     assert marks(tmp_path, "tiny") == {
         "ada": {"double_tests": 2.0},
         "bob": {"double_tests": 0.0},
@@ -225,13 +223,11 @@ def test_the_courses_own_settings_keep_their_effect(tmp_path: Path) -> None:
 
 
 def test_a_course_that_cannot_be_read_is_left_as_it_was(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
-    assert result.exit_code == 2
+    result = autograder(tmp_path, "adopt", code=2)
     assert "is no nbgrader course" in result.output
     assert list(tmp_path.glob("*.py")) == []
     nbgrader_course(tmp_path, "c = get_config(\n")
-    result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
-    assert result.exit_code == 2
+    result = autograder(tmp_path, "adopt", code=2)
     assert "cannot be read: SyntaxError" in result.output
     assert not (tmp_path / CONFIG).exists()
     assert (tmp_path / NBGRADER_CONFIG).read_text() == "c = get_config(\n"
@@ -280,8 +276,7 @@ def test_one_damaged_assignment_keeps_no_other_back(tmp_path: Path) -> None:
     nbgrader_course(tmp_path)
     (tmp_path / "source/broken").mkdir()
     (tmp_path / "source/broken/broken.ipynb").write_text("{")
-    result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
-    assert result.exit_code == 1
+    result = autograder(tmp_path, "adopt", code=1)
     assert "broken.ipynb cannot be read" in result.output
     assert "graders/tiny/contract.toml: written" in result.output
 
@@ -334,8 +329,7 @@ def test_notebooks_to_read_keep_their_kernel(tmp_path: Path) -> None:
     (tmp_path / "release/tiny").mkdir(
         parents=True
     )  # by nbgrader, and perhaps with the course's own changes
-    result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
-    assert result.exit_code == 0, result.output
+    result = autograder(tmp_path, "adopt")
     assert "release/tiny, in place of the folder that was there" in result.output.replace("\n", "")
     assert "tiny: notebooks to read; nothing in them is judged" in result.output
     assert (tmp_path / "release/tiny/tiny.ipynb").is_file()
@@ -343,8 +337,7 @@ def test_notebooks_to_read_keep_their_kernel(tmp_path: Path) -> None:
     contract.write_text(
         'kernel = "course-env"\npublic = ["1 + 1"]\n'
     )  # who has no points writes none
-    result = CliRunner().invoke(main, ["--course", str(tmp_path), "release", "tiny"])
-    assert result.exit_code == 0, result.output
+    result = autograder(tmp_path, "release", "tiny")
 
 
 def test_what_an_untouched_notebook_earns_is_refused_until_it_is_announced(tmp_path: Path) -> None:
@@ -361,15 +354,13 @@ def test_what_an_untouched_notebook_earns_is_refused_until_it_is_announced(tmp_p
         cell("code", "import math", "warm_up", points=1, **locked),
     )
     (tmp_path / "source/tiny/tiny.ipynb").write_text(json.dumps(source))
-    result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
-    assert result.exit_code == 1, result.output
+    result = autograder(tmp_path, "adopt", code=1)
     assert "list `warm_up` in the contract as `untouched`" in result.output
     contract = tmp_path / "graders/tiny/contract.toml"
     contract.write_text(f'untouched = ["warm_up"]\n{contract.read_text()}')
-    result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
-    assert result.exit_code == 0, result.output
+    result = autograder(tmp_path, "adopt")
     assert (tmp_path / "release/tiny/tiny.ipynb").is_file()
-    result = CliRunner().invoke(main, ["--course", str(tmp_path), "release", "tiny"])
+    result = autograder(tmp_path, "release", "tiny")
     assert "2 items are judged by tests in the notebook" in result.output
-    result = CliRunner().invoke(main, ["--course", str(tmp_path), "doctor"])
+    result = autograder(tmp_path, "doctor", code=None)
     assert "2 items are judged by tests in the notebook" in result.output.replace("\n", " ")

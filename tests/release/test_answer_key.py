@@ -8,14 +8,13 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
-from click.testing import CliRunner
 
-from autograder.cli import main
 from autograder.course import load_course
 from autograder.data import draw_images, write_images
 from autograder.errors import KitError
 from autograder.release import answer_key
 from autograder.release.answer_key import NOTE, make_answer_key
+from tests.doors import autograder
 from tests.tiny_course import TinyCourse
 
 FIRST = "open('left.txt', 'w').write('kernels')"
@@ -80,9 +79,7 @@ def test_without_a_gpu_the_full_size_is_refused_in_a_sentence(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     tiny = TinyCourse(tmp_path / "course")
-    command = ["--course", str(tiny.root), "release", "tiny", "--full-size", str(tmp_path)]
-    result = CliRunner().invoke(main, command)
-    assert result.exit_code == 2
+    result = autograder(tiny.root, "release", "tiny", "--full-size", tmp_path, code=2)
     assert "There is no GPU here that torch can use, so nothing was run" in result.output
     assert not (tiny.root / "solutions").exists()
 

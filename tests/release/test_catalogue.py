@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from autograder.cli import main
 from autograder.course import Course, load_course
 from autograder.errors import KitError
 from autograder.judge.keys import VALIDITY, judgement_key
@@ -22,6 +21,7 @@ from autograder.release.catalogue import Outcome, figures, judge_cases
 from autograder.release.new import new_assignment
 from autograder.release.release import build
 from autograder.scorecard import Check, Item, Verdict
+from tests.doors import autograder
 from tests.tiny_course import TinyCourse
 
 WRONG = "standardise__one_scale_for_all"
@@ -46,9 +46,8 @@ def course(made: Path) -> Iterator[Course]:
     (made / "graders/lenses" / VALIDITY).unlink(missing_ok=True)
 
 
-def check(course: Course, *arguments: str) -> Result:
-    words = ["--course", str(course.root), "check", "lenses", *arguments]
-    return CliRunner().invoke(main, words, env={"COLUMNS": "100"})
+def check(course: Course, *words: str, code: int = 0) -> Result:
+    return autograder(course.root, "check", "lenses", *words, code=code, columns=100)
 
 
 def change(course: Course, case: str, **items: object) -> None:
@@ -62,7 +61,6 @@ def change(course: Course, case: str, **items: object) -> None:
 
 def test_every_case_of_a_new_assignment_ends_as_it_says(course: Course) -> None:
     result = check(course, "--keep")
-    assert result.exit_code == 0, result.output
     assert WRONG in result.output
     kept = json.loads((course.graders("lenses") / VALIDITY).read_text())
     expected = {
@@ -86,8 +84,7 @@ def test_a_case_that_ends_otherwise_is_told(
     course: Course, case: str, change_of: dict[str, object], says: str
 ) -> None:
     change(course, case, **change_of)
-    result = check(course)
-    assert result.exit_code == 1
+    result = check(course, code=1)
     assert f"{case}: standardise_tests: " in result.stderr
     assert says in result.stderr
     assert RIGHT not in result.stderr
@@ -96,8 +93,7 @@ def test_a_case_that_ends_otherwise_is_told(
 def test_a_right_solution_that_loses_points_is_told(course: Course) -> None:
     folder, wrong = course.cases("lenses") / RIGHT, course.cases("lenses") / WRONG
     shutil.copy(wrong / "standardise.py", folder / "standardise.py")
-    result = check(course, "--case", "*__channel_*", "--brief")
-    assert result.exit_code == 1
+    result = check(course, "--case", "*__channel_*", "--brief", code=1)
     assert "its scorecard says passed, 5.0" in result.stderr
     assert WRONG not in result.output
 
@@ -105,7 +101,7 @@ def test_a_right_solution_that_loses_points_is_told(course: Course) -> None:
 def test_cases_that_are_not_there_or_cannot_be_read_are_named(course: Course) -> None:
     with pytest.raises(KitError, match=r"no case that matches nothing_like_it in .*tests/cases"):
         judge_cases(course, "lenses", ["nothing_like_it"])
-    assert check(course, "--keep", "--case", "*").exit_code == 2
+    check(course, "--keep", "--case", "*", code=2)
     (course.cases("lenses") / WRONG / "scorecard.json").write_text("{")
     with pytest.raises(KitError, match=rf"{WRONG}/scorecard.json: .*Correct the case"):
         judge_cases(course, "lenses")

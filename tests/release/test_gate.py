@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from autograder.cli import main
 from autograder.course import load_course
 from autograder.course.bonus import ordinary_cells
 from autograder.errors import KitError
@@ -25,6 +23,7 @@ from autograder.release.gate.trials import make_trials, read_cases
 from autograder.release.release import build, draft, release, zipped
 from autograder.sandbox import check_wall
 from tests.course_copy import ROOT
+from tests.doors import autograder
 from tests.release.gate_plants import (
     CASES,
     CONTRACT,
@@ -233,8 +232,7 @@ def test_a_refused_assignment_leaves_everything_as_it_was(tiny: TinyCourse) -> N
         "solution_given_away",
     ):
         (SEEN | RUN)[name].plant(tiny)
-    answer = CliRunner().invoke(main, ["--course", str(tiny.root), "release", "tiny"])
-    assert answer.exit_code == 1
+    answer = autograder(tiny.root, "release", "tiny", code=1)
     assert "`tiny` is not released, for " in answer.stderr
     for said in (
         "tiny, cell `double_tests`: it has 4 points, but contract.toml says 3.",

@@ -7,17 +7,16 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from autograder import release
 from autograder.autograde.score import score_path
 from autograder.calibration.thresholds import fit
-from autograder.cli import main
 from autograder.course import load_course
 from autograder.course.judged_by import ids_from_outside
 from autograder.errors import KitError
 from autograder.release.cases import read_cases, submission_of
 from autograder.release.new import new_assignment
+from tests.doors import autograder
 from tests.tiny_course import CONFIG, TinyCourse
 
 TEMPLATE = Path(release.__file__).parent / "templates" / "training"
@@ -28,16 +27,10 @@ def tiny(tmp_path: Path) -> TinyCourse:
     return TinyCourse(tmp_path)
 
 
-def autograder(tiny: TinyCourse, *arguments: str) -> Result:
-    return CliRunner().invoke(main, ["--course", str(tiny.root), *arguments])
-
-
 def test_a_new_assignment_passes_the_gate_and_grades(tiny: TinyCourse) -> None:
-    made = autograder(tiny, "new", "lenses")
-    assert made.exit_code == 0, made.output
+    made = autograder(tiny.root, "new", "lenses")
     assert "autograder release lenses" in made.output
-    released = autograder(tiny, "release", "lenses")
-    assert released.exit_code == 0, released.output
+    released = autograder(tiny.root, "release", "lenses")
     assert "release/lenses.zip" in released.output
 
     course = load_course(tiny.root)
@@ -53,16 +46,14 @@ def test_a_new_assignment_passes_the_gate_and_grades(tiny: TinyCourse) -> None:
 def test_a_new_training_assignment_passes_the_gate_with_every_case_as_it_says(
     tiny: TinyCourse,
 ) -> None:
-    assert autograder(tiny, "new", "spirals", "--training").exit_code == 0
-    checked = autograder(tiny, "check", "spirals", "--brief")
-    assert checked.exit_code == 0, checked.output
-    released = autograder(tiny, "release", "spirals")
-    assert released.exit_code == 0, released.output
+    autograder(tiny.root, "new", "spirals", "--training")
+    autograder(tiny.root, "check", "spirals", "--brief")
+    autograder(tiny.root, "release", "spirals")
     names = {path.name for path in (tiny.root / "release/spirals").iterdir()}
     assert names == {"1_train.ipynb", "spirals.py", "requirements.txt"}
     course = load_course(tiny.root)
     assert fit(course, "spirals") == []  # its thresholds are those of what it runs
-    assert autograder(tiny, "new", "other", "--training", "--for", "x").exit_code == 2
+    autograder(tiny.root, "new", "other", "--training", "--for", "x", code=2)
 
 
 def test_the_page_on_training_checks_shows_the_template_as_it_is() -> None:
@@ -103,18 +94,16 @@ def test_the_start_of_a_hidden_test_for_a_cell_that_is_there(tiny: TinyCourse) -
     path = tiny.root / "graders/tiny/test_tiny.py"
     path.unlink()
     for cell in ("double_tests", "mean_tests"):
-        made = autograder(tiny, "new", "--for", cell, "tiny")
-        assert made.exit_code == 0, made.output
+        autograder(tiny.root, "new", "--for", cell, "tiny")
     text = path.read_text()
     compile(text, "test_tiny.py", "exec")
     assert text.count("from autograder.grading import Challenge, Student, graded") == 1
     assert "    #     double(2)\n" in text
     assert "student.double(...)" in text
     assert ids_from_outside(path) == {"double_tests", "mean_tests"}
-    again = autograder(tiny, "new", "--for", "mean_tests", "tiny")
-    assert again.exit_code == 2
+    again = autograder(tiny.root, "new", "--for", "mean_tests", "tiny", code=2)
     assert "has a test of `mean_tests` already" in again.output
-    unknown = autograder(tiny, "new", "--for", "why", "tiny")
+    unknown = autograder(tiny.root, "new", "--for", "why", "tiny", code=2)
     assert "has no autograded cell `why` (there: double_tests, mean_tests)" in unknown.output
 
 
@@ -122,6 +111,6 @@ def test_the_start_of_a_hidden_test_joins_those_that_are_there(tiny: TinyCourse)
     path = tiny.root / "graders/tiny/test_tiny.py"
     only_double = path.read_text().partition("@probe")[0]
     path.write_text(f'"""Mine."""\n\nfrom __future__ import annotations\n{only_double}')
-    autograder(tiny, "new", "--for", "mean_tests", "tiny")
+    autograder(tiny.root, "new", "--for", "mean_tests", "tiny")
     compile(path.read_text(), "test_tiny.py", "exec")
     assert ids_from_outside(path) == {"double_tests", "mean_tests"}

@@ -10,11 +10,9 @@ from typing import Any
 
 import nbformat
 import pytest
-from click.testing import CliRunner
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
-from autograder.cli import main
 from autograder.course import load_course, read_source, repair
 from autograder.course.markers import Markers
 from autograder.course.otter_checks import SEED_ID
@@ -106,7 +104,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = root / "source/lab/lab.ipynb"
     path.parent.mkdir(parents=True)
     nbformat.write(source(*WHOLE, config="generate:\n    seed: 3\nexport_cell: true"), path)
-    said = " ".join(autograder(["adopt"], root).stdout.split())
+    said = " ".join(autograder(root, "adopt").stdout.split())
     assert "made from otter-assign's form" in said
     assert "export_cell: students hand in the notebook itself" in said
     for student in ("right", "partly", "untouched"):
@@ -122,7 +120,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = root / "submitted/unchecked_by_otter/lab/lab.ipynb"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(unchecked))
-    autograder(["grade", "lab"], root)
+    autograder(root, "grade", "lab")
     return root
 
 
@@ -291,8 +289,7 @@ def test_the_older_form_is_refused_and_not_handed_out(tmp_path: Path) -> None:
     path = tmp_path / "source/lab/lab.ipynb"
     path.parent.mkdir(parents=True)
     nbformat.write(new_notebook(cells=cells), path)
-    result = CliRunner().invoke(main, ["--course", str(tmp_path), "adopt"])
-    assert result.exit_code == 1, result.output
+    result = autograder(tmp_path, "adopt", code=1)
     assert "questions stand in Markdown cells" in result.output
     assert not (tmp_path / "release").exists()
 

@@ -12,10 +12,10 @@ from PIL import Image
 from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
 
 
-def picture() -> str:
-    """A small PNG in base64."""
+def picture(kind: str = "PNG", size: tuple[int, int] = (40, 30), **options: Any) -> str:
+    """A small picture in base64."""
     content = io.BytesIO()
-    Image.new("RGB", (40, 30), "red").save(content, "PNG")
+    Image.new("RGB", size, "red").save(content, kind, **options)
     return base64.b64encode(content.getvalue()).decode()
 
 

@@ -9,12 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from autograder.autograde.grade import grade_class
-from autograder.cli import main
 from autograder.course import load_course
-from autograder.release.release import build
 from autograder.report.class_page import class_page
 from autograder.report.class_report import class_report, to_json
 from autograder.report.class_text import nearness, slowest, top_mistakes
@@ -37,6 +34,7 @@ from autograder.scorecard import (
     Scorecard,
     Verdict,
 )
+from tests.doors import autograder
 from tests.tiny_course import TinyCourse
 
 ITEMS = (ItemOf("n", "a", 4), ItemOf("n", "b", 2), ItemOf("n", "c", 3, manual=True))
@@ -308,24 +306,19 @@ def test_a_class_of_a_thousand_is_a_page_of_less_than_two_megabytes() -> None:
     assert len(class_page(class_report("x", items, cards)).encode()) < 2_000_000
 
 
-def test_the_command_writes_page_and_json_from_what_was_graded(tmp_path: Path) -> None:
-    tiny = TinyCourse(tmp_path)
-    course = load_course(tiny.root)
-    build(course, "tiny")
-    for student, cells in {"ada": {}, "bob": {"double": "def double(x):\n    return x"}}.items():
-        tiny.submission(student, cells)
+def test_the_command_writes_page_and_json_from_what_was_graded(
+    tiny: TinyCourse, tmp_path: Path
+) -> None:
+    tiny.submission("bob", {"double": "def double(x):\n    return x"})
 
-    def call(*more: str) -> Any:
-        command = ["--course", str(tiny.root), "report", "tiny", *more]
-        return CliRunner().invoke(main, command, env={"COLUMNS": "100"})
+    def call(*more: str | Path, code: int = 0) -> Any:
+        return autograder(tiny.root, "report", "tiny", *more, code=code, columns=100)
 
-    early = call()
-    assert early.exit_code == 2
+    early = call(code=2)
     assert "Nothing of `tiny` has been graded" in early.output
-    grade_class(course, "tiny")
+    grade_class(load_course(tiny.root), "tiny")
     page, numbers = tmp_path / "page.html", tmp_path / "numbers.json"
-    done = call("--output", str(page), "--json", str(numbers), "--names")
-    assert done.exit_code == 0, done.output
+    done = call("--output", page, "--json", numbers, "--names")
     data = json.loads(numbers.read_text())
     assert [one["student"] for one in data["students"]] == ["ada", "bob"]
     assert [one["difficulty"] for one in data["items"]] == [0.5, 1.0, None]

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from autograder.autograde import score
-from autograder.cli import main
 from autograder.errors import KitError
 from autograder.scorecard import Scorecard
+from tests.doors import autograder
 from tests.report.test_engines import MIXED, NOTHING, RIGHT, RULES, RUNNER, UNGRADED
 
 ROOT = Path(__file__).parent.parent.parent
@@ -34,9 +34,9 @@ class Course:
             raise KitError("no box here")
         return self.card
 
-    def score(self, *arguments: str | Path) -> Result:
-        asked = ["--course", self.root, "score", self.root / "submission", "--assignment", "vgg16"]
-        return CliRunner().invoke(main, [str(word) for word in (*asked, *arguments)])
+    def score(self, *arguments: str | Path, code: int) -> Result:
+        asked = ["score", self.root / "submission", "--assignment", "vgg16", *arguments]
+        return autograder(self.root, *asked, code=code)
 
 
 @pytest.fixture
@@ -59,8 +59,7 @@ def test_every_engine_has_its_file_at_once_or_none(
     for file in files.values():
         file.write_text("of an earlier submission")
     asked = [word for name, file in files.items() for word in ("--as", name, file)]
-    done = course.score(*asked)
-    assert done.exit_code == code, done.output
+    course.score(*asked, code=code)
     for name, file in files.items():
         if name == "classroom50" and code == 3:
             assert not file.exists()
@@ -72,13 +71,12 @@ def test_where_nothing_was_judged_no_earlier_file_stands_for_it(course: Course) 
     file = course.root / "junit.xml"
     file.write_text("of an earlier submission")
     course.broken = True
-    assert course.score("--as", "junit", file).exit_code == 2
+    course.score("--as", "junit", file, code=2)
     assert not file.exists()
 
 
 def test_what_classroom50_does_not_say_is_named_before_anything_is_judged(course: Course) -> None:
-    done = course.score("--as", "classroom50", course.root / "result.json")
-    assert done.exit_code == 2
+    done = course.score("--as", "classroom50", course.root / "result.json", code=2)
     for name in RUNNER:
         assert name in done.stderr
     assert course.judged == 0
@@ -88,8 +86,7 @@ def test_what_is_no_file_is_left_alone(course: Course) -> None:
     """Root could remove /dev/stdout."""
     pipe = course.root / "pipe"
     os.mkfifo(pipe)
-    done = course.score("--as", "junit", pipe)
-    assert done.exit_code == 2
+    done = course.score("--as", "junit", pipe, code=2)
     assert "is no ordinary file" in done.stderr
     assert pipe.exists()
     assert course.judged == 0

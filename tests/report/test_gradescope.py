@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
-from autograder import cli
 from autograder.autograde import score
 from autograder.errors import KitError
 from autograder.report.gradescope import to_gradescope
 from autograder.scorecard import Scorecard, Verdict
+from tests.doors import autograder
 from tests.report.samples import WRITTEN, item, notebook_card, scorecard
 
 # "Output format" of Gradescope's autograder specifications, with nothing allowed that is not there; read in
@@ -148,9 +147,8 @@ def test_score_writes_results_or_leaves_none(
     monkeypatch.setattr(score, "score_path", score_path)
     submission = tmp_path / "submission"
     submission.mkdir()
-    asked = ["--course", str(tmp_path), "score", str(submission), "--assignment", "vgg16"]
-    done = CliRunner().invoke(cli.main, [*asked, "--gradescope", str(file)])
-    assert done.exit_code == code, done.output
+    asked = ("--assignment", "vgg16", "--gradescope")
+    autograder(tmp_path, "score", submission, *asked, file, code=code)
     assert file.exists() == (code == 1), (
         "Gradescope shows a failed run as ours only without the file"
     )
