@@ -9,7 +9,6 @@ import random
 import struct
 import warnings
 from collections import OrderedDict
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +19,7 @@ import torch
 
 from autograder import plain_data
 from autograder.plain_data import CodecError, Opaque, dumps, loads
+from tests.memory import PeakMemory
 
 
 def there_and_back(value: Any) -> Any:
@@ -234,7 +234,16 @@ def entry(dtype: str = "F32", shape: Any = (0,), offsets: Any = (0, 0)) -> dict[
     return {"dtype": dtype, "shape": list(shape), "data_offsets": list(offsets)}
 
 
-TENSOR = {"$": "tensor", "v": "0"}
+TENSOR, ARRAY = {"$": "tensor", "v": "0"}, {"$": "array", "v": "0"}
+
+
+def one_tensor(
+    shape: Any = (1,), offsets: Any = (0, 4), data: bytes = b"1234", tree: Any = TENSOR
+) -> bytes:
+    """A message with one tensor: a number, where nothing else is said of it."""
+    return message(tree, safetensors_blob({"0": entry(shape=shape, offsets=offsets)}, data))
+
+
 FORGED = {
     "nothing": b"",
     "short": b"\1\2\3",
@@ -267,9 +276,7 @@ FORGED = {
     "many parts": message([0] * 500_000),
     "a blob of nothing": message(TENSOR, b"\0" * 8),
     "a blob with a huge header": message(TENSOR, b"\xff" * 8 + b"{}"),
-    "a blob that is cut": message(
-        TENSOR, safetensors_blob({"0": entry(shape=(4,), offsets=(0, 16))})
-    ),
+    "a blob that is cut": one_tensor((4,), (0, 16), b""),
     "a blob that overlaps": message(
         TENSOR,
         safetensors_blob(
@@ -277,48 +284,24 @@ FORGED = {
             b"1234",
         ),
     ),
-    "a shape that lies": message(
-        TENSOR, safetensors_blob({"0": entry(shape=(9,), offsets=(0, 4))}, b"1234")
-    ),
-    "a shape of many sides": message(
-        TENSOR, safetensors_blob({"0": entry(shape=(1,) * 65, offsets=(0, 4))}, b"1234")
-    ),
-    "an array of many sides": message(
-        {"$": "array", "v": "0"},
-        safetensors_blob({"0": entry(shape=(1,) * 65, offsets=(0, 4))}, b"1234"),
-    ),
-    "a shape of long numbers": message(
-        TENSOR, safetensors_blob({"0": entry(shape=(10**4000,) * 9, offsets=(0, 4))}, b"1234")
-    ),
-    "an empty shape with a large side": message(
-        TENSOR, safetensors_blob({"0": entry(shape=(2**30, 0))})
-    ),
+    "a shape that lies": one_tensor((9,)),
+    "a shape of many sides": one_tensor((1,) * 65),
+    "an array of many sides": one_tensor((1,) * 65, tree=ARRAY),
+    "a shape of long numbers": one_tensor((10**4000,) * 9),
+    "an empty shape with a large side": one_tensor((2**30, 0), (0, 0), b""),
     "a shape of text": message(TENSOR, safetensors_blob({"0": {**entry(), "shape": "0"}})),
-    "a shape of fractions": message(TENSOR, safetensors_blob({"0": entry(shape=(0.0,))})),
-    "offsets that go back": message(
-        TENSOR, safetensors_blob({"0": entry(shape=(1,), offsets=(4, 0))}, b"1234")
-    ),
-    "a tensor twice": message(
-        [TENSOR, TENSOR], safetensors_blob({"0": entry(shape=(1,), offsets=(0, 4))}, b"1234")
-    ),
-    "a tensor and the same as an array": message(
-        [TENSOR, {"$": "array", "v": "0"}],
-        safetensors_blob({"0": entry(shape=(1,), offsets=(0, 4))}, b"1234"),
-    ),
-    "a tensor that belongs to nothing": message(
-        [1], safetensors_blob({"0": entry(shape=(1,), offsets=(0, 4))}, b"1234")
-    ),
+    "a shape of fractions": one_tensor((0.0,), (0, 0), b""),
+    "offsets that go back": one_tensor(offsets=(4, 0)),
+    "a tensor twice": one_tensor(tree=[TENSOR, TENSOR]),
+    "a tensor and the same as an array": one_tensor(tree=[TENSOR, ARRAY]),
+    "a tensor that belongs to nothing": one_tensor(tree=[1]),
     "another encoding": message("[1]".encode("utf-16")),
     "a scalar of another type": message({"$": "scalar", "type": "int8", "v": 1.5}),
     "a number for a bool": message({"$": "scalar", "type": "bool", "v": 2}),
     "a float16 out of range": message({"$": "scalar", "type": "float16", "v": 1e9}),
     "words that are a list": message({"$": "object", "type": "a", "text": [[]]}),
-    "a shape that overflows": message(
-        TENSOR, safetensors_blob({"0": entry(shape=(2**62, 8), offsets=(0, 0))})
-    ),
-    "an empty shape with a huge side": message(
-        TENSOR, safetensors_blob({"0": entry(shape=(0, 2**63 - 1, 2**63 - 1))})
-    ),
+    "a shape that overflows": one_tensor((2**62, 8), (0, 0), b""),
+    "an empty shape with a huge side": one_tensor((0, 2**63 - 1, 2**63 - 1), (0, 0), b""),
     "a gap between tensors": message(
         TENSOR,
         safetensors_blob(
@@ -326,20 +309,16 @@ FORGED = {
             b"123456789012",
         ),
     ),
-    "more than its tensors": message(
-        TENSOR, safetensors_blob({"0": entry(shape=(1,), offsets=(0, 4))}, b"12345678")
-    ),
-    "an offset of truth": message(
-        TENSOR, safetensors_blob({"0": entry(shape=(1,), offsets=(False, 4))}, b"1234")
-    ),
+    "more than its tensors": one_tensor(data=b"12345678"),
+    "an offset of truth": one_tensor(offsets=(False, 4)),
     "a header that is a list": message(TENSOR, safetensors_blob([1])),
-    "a negative shape": message(TENSOR, safetensors_blob({"0": entry(shape=(-1,))})),
+    "a negative shape": one_tensor((-1,), (0, 0), b""),
     "an unknown number type": message(TENSOR, safetensors_blob({"0": entry(dtype="F7")})),
     "a number type torch may not know": message(
         TENSOR, safetensors_blob({"0": entry("F4", (2,), (0, 1))}, b"1")
     ),
     "an array NumPy does not know": message(
-        {"$": "array", "v": "0"}, safetensors_blob({"0": entry("BF16", (1,), (0, 2))}, b"12")
+        ARRAY, safetensors_blob({"0": entry("BF16", (1,), (0, 2))}, b"12")
     ),
     "a header of many tensors": message(
         TENSOR, safetensors_blob({str(n): entry() for n in range(50_000)}) + b"1"
@@ -470,22 +449,16 @@ def test_a_file_that_is_shorter_than_it_was_is_refused(left: int) -> None:
     os.close(descriptor)
 
 
-def memory_mib(key: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
-
-
 def test_a_message_is_held_once_as_its_tensors() -> None:
     whole = dumps(torch.ones(64, 2**18))  # 64 MiB
     descriptor = file_of(whole)
     size = len(whole)
     del whole
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from now
-    before = memory_mib("VmRSS")
-    tensor = plain_data.load_file(descriptor, size)
+    with PeakMemory() as peak:
+        tensor = plain_data.load_file(descriptor, size)
     os.close(descriptor)
     assert tensor.shape == (64, 2**18)
-    assert memory_mib("VmHWM") - before < 1.2 * 64
+    assert peak.mib < 1.2 * 64
 
 
 def test_random_damage_is_refused_or_harmless() -> None:

@@ -47,152 +47,110 @@ def task(text: str, grade_id: str = "k") -> dict[str, Any]:
     return cell("markdown", text, grade_id, task=True, locked=True, points=2)
 
 
-CASES: dict[str, tuple[str, list[dict[str, Any]], str]] = {
-    "one number sign": (
-        "",
-        [solution("def f():\n    # BEGIN SOLUTION\n    1\n    # END SOLUTION\n")],
-        "",
+def written(
+    *cells: dict[str, Any], config: str = "", language: str = ""
+) -> tuple[str, list[dict[str, Any]], str]:
+    """What a course's configuration says more, the cells of its notebook, and their language."""
+    return config, [*cells], language
+
+
+CASES = {
+    "one number sign": written(
+        solution("def f():\n    # BEGIN SOLUTION\n    1\n    # END SOLUTION\n")
     ),
-    "no number sign, words around": (
-        "",
-        [solution("x = 0  # the BEGIN SOLUTION of all\ny = 1\n'''END SOLUTION.'''\nz = 2")],
-        "",
+    "no number sign, words around": written(
+        solution("x = 0  # the BEGIN SOLUTION of all\ny = 1\n'''END SOLUTION.'''\nz = 2")
     ),
-    "several regions, one inside a loop": (
-        "",
-        [
-            solution(
-                "def f(x):\n    ### BEGIN SOLUTION\n    y = 1\n    ### END SOLUTION\n"
-                "    for i in x:\n\t\t### BEGIN SOLUTION\n\t\ty += i\n\t\t### END SOLUTION\n    return y\n"
-            )
-        ],
-        "",
+    "several regions, one inside a loop": written(
+        solution(
+            "def f(x):\n    ### BEGIN SOLUTION\n    y = 1\n    ### END SOLUTION\n"
+            "    for i in x:\n\t\t### BEGIN SOLUTION\n\t\ty += i\n\t\t### END SOLUTION\n    return y\n"
+        )
     ),
-    "end less indented than begin": (
-        "",
-        [solution("def f():\n        ### BEGIN SOLUTION\n    a\n### END SOLUTION\n\n\nf()")],
-        "",
+    "end less indented than begin": written(
+        solution("def f():\n        ### BEGIN SOLUTION\n    a\n### END SOLUTION\n\n\nf()")
     ),
-    "a whole cell": ("", [solution("def f():\n    return 4\n")], ""),
-    "a whole answer": ("", [solution("Since it is.", "markdown", grade=True, points=3)], ""),
-    "an answer by region": (
-        "",
-        [
-            solution(
-                "**Why?**\n\n  ### BEGIN SOLUTION\nSo.\n### END SOLUTION",
-                "markdown",
-                grade=True,
-                points=3,
-            )
-        ],
-        "",
+    "a whole cell": written(solution("def f():\n    return 4\n")),
+    "a whole answer": written(solution("Since it is.", "markdown", grade=True, points=3)),
+    "an answer by region": written(
+        solution(
+            "**Why?**\n\n  ### BEGIN SOLUTION\nSo.\n### END SOLUTION",
+            "markdown",
+            grade=True,
+            points=3,
+        )
     ),
-    "hidden tests in the middle": (
-        "",
-        [
-            checks(
-                "assert f\n  # BEGIN HIDDEN TESTS\nassert f() == 3\n# END HIDDEN TESTS  \nassert 1\n"
-            )
-        ],
-        "",
+    "hidden tests in the middle": written(
+        checks(
+            "assert f\n  # BEGIN HIDDEN TESTS\nassert f() == 3\n# END HIDDEN TESTS  \nassert 1\n"
+        )
     ),
-    "hidden tests at the end, and twice": (
-        "",
-        [
-            checks(
-                "### BEGIN HIDDEN TESTS\n1\n### END HIDDEN TESTS\n\n2\n### BEGIN HIDDEN TESTS\n3\n### END HIDDEN TESTS"
-            )
-        ],
-        "",
+    "hidden tests at the end, and twice": written(
+        checks(
+            "### BEGIN HIDDEN TESTS\n1\n### END HIDDEN TESTS\n\n2\n### BEGIN HIDDEN TESTS\n3\n### END HIDDEN TESTS"
+        )
     ),
-    "a region and hidden tests in one cell": (
-        "",
-        [
-            solution(
-                "### BEGIN SOLUTION\n1\n### END SOLUTION\n### BEGIN HIDDEN TESTS\n2\n### END HIDDEN TESTS",
-                grade=True,
-                points=1,
-            )
-        ],
-        "",
+    "a region and hidden tests in one cell": written(
+        solution(
+            "### BEGIN SOLUTION\n1\n### END SOLUTION\n### BEGIN HIDDEN TESTS\n2\n### END HIDDEN TESTS",
+            grade=True,
+            points=1,
+        )
     ),
-    "a mark scheme": (
-        "",
-        [task("Draw.\n\n=== BEGIN MARK SCHEME ===\n2: axes\n=== END MARK SCHEME ===")],
-        "",
+    "a mark scheme": written(
+        task("Draw.\n\n=== BEGIN MARK SCHEME ===\n2: axes\n=== END MARK SCHEME ===")
     ),
-    "two tasks, one with two mark schemes": (
-        "",
-        [
-            task(
-                "Draw.\n### BEGIN MARK SCHEME\n1: axes\n### END MARK SCHEME\nLarge.\n"
-                "<!-- BEGIN MARK SCHEME -->\n2: words\n<!-- END MARK SCHEME -->"
-            ),
-            task("  BEGIN MARK SCHEME\nall\n\nEND MARK SCHEME", "l"),
-        ],
-        "",
+    "two tasks, one with two mark schemes": written(
+        task(
+            "Draw.\n### BEGIN MARK SCHEME\n1: axes\n### END MARK SCHEME\nLarge.\n"
+            "<!-- BEGIN MARK SCHEME -->\n2: words\n<!-- END MARK SCHEME -->"
+        ),
+        task("  BEGIN MARK SCHEME\nall\n\nEND MARK SCHEME", "l"),
     ),
-    "a mark scheme beside a picture and a formula": (
-        OTHER_WORDS,
-        [task("![it](it.png)\n$$x <scheme> y$$\n1: </scheme>\n2: axes\n</scheme>\n$z$")],
-        "",
+    "a mark scheme beside a picture and a formula": written(
+        task("![it](it.png)\n$$x <scheme> y$$\n1: </scheme>\n2: axes\n</scheme>\n$z$"),
+        config=OTHER_WORDS,
     ),
-    "mark schemes that stay": (
-        "c.ClearMarkScheme.enabled = False\n",
-        [task("Draw.\n=== BEGIN MARK SCHEME\n2: axes\n=== END MARK SCHEME")],
-        "",
+    "mark schemes that stay": written(
+        task("Draw.\n=== BEGIN MARK SCHEME\n2: axes\n=== END MARK SCHEME"),
+        config="c.ClearMarkScheme.enabled = False\n",
     ),
-    "a stub of the course's": (
-        STUB,
-        [solution("def f():\n    # BEGIN SOLUTION\n    1\n    # END SOLUTION")],
-        "",
+    "a stub of the course's": written(
+        solution("def f():\n    # BEGIN SOLUTION\n    1\n    # END SOLUTION"), config=STUB
     ),
-    "the course's stub for a whole cell": (STUB, [solution("def f():\n    return 1")], ""),
-    "the course's text": (STUB, [solution("So.", "markdown", grade=True, points=1)], ""),
-    "a stub as plain text, as it was once": (
-        "c.ClearSolutions.code_stub = 'pass  # yours'\n",
-        [solution("def f():\n    # BEGIN SOLUTION\n    1\n    # END SOLUTION")],
-        "",
+    "the course's stub for a whole cell": written(solution("def f():\n    return 1"), config=STUB),
+    "the course's text": written(solution("So.", "markdown", grade=True, points=1), config=STUB),
+    "a stub as plain text, as it was once": written(
+        solution("def f():\n    # BEGIN SOLUTION\n    1\n    # END SOLUTION"),
+        config="c.ClearSolutions.code_stub = 'pass  # yours'\n",
     ),
-    "R": (
-        "",
-        [solution("f <- function() {\n  ### BEGIN SOLUTION\n  1\n  ### END SOLUTION\n}")],
-        "R",
+    "R": written(
+        solution("f <- function() {\n  ### BEGIN SOLUTION\n  1\n  ### END SOLUTION\n}"),
+        language="R",
     ),
-    "R with a stub of the course's": (STUB, [solution("f <- 1")], "R"),
-    "other delimiters": (
-        OTHER_WORDS,
-        [
-            solution("def f():\n  # <solution>\n  1\n  # </solution>\n  ### BEGIN SOLUTION"),
-            checks("1\n# <hidden>\n2\n# </hidden>\n3"),
-            task("A\n<scheme>\nB\n</scheme>"),
-        ],
-        "",
+    "R with a stub of the course's": written(solution("f <- 1"), config=STUB, language="R"),
+    "other delimiters": written(
+        solution("def f():\n  # <solution>\n  1\n  # </solution>\n  ### BEGIN SOLUTION"),
+        checks("1\n# <hidden>\n2\n# </hidden>\n3"),
+        task("A\n<scheme>\nB\n</scheme>"),
+        config=OTHER_WORDS,
     ),
-    "a header and a footer": (
-        HEADER
-        + 'c.IncludeHeaderFooter.footer = "source/header.ipynb"\n'.replace("header.i", "footer.i"),
-        [solution("def f():\n    return 1")],
-        "",
+    "a header and a footer": written(
+        solution("def f():\n    return 1"), config=HEADER + HEADER.replace("header", "footer")
     ),
-    "a header that is switched off": (
-        HEADER + "c.IncludeHeaderFooter.enabled = False\n",
-        [solution("def f():\n    return 1")],
-        "",
+    "a header that is switched off": written(
+        solution("def f():\n    return 1"),
+        config=HEADER + "c.IncludeHeaderFooter.enabled = False\n",
     ),
-    "hidden tests that stay": (
-        "c.ClearHiddenTests.enabled = False\n",
-        [checks("1\n# BEGIN HIDDEN TESTS\n2\n# END HIDDEN TESTS\n3")],
-        "",
+    "hidden tests that stay": written(
+        checks("1\n# BEGIN HIDDEN TESTS\n2\n# END HIDDEN TESTS\n3"),
+        config="c.ClearHiddenTests.enabled = False\n",
     ),
-    "steps by name": (
-        "c.GenerateAssignment.preprocessors = ['nbgrader.preprocessors.ClearSolutions', "
+    "steps by name": written(
+        solution("def f():\n    return 1"),
+        checks("1\n# BEGIN HIDDEN TESTS\n2\n# END HIDDEN TESTS\n3"),
+        config="c.GenerateAssignment.preprocessors = ['nbgrader.preprocessors.ClearSolutions', "
         "'nbgrader.preprocessors.SaveCells']\n",
-        [
-            solution("def f():\n    return 1"),
-            checks("1\n# BEGIN HIDDEN TESTS\n2\n# END HIDDEN TESTS\n3"),
-        ],
-        "",
     ),
 }
 

@@ -59,12 +59,12 @@ def gated_course(root: Path) -> TinyCourse:
 
 @dataclass(frozen=True)
 class Plant:
-    """A fault; what the gate calls the place and the cell; words of what it says and advises."""
+    """A fault; words of what the gate says and advises; what it calls the cell and the place."""
 
     plant: Callable[[TinyCourse], object]
-    place: str
-    cell: str
     said: str
+    cell: str = ""
+    place: str = "tiny"
 
 
 def source_of(tiny: TinyCourse) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def both(*plants: Callable[[TinyCourse], object]) -> Callable[[TinyCourse], obje
 
 
 def configure(line: str) -> Callable[[TinyCourse], object]:
-    return lambda tiny: tiny.write("course_config.py", f"{tiny.config}\n{line}\n")
+    return lambda tiny: tiny.configure(line)
 
 
 def remove(path: str) -> Callable[[TinyCourse], object]:
@@ -175,140 +175,115 @@ SEEN = {
             "double",
             source="def double(x):\n    ### BEGIN SOLUTION\n    return x +\n    ### END SOLUTION",
         ),
-        "tiny",
-        "cell `double`",
         "it is no Python: invalid syntax, line 3. Correct it.",
+        "cell `double`",
     ),
     "task_in_a_code_cell": Plant(
         both(
             in_cell("rule", cell_type="code", outputs=[], execution_count=None, source="1"),
             about("rule", task=True, points=2),
         ),
-        "tiny",
-        "cell `rule`",
         "it is a task in a code cell; nbgrader takes tasks in Markdown alone",
+        "cell `rule`",
     ),
     "words_with_points_and_no_answer": Plant(
-        about("rule", grade=True, points=2),
-        "tiny",
-        "cell `rule`",
-        "Choose `Manually graded answer`",
+        about("rule", grade=True, points=2), "Choose `Manually graded answer`", "cell `rule`"
     ),
     "a_passage_of_the_model_answer": Plant(
         in_cell("title", source=f"Think: {MODEL_ANSWER[7:]}"),
-        "tiny",
-        "cell 1 (`id-0`)",
         "“weighs all numbers alike so one outlier moves it by as much as it is far away”",
+        "cell 1 (`id-0`)",
     ),
     "solution_in_markdown": Plant(
         in_cell("title", source="As easy as `return x+x`."),
-        "tiny",
-        "cell 1 (`id-0`)",
         "the text holds a line of the solution (tiny, cell `double`)",
+        "cell 1 (`id-0`)",
     ),
     "solution_of_lines_that_say_little_alone": Plant(
         both(
             in_cell("double", source=SLOWLY),
             in_cell("title", source="Try `y = x; y += x`, or: y = x\ny += x\nreturn y"),
         ),
-        "tiny",
-        "cell 1 (`id-0`)",
         "holds lines of the solution (tiny, cell `double`): `y = x ⏎ y += x ⏎ return y`",
+        "cell 1 (`id-0`)",
     ),
     "solution_in_a_given_cell": Plant(
         in_cell("mean_tests", source="right = lambda numbers: 0\nreturn sum(numbers)/len(numbers)"),
-        "tiny",
-        "cell `mean_tests`",
         "the text holds a line of the solution (tiny, cell `mean`)",
+        "cell `mean_tests`",
     ),
     "solution_in_cell_metadata": Plant(
         meta("rule", note={"todo": ["return x + x"]}),
-        "tiny",
-        "cell `rule`",
         "its metadata holds a line of the solution (tiny, cell `double`)",
+        "cell `rule`",
     ),
     "solution_in_notebook_metadata": Plant(
         in_source(lambda source: source["metadata"].update(draft="return x + x")),
-        "tiny",
-        "",
         "its metadata holds a line of the solution (tiny, cell `double`)",
     ),
     "solution_in_an_attachment": Plant(
         attach("title", "key.txt", "mean: return sum(numbers) / len(numbers)", shown=True),
-        "tiny",
-        "cell 1 (`id-0`)",
         "the attachment key.txt holds a line of the solution",
+        "cell 1 (`id-0`)",
     ),
     "attachment_of_the_model_answer": Plant(
         attach("why", "sketch.png", "a picture", shown=False),
-        "tiny",
-        "cell `why`",
         "the attachment sketch.png is in it, but its text does not show it",
+        "cell `why`",
     ),
     "solution_in_a_linked_helper_file": Plant(
         link_a_helper,
-        "helper.py",
-        "",
         "the text holds a line of the solution (tiny, cell `double`)",
+        place="helper.py",
     ),
     "solution_in_a_json_file_in_a_subfolder": Plant(
         write("source/tiny/old/key.json", json.dumps({"done": "def double(x):\nreturn x + x"})),
-        "old/key.json",
-        "",
         "the text holds a line of the solution (tiny, cell `double`)",
+        place="old/key.json",
     ),
     "solution_in_a_file_named_like_the_notebook": Plant(
         write("source/tiny/tiny", "return sum(numbers) / len(numbers)"),
-        "tiny",
-        "",
         "the text holds a line of the solution (tiny, cell `mean`)",
     ),
     "solution_in_a_zip": Plant(
-        zip_a_solution, "starter.zip", "", "its member done.py holds a line of the solution"
+        zip_a_solution, "its member done.py holds a line of the solution", place="starter.zip"
     ),
     "model_answer_in_markdown": Plant(
         in_cell("title", source="> " + MODEL_ANSWER.replace(", so", "\n>\n> so")),
-        "tiny",
-        "cell 1 (`id-0`)",
         "the text holds a part of the solution (tiny, cell `why`)",
+        "cell 1 (`id-0`)",
     ),
     "hidden_test_in_a_helper_file": Plant(
         write("source/tiny/check.py", GRADERS.partition("\n\n\n@probe")[0]),
-        "check.py",
-        "",
         "the text holds lines of a hidden test (test_tiny.py): `numbers = ch",
+        place="check.py",
     ),
     "name_of_a_hidden_test": Plant(
         in_cell("title", source="Mind test_double_of_negative_numbers."),
-        "tiny",
-        "cell 1 (`id-0`)",
         "the text holds a hidden test's name (test_tiny.py)",
+        "cell 1 (`id-0`)",
     ),
     "hidden_region_told_in_markdown": Plant(
         both(
             in_cell("double_tests", source=HIDDEN), in_cell("title", source="assert double(7)==14")
         ),
-        "tiny",
-        "cell 1 (`id-0`)",
         "holds a line of a hidden test (tiny, cell `double_tests`)",
+        "cell 1 (`id-0`)",
     ),
     "hidden_region_outside_a_grade_cell": Plant(
         in_cell("title", source="### BEGIN HIDDEN TESTS\n### END HIDDEN TESTS"),
-        "tiny",
-        "cell 1 (`id-0`)",
         "`BEGIN HIDDEN TESTS` stands outside a grade cell",
+        "cell 1 (`id-0`)",
     ),
     "solution_region_outside_a_solution_cell": Plant(
         about("double", solution=False, locked=True),
-        "tiny",
-        "cell `double`",
         "`BEGIN SOLUTION` stands outside a solution cell",
+        "cell `double`",
     ),
     "solution_region_without_end": Plant(
         in_cell("double", source="def double(x):\n    ### BEGIN SOLUTION\n    return x + x"),
-        "tiny",
-        "cell `double`",
         "`BEGIN SOLUTION` has no `END SOLUTION`",
+        "cell `double`",
     ),
     "expected_value": Plant(
         both(
@@ -318,84 +293,69 @@ SEEN = {
             ),
             in_cell("title", source="With 12,345 it is 24,690."),
         ),
-        "tiny",
-        "cell 1 (`id-0`)",
         "the text holds an expected value (test_tiny.py): 24690",
+        "cell 1 (`id-0`)",
     ),
     "expected_value_in_a_file_of_the_graders": Plant(
         both(
             write("graders/tiny/expected.json", '{"mean": 0.8125, "made": "in 2026"}'),
             in_cell("title", source="In 2026 the mean was 0.8125."),
         ),
-        "tiny",
-        "cell 1 (`id-0`)",
         "the text holds an expected value (expected.json): 0.8125",
+        "cell 1 (`id-0`)",
     ),
     "output_left": Plant(
         both(KEEP_OUTPUTS, in_cell("double_tests", outputs=OUTPUT)),
-        "tiny",
-        "cell `double_tests`",
         "it has an output. Clear all outputs",
+        "cell `double_tests`",
     ),
     "execution_count_left": Plant(
         both(KEEP_OUTPUTS, in_cell("double_tests", execution_count=7)),
-        "tiny",
-        "cell `double_tests`",
         "it has the execution count 7",
+        "cell `double_tests`",
     ),
     "widgets_left": Plant(
         in_source(lambda source: source["metadata"].update(widgets={"state": {"1": {}}})),
-        "tiny",
-        "",
         "its metadata keep the state of widgets",
     ),
     "run_of_colab_left": Plant(
         meta("rule", executionInfo={"user": {"displayName": "A. Teacher"}}),
-        "tiny",
-        "cell `rule`",
         "its metadata keep results of a run (`executionInfo`)",
+        "cell `rule`",
     ),
     "cell_for_instructors_only": Plant(
         in_cell("title", source="**Instructor only:** last year most forgot the sign."),
-        "tiny",
-        "cell 1 (`id-0`)",
         "the text says “Instructor only”",
+        "cell 1 (`id-0`)",
     ),
     "cell_tagged_for_instructors_only": Plant(
-        meta("rule", tags=["instructor-only"]),
-        "tiny",
-        "cell `rule`",
-        "its metadata says “instructor-only”",
+        meta("rule", tags=["instructor-only"]), "its metadata says “instructor-only”", "cell `rule`"
     ),
     "wrong_points": Plant(
         about("double_tests", points=4),
-        "tiny",
-        "cell `double_tests`",
         "it has 4 points, but contract.toml says 3",
+        "cell `double_tests`",
     ),
     "wrong_sum_of_points": Plant(
         about("double_tests", points=4),
-        "contract.toml",
-        "",
         "points add up to 13, but the total is 12",
+        place="contract.toml",
     ),
     "changed_id": Plant(
         about("mean_tests", grade_id="average_tests"),
-        "tiny",
-        "cell `average_tests`",
         "contract.toml has no grade cell of this id",
+        "cell `average_tests`",
     ),
     "id_that_is_gone": Plant(
         about("mean_tests", grade_id="average_tests"),
-        "tiny",
-        "cell `mean_tests`",
         "contract.toml has it, but the notebook has no grade cell",
+        "cell `mean_tests`",
     ),
     "hidden_test_of_an_id_that_is_gone": Plant(
         about("mean_tests", grade_id="average_tests"),
-        "test_tiny.py",
-        "cell `mean_tests`",
         "is of `mean_tests`, which is no grade cell",
+        "cell `mean_tests`",
+        place="test_tiny.py",
     ),
     "written_answer_made_autograded": Plant(
         in_source(
@@ -403,105 +363,88 @@ SEEN = {
                 cell("code", "1", "why", grade=True, locked=True, points=5)
             )
         ),
-        "tiny",
-        "cell `why`",
         "it is autograded, but contract.toml says written",
+        "cell `why`",
     ),
     "duplicate_grade_ids": Plant(
         about("rule", grade_id="mean"),
-        "tiny",
-        "cell `mean`",
         "another cell of the notebook has the same grade_id",
+        "cell `mean`",
     ),
     "no_contract": Plant(
-        remove("graders/tiny/contract.toml"), "contract.toml", "", "total = 12\n\n[autograded.tiny]"
+        remove("graders/tiny/contract.toml"),
+        "total = 12\n\n[autograded.tiny]",
+        place="contract.toml",
     ),
     "broken_contract": Plant(
-        write("graders/tiny/contract.toml", "total = twelve"), "contract.toml", "", "cannot be read"
+        write("graders/tiny/contract.toml", "total = twelve"),
+        "cannot be read",
+        place="contract.toml",
     ),
     "lines_of_the_contract_below_its_tables": Plant(
         write("graders/tiny/contract.toml", f'{CONTRACT}\npublic = ["x"]\n'),
-        "contract.toml",
-        "",
         "`public` stands below [written.tiny], and belongs at the head, above all tables. Correct",
+        place="contract.toml",
     ),
     "notebook_that_is_not_in_the_contract": Plant(
         lambda tiny: tiny.write("source/tiny/more.ipynb", json.dumps(tiny_source())),
-        "more",
-        "",
         "contract.toml does not know this notebook",
+        place="more",
     ),
     "no_kernelspec": Plant(
-        in_source(lambda source: source["metadata"].pop("kernelspec")),
-        "tiny",
-        "",
-        "it has no kernelspec",
+        in_source(lambda source: source["metadata"].pop("kernelspec")), "it has no kernelspec"
     ),
     "another_kernelspec": Plant(
         in_source(lambda source: source["metadata"]["kernelspec"].update(name="my-laptop")),
-        "tiny",
-        "",
         "its kernelspec is `my-laptop`, but the contract says `python3`",
     ),
-    "invalid_notebook": Plant(
-        in_cell("title", colour="red"), "tiny", "", "it is no valid notebook"
-    ),
+    "invalid_notebook": Plant(in_cell("title", colour="red"), "it is no valid notebook"),
     "no_notebook_at_all": Plant(
-        write("source/tiny/tiny.ipynb", "{}"), "tiny", "", "it is no notebook of nbformat 4"
+        write("source/tiny/tiny.ipynb", "{}"), "it is no notebook of nbformat 4"
     ),
     "cell_without_id": Plant(
         in_source(lambda source: at(source, "rule").pop("id")),
-        "tiny",
-        "cell `rule`",
         "it has no id, so each release would give it another one",
+        "cell `rule`",
     ),
     "release_that_differs_from_itself": Plant(
-        configure(HOOK), "token", "", "two releases of the same source differ here"
+        configure(HOOK), "two releases of the same source differ here", place="token"
     ),
-    "no_hidden_tests": Plant(
-        remove("graders/tiny/test_tiny.py"), "tiny", "", "it has no hidden tests. Write "
-    ),
+    "no_hidden_tests": Plant(remove("graders/tiny/test_tiny.py"), "it has no hidden tests. Write "),
     "hidden_tests_that_are_no_python": Plant(
-        write("graders/tiny/test_tiny.py", "def test("), "test_tiny.py", "", "it is no Python"
+        write("graders/tiny/test_tiny.py", "def test("), "it is no Python", place="test_tiny.py"
     ),
     "item_without_a_hidden_test": Plant(
         grader('@graded("mean_tests")', '@graded("double_tests")'),
-        "tiny",
-        "cell `mean_tests`",
         "test_tiny.py has no test of it",
+        "cell `mean_tests`",
     ),
     "submission_without_a_score": Plant(
         case("mean__x", "mean = 0", {"mean_tests": {"verdict": "failed", "score": None}}),
-        "mean__x/scorecard.json",
-        "",
         "it leaves the score of `mean_tests` open",
+        place="mean__x/scorecard.json",
     ),
     "submission_for_another_notebook": Plant(
         write("tests/cases/tiny/x__y/scorecard.json", OTHER_CASE),
-        "x__y/scorecard.json",
-        "",
         "its notebook is `big`, which is not among the sources",
+        place="x__y/scorecard.json",
     ),
     "no_right_submission": Plant(
         remove("tests/cases/double__times_two/scorecard.json"),
-        "tiny",
-        "",
         "test_tiny.py has no right case that it should accept",
     ),
     "no_wrong_submission": Plant(
         remove("tests/cases/mean__one_too_many/scorecard.json"),
-        "tiny",
-        "cell `mean_tests`",
         "test_tiny.py has no wrong case that should lose its points",
+        "cell `mean_tests`",
     ),
     "submission_of_a_cell_that_is_gone": Plant(
-        case("triple__x", "triple = 3", {}), "triple__x/scorecard.json", "", "has no cell triple"
+        case("triple__x", "triple = 3", {}), "has no cell triple", place="triple__x/scorecard.json"
     ),
     "wrong_submission_that_loses_nothing": Plant(
         case("mean__one_too_many", "mean = 0", {}, right=False),
-        "mean__one_too_many/scorecard.json",
-        "",
         "it is wrong, but loses none",
+        place="mean__one_too_many/scorecard.json",
     ),
 }
 
@@ -512,46 +455,39 @@ RUN = {
             "mean",
             source="def mean(numbers):\n    ### BEGIN SOLUTION\n    return sum(numbers) / 2\n    ### END SOLUTION",
         ),
-        "tiny",
-        "cell `mean_tests`",
         "the reference gets 0 of 4 points (failed), where it should get all",
+        "cell `mean_tests`",
     ),
     "grader_that_passes_everything": Plant(
         grader(
             '    expect_close(student.run(mean_of, numbers=numbers)["mean"], sum(numbers) / 7)',
             "    assert numbers",
         ),
-        "tiny",
-        "cell `mean_tests`",
         "the untouched release gets 4 of 4 points (passed), where it should get none",
+        "cell `mean_tests`",
     ),
     "grader_that_passes_whatever_runs": Plant(
         grader(
             'expect_close(student.run(mean_of, numbers=numbers)["mean"], sum(numbers) / 7)',
             "student.run(mean_of, numbers=numbers)",
         ),
-        "tiny",
-        "cell `mean_tests`",
         "a wrong case (mean__one_too_many) gets 4 of 4 points (passed), where its scorecard.json says 0",
+        "cell `mean_tests`",
     ),
     "grader_that_fails_everything": Plant(
         grader("sum(numbers) / 7)", "sum(numbers) / 8)"),
-        "tiny",
-        "cell `mean_tests`",
         "a right case (double__times_two) gets 0 of 4 points (failed)",
+        "cell `mean_tests`",
     ),
     "grader_that_breaks": Plant(
         grader("numbers = challenge.rng.random(7).tolist()", "numbers = challenge.draw(7)"),
-        "tiny",
-        "",
         "the reference is ungraded: no verdict for mean_tests: test_mean in tiny/test_tiny.py ended with "
         "AttributeError: 'Challenge' object has no attribute 'draw', line",
     ),
     "solution_given_away": Plant(
         in_source(lambda source: at(source, "double").update(IDLE)),
-        "tiny",
-        "cell `double_tests`",
         "the untouched release gets 3 of 3 points (passed)",
+        "cell `double_tests`",
     ),
     "submission_with_another_score": Plant(
         case(
@@ -559,8 +495,7 @@ RUN = {
             "def double(x):\n    return x + 1",
             {"double_tests": {"verdict": "failed", "score": 1}},
         ),
-        "tiny",
-        "cell `double_tests`",
         "gets 0 of 3 points (failed), where its scorecard.json says 1",
+        "cell `double_tests`",
     ),
 }
