@@ -22,9 +22,10 @@ import pytest
 
 from autograder.errors import StudentFault
 from autograder.sandbox import Box, BoxSettings, CellRun, driver, open_box
+from tests.memory import PeakMemory
 
 HONEST = "import torch\ndef double(x): return 2 * x\nprint('honest')"
-MOST_GROWTH = 300 * 2**20
+MOST_GROWTH_MIB = 300
 QUESTION: tuple[str, str, dict[str, str], dict[str, Any]] = (
     "def call(double):\n    return double(21)",
     "call",
@@ -445,19 +446,13 @@ def settings() -> BoxSettings:
 def nothing_is_left() -> Iterator[None]:
     """The grader did not swell, and no process, mount, folder or control group outlives the box."""
     before = _traces()
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak
-    resident = _peak_kib()
-    yield
-    assert (_peak_kib() - resident) * 1024 < MOST_GROWTH
+    with PeakMemory() as peak:
+        yield
+    assert peak.mib < MOST_GROWTH_MIB
     deadline = time.monotonic() + 10
     while (left := _traces() - before) and time.monotonic() < deadline:
         time.sleep(0.05)  # the attendant leaves a moment after its box
     assert not left
-
-
-def _peak_kib() -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def _traces() -> set[str]:

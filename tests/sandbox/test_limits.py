@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from autograder.grading import Student
 from autograder.sandbox import BoxSettings, driver, open_box, watchdog
 from autograder.sandbox.box import Box, CellRun
 from autograder.sandbox.watchdog import Watchdog
+from tests.memory import PeakMemory
 
 STUBBORN = """
 import signal
@@ -91,24 +91,6 @@ def settings_of(**changes: Any) -> BoxSettings:
     return BoxSettings(
         **{**usual, "restarts": 50, "notebook_wall_s": 600.0, "reply_mib": 64, **changes}
     )
-
-
-class PeakMemory:
-    """The most memory that this process held at once, over what it had at the start, in MiB."""
-
-    def __enter__(self) -> PeakMemory:
-        gc.collect()
-        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from now
-        self._before = self._read("VmRSS")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.mib = self._read("VmHWM") - self._before
-
-    @staticmethod
-    def _read(key: str) -> float:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
 
 
 @pytest.fixture(scope="module", autouse=True)
