@@ -146,6 +146,7 @@ def test_folders_that_cannot_be_told_apart_are_refused(
         ("", "submitted/ana/tiny"),
         ("", "autograded/ana/tiny/inner"),
         ("", "downloaded/tiny"),
+        ("", "feedback/ana/tiny"),
         ('c.CourseDirectory.submitted_directory = "collected"\n', "collected/ana/tiny"),
         (
             'name = "lms/handed in"\nc.CourseDirectory.submitted_directory = name\n',

@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 
 import autograder
-from autograder.course import find_course
-from autograder.errors import KitError
 from tests.tiny_course import TinyCourse
 
 # Modules that Python itself, multiprocessing, and the kit import early on.
@@ -30,19 +28,21 @@ def tiny(tmp_path: Path, released: Path) -> TinyCourse:
     return made
 
 
-def autograder_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    kit = Path(autograder.__file__).parents[1]
-    script = f"from autograder.cli import main; main({[*arguments]!r})"
-    return (
-        subprocess.run(  # as the console script, whose own folder comes first, not the current one
-            [sys.executable, "-P", "-c", script],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(kit)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+def python_in(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(autograder.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
     )
+
+
+def autograder_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """As the console script, whose own folder comes first, not the current one."""
+    script = f"from autograder.cli import main; main({[*arguments]!r})"
+    return python_in(folder, "-P", "-c", script)
 
 
 def test_modules_and_a_configuration_in_the_current_folder_are_not_the_judges(
@@ -58,38 +58,18 @@ def test_modules_and_a_configuration_in_the_current_folder_are_not_the_judges(
 
 
 def test_nor_by_python_dash_m(tiny: TinyCourse) -> None:
-    kit = Path(autograder.__file__).parents[1]
     folder = tiny.root / "submitted/mallory/tiny"
-    for name in (
-        "torch",
-        "numpy",
-        "selectors",
-        "pytest",
-    ):  # Python itself has not looked for these yet
-        assert (folder / f"{name}.py").exists()
+    not_yet_looked_for = ("torch", "numpy", "selectors", "pytest")  # by Python itself
+    assert all((folder / f"{name}.py").exists() for name in not_yet_looked_for)
     for name in ("signal", "threading"):
         (folder / f"{name}.py").unlink()
-    done = subprocess.run(
-        [sys.executable, "-m", "autograder", "score", "."],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(kit)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python_in(folder, "-m", "autograder", "score", ".")
     assert not (tiny.root / "ran").exists(), done.stderr
 
 
-def test_a_configuration_that_was_handed_in_is_not_the_courses(tiny: TinyCourse) -> None:
-    assert find_course(tiny.root / "submitted/mallory/tiny") == tiny.root
-    for place in ("autograded", "feedback", "downloaded"):
-        inner = tiny.root / place / "mallory"
-        inner.mkdir(parents=True)
-        (inner / "course_config.py").touch()
-        assert find_course(inner) == tiny.root
-
-
-def test_nor_where_there_is_no_course_but_that_one(tmp_path: Path) -> None:
+def test_a_configuration_that_was_handed_in_is_not_run_where_there_is_no_other(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "course_config.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     (tmp_path / "tiny.ipynb").touch()
     for what in (".", "tiny.ipynb"):
@@ -97,12 +77,3 @@ def test_nor_where_there_is_no_course_but_that_one(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert "lies in what is to be judged" in done.stderr
     assert not (tmp_path / "ran").exists()
-
-
-def test_a_course_of_ones_own_inside_another_is_found(tmp_path: Path) -> None:
-    for folder in (tmp_path, tmp_path / "courses" / "mine"):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "course_config.py").touch()
-    assert find_course(tmp_path / "courses" / "mine") == tmp_path / "courses" / "mine"
-    with pytest.raises(KitError):
-        find_course(Path("/nowhere"))

@@ -25,7 +25,7 @@ from autograder.judge.keys import judgement_key
 from autograder.judge.ledger import Ledger, ledger_path
 from autograder.judge.service import judge_service
 from autograder.scorecard import Check, Item, NotebookCard, Scorecard, Verdict
-from tests.tiny_course import GRADERS, TinyCourse
+from tests.tiny_course import TinyCourse
 
 
 @pytest.fixture
@@ -71,15 +71,6 @@ def test_a_second_run_judges_nothing_and_a_new_submission_costs_itself(
     tiny.submission("dee", extra="x = 2")
     assert grade_class(load_course(tiny.root), "tiny").kept == ["ada", "bob", "cem"]
     assert started == ["dee"]
-
-
-def test_a_changed_grader_judges_everybody_anew(tiny: TinyCourse, started: list[str]) -> None:
-    grade_class(load_course(tiny.root), "tiny")
-    started.clear()
-    tiny.write("graders/tiny/test_tiny.py", GRADERS.replace("def test_", "def test_new_"))
-    run = grade_class(load_course(tiny.root), "tiny")
-    assert len(started) == 2
-    assert run.kept == []
 
 
 def test_marks_that_are_lost_come_from_the_ledger(tiny: TinyCourse, started: list[str]) -> None:

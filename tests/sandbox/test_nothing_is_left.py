@@ -358,11 +358,6 @@ def test_a_warm_process_that_ends_is_our_failure_and_the_next_probe_is_answered(
             box.run_cells()
 
 
-def test_a_kernel_that_ends_itself_is_the_students_doing() -> None:
-    with open_box(BoxSettings(warm_imports=LIGHT), ["import os; os._exit(1)"]) as box:
-        assert box.run_cells()[0].limit == "kernel"
-
-
 def test_a_warm_process_without_a_descriptor_left_makes_no_box_and_keeps_the_others() -> None:
     settings = BoxSettings(warm_imports=LIGHT)
     with open_box(settings, ["x = 1"]) as box:
