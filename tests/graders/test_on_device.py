@@ -17,7 +17,6 @@ import torch
 
 from autograder.graders.vgg16 import full_run, tasks
 from autograder.graders.vgg16 import test_3_training as test_3
-from autograder.graders.vgg16.networks import tiny_net
 from autograder.grading import Challenge, Device, Probe, Student
 from autograder.grading.training import Drawn, epoch_probes, fit_probes, steady, validation_probes
 from autograder.grading.training.placement import gpu_or_stand_in
@@ -31,14 +30,13 @@ DRAWN = tasks.EPOCH.draw(CHALLENGE, norm=True, learning_rate=0.1)
 FIT = tasks.fit_challenge(CHALLENGE, 1)
 
 
-def placement(student: Student, ask: Probe, drawn: Drawn, call: Callable[..., Any]) -> Any:
+def placement(student: Student, ask: Probe, drawn: Drawn) -> Any:
     """Where things lie, by a placement probe and without a GPU."""
-    asked = {name: value for name, value in drawn.data.items() if name in ask.parameters}
-    return student.run(ask.with_(build=tiny_net, call=call), **asked, real=False)
+    return student.run(drawn.task.probe(ask), drawn=drawn.data, real=False)
 
 
 def of_an_epoch(student: Student) -> Any:
-    return placement(student, epoch_probes.epoch_placement, DRAWN, epoch_probes.lectures_call)
+    return placement(student, epoch_probes.epoch_placement, DRAWN)
 
 
 STYLES = {
@@ -103,9 +101,7 @@ def test_the_stand_in_sees_whether_a_batch_was_moved(images: str, labels: str, m
     assert set(seen["parameters"]) == {True}
     assert set(seen["labels"]) == {moved}
     assert all(seen["inputs"]) is moved
-    asked = placement(
-        student, validation_probes.validation_placement, DRAWN, validation_probes.lectures_call
-    )
+    asked = placement(student, validation_probes.validation_placement, DRAWN)
     assert all(asked["inputs"]) is moved
 
 
@@ -154,7 +150,7 @@ def test_what_a_notebook_remembers_of_the_gpu_follows_the_device(name: str) -> N
 def test_the_stand_in_sees_whether_fit_moved_the_network(moved: bool) -> None:
     cells = REFERENCE if moved else REFERENCE.replace("    net.to(device)\n", "")
     student = Student(FakeBox({"reference": cells}))
-    seen = placement(student, fit_probes.fit_placement, FIT, fit_probes.lectures_call)
+    seen = placement(student, fit_probes.fit_placement, FIT)
     assert set(seen["parameters"]) == {moved}
 
 

@@ -34,12 +34,7 @@ from autograder.grading.replies import (
 )
 from autograder.grading.student import Challenge, Student
 from autograder.grading.training.clues import clue, in_training_mode, other_examples, uses_criterion
-from autograder.grading.training.epoch_probes import (
-    epoch_placement,
-    lectures_call,
-    one_epoch,
-    watched_epoch,
-)
+from autograder.grading.training.epoch_probes import epoch_placement, one_epoch, watched_epoch
 from autograder.grading.training.loops import TrainEpoch, asking, right_loop, wrong_loops
 from autograder.grading.training.means import (
     NEAR,
@@ -50,7 +45,7 @@ from autograder.grading.training.means import (
 )
 from autograder.grading.training.own_epochs import moved_by, result_by, statistics_by
 from autograder.grading.training.placement import expect_moved
-from autograder.grading.training.task import Drawn, Task, epoch_examples
+from autograder.grading.training.task import Drawn, Task, as_called, epoch_examples
 
 # How far a right loop's parameter updates may lie from the reference's, as a fraction of the
 # update's norm. Over 150 challenges (tests/graders/test_tolerances.py) right loops of four styles
@@ -85,7 +80,7 @@ class EpochChecks:
     task: Task
     norm_task: Task | None = None
     function: str = "train_epoch"
-    call: Callable[..., Any] = lectures_call
+    call: Callable[..., Any] = as_called
     reference: TrainEpoch | None = None
     wrong: Mapping[str, TrainEpoch] | None = None
     own_loss: bool = False
@@ -132,19 +127,16 @@ class EpochChecks:
     def result_of(self, student: Student, drawn: Drawn) -> dict[str, Any]:
         """What one epoch of the student's came to; errors of torch's come with a question."""
         try:
-            return fields(self._ask(student, one_epoch, drawn, drawn.data), "loss", "state")
+            return fields(self._ask(student, one_epoch, drawn), "loss", "state")
         except StudentRaised as raised:
             raised = asking(raised, student.mistakes_told)
             raise raised from None
 
     def _probe(self, ask: Probe, drawn: Drawn) -> Probe:
-        task = drawn.task
-        return ask.with_(
-            build=task.build, call=self.call, train_epoch=self.function, uses=task.uses
-        )
+        return drawn.task.probe(ask, self.call, train_epoch=self.function)
 
-    def _ask(self, student: Student, ask: Probe, drawn: Drawn, data: dict[str, Any]) -> Any:
-        return student.run(self._probe(ask, drawn), **data)
+    def _ask(self, student: Student, ask: Probe, drawn: Drawn) -> Any:
+        return student.run(self._probe(ask, drawn), drawn=drawn.data)
 
     def right_result(self, drawn: Drawn) -> dict[str, Any]:
         """What one right epoch comes to."""
@@ -223,10 +215,8 @@ class EpochChecks:
 
     def _watched(self, student: Student, drawn: Drawn) -> Any:
         """How what was given is used, or None. Asked only of what is wrong: to be watched is to be slower."""
-        wanted = set(watched_epoch.parameters) & set(drawn.data)
-        asked = {name: drawn.data[name] for name in wanted}
         try:
-            return self._ask(student, watched_epoch, drawn, asked)
+            return self._ask(student, watched_epoch, drawn)
         except StudentRaised:  # the first time it ran to its end, and that time is judged
             return None
 
@@ -235,14 +225,7 @@ class EpochChecks:
     ) -> None:
         """Fail unless these parts (inputs, labels, parameters) lay on the device when they were used."""
         drawn = self.draw(challenge, norm=self.norm_task is not None, learning_rate=0.0)
-        expect_moved(
-            student,
-            self._probe(epoch_placement, drawn),
-            drawn.data,
-            device,
-            drawn.task.noun,
-            *parts,
-        )
+        expect_moved(student, self._probe(epoch_placement, drawn), drawn, device, *parts)
 
     def expect_training_mode(self, student: Student, challenge: Challenge, device: Device) -> None:
         """Fail unless the running statistics are those of one pass in training mode.

@@ -5,39 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from autograder.grading.probe import probe
+from autograder.grading.training.as_drawn import AS_DRAWN, loader_of, network_of
 from autograder.grading.training.placement import gpu_or_stand_in, placed
 from autograder.grading.training.steady import STEADY, held, remembered, steady
 
 
-def lectures_call(
-    train_epoch: Any, net: Any, loader: Any, criterion: Any, optimizer: Any, device: Any
-) -> Any:
-    """How `train_epoch` is called where nothing else is said."""
-    return train_epoch(net, loader, criterion, optimizer, device)
-
-
-@probe(uses=(*STEADY, remembered))
-def one_epoch(
-    train_epoch: Any,
-    build: Any,
-    call: Any,
-    state: Any,
-    inputs: Any,
-    labels: Any,
-    batch_size: int,
-    options: Any,
-    loss_name: str,
-    factor: float,
-    optimizer_name: str,
-    optimizer_options: Any,
-    device_name: str,
-) -> Any:
+@probe(uses=(*STEADY, remembered, *AS_DRAWN))
+def one_epoch(train_epoch: Any, build: Any, call: Any, drawn: Any) -> Any:
     """Call train_epoch on a network in evaluation mode; its return value and the state after it."""
     import torch
     from torch import nn
-    from torch.utils.data import DataLoader, TensorDataset
 
-    loss_class: Any = getattr(nn, loss_name)
+    loss_class: Any = getattr(nn, drawn["loss_name"])
+    factor, device_name = drawn["factor"], drawn["device_name"]
 
     class ScaledLoss(loss_class):  # type: ignore[misc]
         """A criterion that only its own call knows."""
@@ -46,14 +26,13 @@ def one_epoch(
             return factor * super().forward(input, target)
 
     device = torch.device(device_name)
-    net = build(**options)
-    net.load_state_dict(state)
+    net = network_of(build, drawn)
     net.to(device).eval()
     held(net, device_name)
-    optimizer = getattr(torch.optim, optimizer_name)(net.parameters(), **optimizer_options)
+    make = getattr(torch.optim, drawn["optimizer_name"])
+    optimizer = make(net.parameters(), **drawn["optimizer_options"])
     # On the device already: who does not move them fails `epoch_placement` alone.
-    data = TensorDataset(inputs.to(device), labels.to(device))
-    loader = DataLoader(data, batch_size=batch_size)
+    loader = loader_of(drawn, device)
     criterion = loss_class() if factor == 1 else ScaledLoss()
     with steady(device_name), remembered(train_epoch, device_name != "cpu"):
         loss = call(train_epoch, net, loader, criterion, optimizer, device)
@@ -63,26 +42,14 @@ def one_epoch(
     }
 
 
-@probe(uses=(gpu_or_stand_in, remembered, placed))
-def epoch_placement(
-    train_epoch: Any,
-    build: Any,
-    call: Any,
-    state: Any,
-    inputs: Any,
-    labels: Any,
-    batch_size: int,
-    options: Any,
-    loss_name: str,
-    real: bool,
-) -> Any:
+@probe(uses=(gpu_or_stand_in, remembered, placed, *AS_DRAWN))
+def epoch_placement(train_epoch: Any, build: Any, call: Any, drawn: Any, real: bool) -> Any:
     """Where parameters, inputs and labels lie while an epoch is trained on "cuda"."""
     import torch
     from torch import nn
-    from torch.utils.data import DataLoader, TensorDataset
 
     seen: Any = {"inputs": [], "parameters": [], "labels": []}
-    loss_class: Any = getattr(nn, loss_name)
+    loss_class: Any = getattr(nn, drawn["loss_name"])
 
     class Watching(loss_class):  # type: ignore[misc]
         def forward(self, input: Any, target: Any) -> Any:  # torch's names: some loops use them
@@ -90,11 +57,10 @@ def epoch_placement(
             return super().forward(input, target)
 
     with gpu_or_stand_in(real), remembered(train_epoch, True):
-        net = build(**options)
-        net.load_state_dict(state)
+        net = network_of(build, drawn)
         net.to("cuda")
         optimizer = torch.optim.SGD(net.parameters(), lr=0.0)
-        loader = DataLoader(TensorDataset(inputs, labels), batch_size=batch_size)
+        loader = loader_of(drawn)
         device = torch.device("cuda")
         criterion = Watching()
         return placed(
@@ -102,20 +68,8 @@ def epoch_placement(
         )
 
 
-@probe
-def watched_epoch(
-    train_epoch: Any,
-    build: Any,
-    call: Any,
-    state: Any,
-    inputs: Any,
-    labels: Any,
-    batch_size: int,
-    options: Any,
-    loss_name: str,
-    optimizer_name: str,
-    optimizer_options: Any,
-) -> Any:
+@probe(uses=(network_of,))
+def watched_epoch(train_epoch: Any, build: Any, call: Any, drawn: Any) -> Any:
     """What an epoch on the CPU does with what it is given: how often each thing was used, and what the first
     batch became on its way to the first step.
     """
@@ -145,9 +99,9 @@ def watched_epoch(
             seen["examples"] += 1
             return super().__getitem__(index)  # type: ignore[no-untyped-call]
 
-    net = build(**options)
-    net.load_state_dict(state)
+    net = network_of(build, drawn)
     net.eval()
+    state = drawn["state"]
     parameters = dict(net.named_parameters())
     layers = {id(layer) for layer in net.modules()}  # a copy has the hooks as well
 
@@ -196,12 +150,14 @@ def watched_epoch(
     net.register_forward_hook(answered)
     for name, parameter in parameters.items():
         parameter.register_hook(functools.partial(derived, name=name))
-    optimizer = getattr(torch.optim, optimizer_name)(net.parameters(), **optimizer_options)
+    make = getattr(torch.optim, drawn["optimizer_name"])
+    optimizer = make(net.parameters(), **drawn["optimizer_options"])
     optimizer.register_step_pre_hook(stepped)
-    criterion = getattr(nn, loss_name)()
+    criterion = getattr(nn, drawn["loss_name"])()
     criterion.register_forward_pre_hook(judged, with_kwargs=True)
     criterion.register_forward_hook(lost)
-    loader = DataLoader(Counted(inputs, labels), batch_size=batch_size)
+    examples = Counted(drawn["inputs"], drawn["labels"])
+    loader = DataLoader(examples, batch_size=drawn["batch_size"])
     returned = call(train_epoch, net, loader, criterion, optimizer, torch.device("cpu"))
     return {
         **seen,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from autograder.grading.training.fit_probes import fitted, lectures_call
+from autograder.grading.training.fit_probes import fitted
 from autograder.grading.training.task import Drawn
 
 Fit = Callable[..., Any]  # of net, train_loader, test_loader, epochs, learning_rate, device
@@ -24,9 +24,7 @@ MAY_DIFFER = 2  # test examples on the border between two classes, which roundin
 def fit_by(fit: Fit, drawn: Drawn) -> dict[str, Any]:
     """What a fit of ours comes to on the device that the challenge names."""
     moved = drawn.data["device_name"] != "cpu"
-    reply: dict[str, Any] = fitted(
-        fit, build=drawn.task.build, call=lectures_call, **drawn.data, moved=moved
-    )
+    reply: dict[str, Any] = drawn.task.probe(fitted)(fit, drawn=drawn.data, moved=moved)
     return reply
 
 

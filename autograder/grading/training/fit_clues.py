@@ -12,41 +12,26 @@ from typing import Any
 from autograder.grading.compare import Mismatch
 from autograder.grading.probe import probe
 from autograder.grading.replies import fields
+from autograder.grading.training.as_drawn import AS_DRAWN, loader_of, network_of
 from autograder.grading.training.task import Drawn
 
 SAME = 1e-6  # relative, of learning rates
 
 
-@probe
-def watched_fit(
-    fit: Any,
-    build: Any,
-    call: Any,
-    state: Any,
-    inputs: Any,
-    labels: Any,
-    test_inputs: Any,
-    test_labels: Any,
-    batch_size: int,
-    options: Any,
-    epochs: int,
-    learning_rate: Any,
-    stands_on: Any,
-) -> Any:
+@probe(uses=AS_DRAWN)
+def watched_fit(fit: Any, build: Any, call: Any, drawn: Any, stands_on: Any) -> Any:
     """The calls that a fit on the CPU makes, with what it hands on, and what its optimizer steps with."""
     import functools
     import inspect
 
     import torch
     from torch.optim.optimizer import register_optimizer_step_pre_hook
-    from torch.utils.data import DataLoader, TensorDataset
 
-    device = torch.device("cpu")
-    net = build(**options)
-    net.load_state_dict(state)
+    device, learning_rate = torch.device("cpu"), drawn["learning_rate"]
+    net = network_of(build, drawn)
     net.eval()
-    sets = [(inputs, labels), (test_inputs, test_labels)]
-    loaders = [DataLoader(TensorDataset(*part), batch_size=batch_size) for part in sets]
+    loaders = [loader_of(drawn, part=part) for part in ("", "test_")]
+    examples = [part for one in loaders for part in one.dataset.tensors]
     known: list[Any] = [(net, "net"), (loaders[0], "train"), (loaders[1], "test")]
     calls: list[Any] = []
     came: list[Any] = []  # what the calls returned, and its parts, with their places
@@ -54,7 +39,7 @@ def watched_fit(
 
     def condition() -> Any:
         """All that a fit may change between two calls without being seen in what it hands on."""
-        tensors = [*net.state_dict().values(), *(part for one in sets for part in one)]
+        tensors = [*net.state_dict().values(), *examples]
         free = [part.requires_grad for part in net.parameters()]
         made = []
         for thing, _ in known[3:]:
@@ -132,7 +117,7 @@ def watched_fit(
             owned = {id(part) for one in optimizer.param_groups for part in one["params"]}
             own = dict(net.named_parameters())
             steps["left_out"] = [name for name, part in own.items() if id(part) not in owned]
-            start = [torch.equal(part.detach(), state[name]) for name, part in own.items()]
+            start = [torch.equal(part.detach(), drawn["state"][name]) for name, part in own.items()]
             steps["from_the_start"] = all(start)
             steps["frozen"] = [name for name, part in own.items() if not part.requires_grad]
             steps["settings"] = {
@@ -156,7 +141,7 @@ def watched_fit(
     handle = register_optimizer_step_pre_hook(stepped)
     try:
         namespace.update({name: spied(name, function) for name, function in before.items()})
-        history = call(fit, net, *loaders, epochs, learning_rate, device)
+        history = call(fit, net, *loaders, drawn["epochs"], learning_rate, device)
     finally:
         handle.remove()
         namespace.update(before)

@@ -40,10 +40,10 @@ from autograder.grading.training.fit_clues import (
     rate_changes,
     watched_fit,
 )
-from autograder.grading.training.fit_probes import fit_placement, fitted, lectures_call
+from autograder.grading.training.fit_probes import fit_placement, fitted
 from autograder.grading.training.loops import ERRORS
 from autograder.grading.training.placement import expect_moved
-from autograder.grading.training.task import Drawn, Task
+from autograder.grading.training.task import Drawn, Task, as_called
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class FitChecks:
     reference: Fit
     wrong: Mapping[str, Fit]
     function: str = "fit"
-    call: Callable[..., Any] = lectures_call
+    call: Callable[..., Any] = as_called
     keys: tuple[str, str] = ("train_loss", "test_accuracy")
     moves: bool = True
     statistics: bool = False
@@ -86,7 +86,7 @@ class FitChecks:
         """The history, a dict, and the state that a fit came to; errors of torch's come with a question."""
         ask = self._probe(fitted)
         try:
-            answer = student.run(ask, **drawn.data, moved=device.has_gpu)
+            answer = student.run(ask, drawn=drawn.data, moved=device.has_gpu)
         except StudentRaised as raised:
             for words, question in ERRORS.items():
                 if words in str(raised):
@@ -100,8 +100,7 @@ class FitChecks:
         return reply
 
     def _probe(self, ask: Probe) -> Probe:
-        task = self.task
-        return ask.with_(build=task.build, call=self.call, fit=self.function, uses=task.uses)
+        return self.task.probe(ask, self.call, fit=self.function)
 
     def histories(self, reply: dict[str, Any], epochs: int) -> tuple[list[float], list[float]]:
         """The losses and the accuracies of a history, checked."""
@@ -169,18 +168,14 @@ class FitChecks:
     def _watched(self, student: Student, drawn: Drawn) -> Any:
         """How the student's fit goes about it, or None. Asked only of what is wrong."""
         try:
-            return student.run(self._probe(watched_fit), **self._to_watch(drawn))
+            asked = {"drawn": drawn.data, "stands_on": list(self.stands_on)}
+            return student.run(self._probe(watched_fit), **asked)
         except StudentRaised:
             return None
 
     def _watched_reference(self, drawn: Drawn) -> Any:
-        task = drawn.task
-        ask = watched_fit.with_(build=task.build, call=lectures_call, uses=task.uses)
-        return ask(self.reference, **self._to_watch(drawn))
-
-    def _to_watch(self, drawn: Drawn) -> dict[str, Any]:
-        asked = {name: drawn.data[name] for name in watched_fit.parameters if name in drawn.data}
-        return {**asked, "stands_on": list(self.stands_on)}
+        ask = drawn.task.probe(watched_fit)
+        return ask(self.reference, drawn=drawn.data, stands_on=list(self.stands_on))
 
     def expect_epochs(self, student: Student, challenge: Challenge, device: Device) -> None:
         """Fail, with the mistake's name where it is known, unless three epochs come to what they should."""
@@ -190,7 +185,7 @@ class FitChecks:
             self._expect_no_choice(student, drawn.on(name), device)
         if self.moves:
             ask = self._probe(fit_placement)
-            expect_moved(student, ask, drawn.data, device, self.task.noun, "parameters")
+            expect_moved(student, ask, drawn, device, "parameters")
 
     def _expect_epochs(self, student: Student, drawn: Drawn, device: Device) -> None:
         reply = self.result_of(student, drawn, device)
@@ -282,9 +277,8 @@ class FitChecks:
             epochs: enough to tell these fits from others.
         """
         drawn = self.drawn(challenge, epochs)
-        reply = fields(
-            student.run(self._probe(fitted), **drawn.data, moved=device.has_gpu), "state"
-        )
+        answer = student.run(self._probe(fitted), drawn=drawn.data, moved=device.has_gpu)
+        reply = fields(answer, "state")
         seen = updates(reply["state"], drawn.parameters)
         right = updates(fit_by(self.reference, drawn)["state"], drawn.parameters)
         # What is not told from a right fit here, such as a decay that is very small, is none of those.

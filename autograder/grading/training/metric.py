@@ -16,25 +16,18 @@ from autograder.grading.training.task import Drawn
 
 
 @probe
-def validated_one_by_one(
-    validate: Any,
-    build: Any,
-    call: Any,
-    state: Any,
-    inputs: Any,
-    labels: Any,
-    options: Any,
-) -> Any:
+def validated_one_by_one(validate: Any, build: Any, call: Any, drawn: Any) -> Any:
     """Whether validate counts each example as right, alone in its loader; None where it cannot be said."""
     import torch
     from torch.utils.data import DataLoader, TensorDataset
 
-    net = build(**options)
+    net = build(**drawn["options"])
     counted: list[Any] = []
-    for number in range(len(labels)):
-        net.load_state_dict(state)
+    for number in range(len(drawn["labels"])):
+        net.load_state_dict(drawn["state"])
         net.eval()
-        one = TensorDataset(inputs[number : number + 1], labels[number : number + 1])
+        part = slice(number, number + 1)
+        one = TensorDataset(drawn["inputs"][part], drawn["labels"][part])
         try:
             accuracy = call(validate, net, DataLoader(one, batch_size=1), torch.device("cpu"))
             counted.append(bool(accuracy > 0))

@@ -42,37 +42,28 @@ def lectures_call(make: Any, net: Any, learning_rate: Any) -> Any:
 
 
 @probe
-def criterion_and_steps(
-    make_criterion_and_optimizer: Any,
-    call: Any,
-    learning_rate: Any,
-    scores: Any,
-    labels: Any,
-    start: Any,
-    gradients: Any,
-    repeats: Any,
-) -> Any:
+def criterion_and_steps(make_criterion_and_optimizer: Any, call: Any, drawn: Any) -> Any:
     """The criterion's value, and the parameters after steps with each of the given gradients."""
     import torch
     from torch import nn
 
     net = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.Flatten(), nn.Linear(20, 6))
-    net.load_state_dict(start)
-    made = call(make_criterion_and_optimizer, net, learning_rate)
+    net.load_state_dict(drawn["start"])
+    made = call(make_criterion_and_optimizer, net, drawn["learning_rate"])
     if not isinstance(made, tuple | list) or len(made) != 2 or not callable(made[0]):
         return {"made": made}
     criterion, optimizer = made
     if not isinstance(optimizer, torch.optim.Optimizer):
         return {"made": "no optimizer", "optimizer": optimizer}
     owned = {id(part) for group in optimizer.param_groups for part in group["params"]}
-    for gradient, times in zip(gradients, repeats):  # noqa: B905
+    for gradient, times in zip(drawn["gradients"], drawn["repeats"]):  # noqa: B905
         for _ in range(times):
             for name, parameter in net.named_parameters():
                 parameter.grad = gradient[name].clone()
             optimizer.step()
     return {
         "made": "both",
-        "loss": criterion(scores, labels),
+        "loss": criterion(drawn["scores"], drawn["labels"]),
         "left_out": [name for name, part in net.named_parameters() if id(part) not in owned],
         "frozen": [name for name, part in net.named_parameters() if not part.requires_grad],
         "state": {name: tensor.detach() for name, tensor in net.state_dict().items()},
@@ -191,7 +182,7 @@ class OptimizerChecks:
         """The criterion's value, and the state after the steps."""
         ask = criterion_and_steps.with_(call=self.call, make_criterion_and_optimizer=self.function)
         try:
-            reply = fields(student.run(ask, **data), "made")
+            reply = fields(student.run(ask, drawn=data), "made")
         except StudentRaised as raised:
             raised = asking(raised, student.mistakes_told)
             raise raised from None
@@ -261,7 +252,7 @@ def moved_by(data: dict[str, Any], make: Callable[..., torch.optim.Optimizer]) -
         return nn.NLLLoss(), make(net.parameters())
 
     ask = criterion_and_steps.with_(call=lectures_call)
-    return updates(ask(made, **data)["state"], data["start"])
+    return updates(ask(made, drawn=data)["state"], data["start"])
 
 
 def _others(

@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from autograder.grading.replies import Floats, updates, vector
-from autograder.grading.training.epoch_probes import lectures_call, one_epoch
+from autograder.grading.training.epoch_probes import one_epoch
 from autograder.grading.training.loops import TrainEpoch
 from autograder.grading.training.task import Drawn
 
 
 def result_by(train_epoch: TrainEpoch, drawn: Drawn) -> dict[str, Any]:
     """What one epoch comes to: its loss, and the state after it."""
-    task = drawn.task
-    ask = one_epoch.with_(build=task.build, call=lectures_call, uses=task.uses)
-    reply: dict[str, Any] = ask(train_epoch, **drawn.data)
+    reply: dict[str, Any] = drawn.task.probe(one_epoch)(train_epoch, drawn=drawn.data)
     return reply
 
 

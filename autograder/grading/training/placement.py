@@ -16,6 +16,7 @@ from autograder.grading.device import Device
 from autograder.grading.probe import Probe
 from autograder.grading.replies import fields, sequence
 from autograder.grading.student import Student
+from autograder.grading.training.task import Drawn
 
 
 def gpu_or_stand_in(real: bool) -> Any:
@@ -163,23 +164,16 @@ _MOVED = {
 }
 
 
-def expect_moved(
-    student: Student, ask: Probe, data: dict[str, Any], device: Device, noun: str, *parts: str
-) -> None:
+def expect_moved(student: Student, ask: Probe, drawn: Drawn, device: Device, *parts: str) -> None:
     """Fail unless these parts (inputs, labels, parameters) lay on the device whenever they were used.
 
     A function that never used them is left to other checks.
-
-    Args:
-        data: what a challenge holds; the probe gets what it has parameters for.
-        noun: one input, for messages.
     """
-    asked = {name: value for name, value in data.items() if name in ask.parameters}
     for real in (False, True) if device.name == "cuda" else (False,):
-        seen = fields(student.run(ask, **asked, real=real), *parts)
+        seen = fields(student.run(ask, drawn=drawn.data, real=real), *parts)
         for part in parts:
             answers = [
                 expect_type(answer, bool, "an answer to this check")
                 for answer in sequence(seen[part], "The answers to this check")
             ]
-            expect(all(answers), _MOVED[part].format(noun=noun))
+            expect(all(answers), _MOVED[part].format(noun=drawn.task.noun))

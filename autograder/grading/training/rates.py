@@ -18,34 +18,25 @@ from autograder.grading.compare import describe, expect, relative_difference
 from autograder.grading.probe import probe
 from autograder.grading.replies import Floats, fields, likely_mistake, updates
 from autograder.grading.student import Challenge, Student
+from autograder.grading.training.as_drawn import network_of
 from autograder.grading.training.optimizer import TOLERANCE
 from autograder.grading.training.task import Task, drawn_state
 
 Rates = Mapping[str, float]
 
 
-@probe
-def steps_by_part(
-    make_optimizer: Any,
-    build: Any,
-    call: Any,
-    state: Any,
-    options: Any,
-    rates: Any,
-    frozen: Any,
-    gradients: Any,
-) -> Any:
+@probe(uses=(network_of,))
+def steps_by_part(make_optimizer: Any, build: Any, call: Any, drawn: Any) -> Any:
     """The parameters after steps with the given gradients, of a network with frozen parts."""
     import torch
 
-    net = build(**options)
-    net.load_state_dict(state)
+    net = network_of(build, drawn)
     for name, parameter in net.named_parameters():
-        parameter.requires_grad = name.split(".")[0] not in frozen
-    optimizer = call(make_optimizer, net, rates)
+        parameter.requires_grad = name.split(".")[0] not in drawn["frozen"]
+    optimizer = call(make_optimizer, net, drawn["rates"])
     if not isinstance(optimizer, torch.optim.Optimizer):
         return {"made": optimizer}
-    for gradient in gradients:
+    for gradient in drawn["gradients"]:
         for name, parameter in net.named_parameters():
             parameter.grad = gradient[name].clone()
         optimizer.step()
@@ -82,11 +73,8 @@ class RateChecks:
             frozen: the parts whose parameters require no gradient. They should not move at all.
         """
         data = self._drawn(challenge, rates, frozen)
-        uses = self.task.uses
-        ask = steps_by_part.with_(
-            build=self.task.build, call=self.call, make_optimizer=self.function, uses=uses
-        )
-        reply = fields(student.run(ask, **data), "made")
+        ask = self.task.probe(steps_by_part, self.call, make_optimizer=self.function)
+        reply = fields(student.run(ask, drawn=data), "made")
         made = reply["made"]
         expect(
             isinstance(made, str) and made == "an optimizer",
@@ -154,8 +142,8 @@ class RateChecks:
             optimizer: torch.optim.Optimizer = (make or self._make)(groups)
             return optimizer
 
-        ask = steps_by_part.with_(build=self.task.build, call=as_called, uses=self.task.uses)
-        return updates(ask(made, **data)["state"], self._parameters(data))
+        ask = self.task.probe(steps_by_part)
+        return updates(ask(made, drawn=data)["state"], self._parameters(data))
 
     def _parameters(self, data: dict[str, Any]) -> dict[str, torch.Tensor]:
         return {name: data["state"][name] for name in data["gradients"][0]}
@@ -184,8 +172,3 @@ class RateChecks:
             "frozen": list(frozen),
             "gradients": [gradient(scale) for scale in (1, 0.1, -1)],
         }
-
-
-def as_called(make: Any, net: Any, rates: Any) -> Any:
-    """How an optimizer of ours is made."""
-    return make(net, rates)

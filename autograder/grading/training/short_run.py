@@ -26,10 +26,16 @@ from autograder.grading.probe import Probe, probe
 from autograder.grading.replies import fields, vector
 from autograder.grading.student import Challenge, Student
 from autograder.grading.training.fit_challenges import Fit
-from autograder.grading.training.fit_probes import lectures_call
 from autograder.grading.training.goals import Goal, Result, expect_reached, figures_of
 from autograder.grading.training.steady import STEADY, remembered, steady
-from autograder.grading.training.task import Examples, Task, Tensors, as_they_are, drawn_state
+from autograder.grading.training.task import (
+    Examples,
+    Task,
+    Tensors,
+    as_called,
+    as_they_are,
+    drawn_state,
+)
 
 Source = Callable[[int, int], Examples]  # so many examples, by a seed
 
@@ -211,7 +217,7 @@ class ShortRun:
     start: Callable[[Mapping[str, Any], int], Tensors] | None = None
     prepare: Callable[[torch.Tensor], torch.Tensor] = as_they_are
     function: str = "fit"
-    call: Callable[..., Any] = lectures_call
+    call: Callable[..., Any] = as_called
     test: str = "short_run"
 
     def drawn(self, seed: int) -> Run:
@@ -258,7 +264,7 @@ class ShortRun:
     def result_of(self, student: Student, challenge: Challenge, device: Device) -> Result:
         """How the network does that the student's fit has trained, on the CPU."""
         run = self.drawn(challenge.seed)
-        ask = self._probe(self.call).with_(fit=self.function)
+        ask = self._probe(self.call, fit=self.function)
         return run.judge(student.run(ask, **run.data, gpu_here=device.has_gpu))
 
     def expect_learns(self, student: Student, challenge: Challenge, device: Device) -> None:
@@ -266,15 +272,14 @@ class ShortRun:
         result = self.result_of(student, challenge, device)
         expect_reached(result, self.goals, self.thresholds, student)
 
-    def _probe(self, call: Callable[..., Any]) -> Probe:
-        task = self.task
-        return short_run.with_(build=task.build, call=call, prepare=self.prepare, uses=task.uses)
+    def _probe(self, call: Callable[..., Any], **function: str) -> Probe:
+        return self.task.probe(short_run, call, **function).with_(prepare=self.prepare)
 
     def figures(self, fit: Fit, seed: int) -> dict[str, float] | None:
         """What a fit of ours, called as the lecture's is, comes to; None where the parameters broke."""
         run = self.drawn(seed)
         try:
-            result = run.judge(self._probe(lectures_call)(fit, **run.data, gpu_here=False))
+            result = run.judge(self._probe(as_called)(fit, **run.data, gpu_here=False))
         except Mismatch:
             return None
         return figures_of(result, self.goals)

@@ -11,10 +11,16 @@ import numpy as np
 import torch
 from torch import nn
 
+from autograder.grading.probe import Probe
 from autograder.grading.student import Challenge
 
 Examples = tuple[torch.Tensor, torch.Tensor]  # inputs (n, …) and labels (n, …)
 Tensors = Mapping[str, torch.Tensor]
+
+
+def as_called(function: Any, *arguments: Any) -> Any:
+    """How a student's function is called where nothing else is said: with the lecture's arguments."""
+    return function(*arguments)
 
 
 def as_they_are(outputs: torch.Tensor) -> torch.Tensor:
@@ -70,6 +76,15 @@ class Task:
         net = self.build(**options)
         net.load_state_dict(dict(state))
         return net
+
+    def probe(self, ask: Probe, call: Callable[..., Any] = as_called, **function: str) -> Probe:
+        """A probe of this task's network.
+
+        Args:
+            call: how the function is called that is asked about; shipped into the box.
+            function: its name in the student's notebook, by the probe's parameter for it.
+        """
+        return ask.with_(build=self.build, call=call, uses=self.uses, **function)
 
     def criterion(self) -> nn.Module:
         made: nn.Module = getattr(nn, self.loss)()

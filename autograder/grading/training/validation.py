@@ -21,12 +21,8 @@ from autograder.grading.replies import fields, flag, likely_mistake, real, seque
 from autograder.grading.student import Challenge, Student
 from autograder.grading.training.metric import validated_one_by_one, way_of_counting
 from autograder.grading.training.placement import expect_moved
-from autograder.grading.training.task import Drawn, Task, drawn_state
-from autograder.grading.training.validation_probes import (
-    lectures_call,
-    one_validation,
-    validation_placement,
-)
+from autograder.grading.training.task import Drawn, Task, as_called, drawn_state
+from autograder.grading.training.validation_probes import one_validation, validation_placement
 
 
 @dataclass(frozen=True)
@@ -44,13 +40,13 @@ class ValidationChecks:
 
     task: Task
     function: str = "validate"
-    call: Callable[..., Any] = lectures_call
+    call: Callable[..., Any] = as_called
     moves: bool = True
 
     def result_of(self, student: Student, drawn: Drawn) -> dict[str, Any]:
         """What a validation came to; who asks nothing of the network leaves nothing to be judged."""
         names = ("accuracy", "any_pass", "any_training", "any_graph", "trains_after")
-        reply = student.run(self._probe(one_validation), **drawn.data)
+        reply = student.run(self._probe(one_validation), drawn=drawn.data)
         seen = fields(reply, *names, "requires_grad", "state", "gradients")
         expect(
             flag(seen["any_pass"]),
@@ -59,8 +55,7 @@ class ValidationChecks:
         return seen
 
     def _probe(self, ask: Probe) -> Probe:
-        task = self.task
-        return ask.with_(build=task.build, call=self.call, validate=self.function, uses=task.uses)
+        return self.task.probe(ask, self.call, validate=self.function)
 
     def expect_accuracy(self, student: Student, challenge: Challenge, device: Device) -> None:
         """Fail, with the mistake's name where it is known, unless the result is the accuracy."""
@@ -89,8 +84,7 @@ class ValidationChecks:
             return
         hint = _mistaken_accuracy(accuracy, seen, drawn)
         if not hint or not self._again(student, challenge, hint):
-            asked = {name: drawn.data[name] for name in ("state", "inputs", "labels", "options")}
-            reply = student.run(self._probe(validated_one_by_one), **asked)
+            reply = student.run(self._probe(validated_one_by_one), drawn=drawn.data)
             hint = way_of_counting(reply, drawn, accuracy)
         expect(False, f"The accuracy is not right. {hint}")
 
@@ -112,7 +106,7 @@ class ValidationChecks:
         expect(not flag(seen["any_graph"]), "The forward pass kept a graph for gradients.")
         if self.moves:
             ask = self._probe(validation_placement)
-            expect_moved(student, ask, drawn.data, device, self.task.noun, "inputs")
+            expect_moved(student, ask, drawn, device, "inputs")
 
     def expect_nothing_changed(self, student: Student, challenge: Challenge) -> None:
         """Fail unless mode, parameters, statistics and gradients are the same afterwards."""

@@ -5,40 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from autograder.grading.probe import probe
+from autograder.grading.training.as_drawn import AS_DRAWN, loader_of, network_of
 from autograder.grading.training.placement import gpu_or_stand_in, placed
 from autograder.grading.training.steady import STEADY, held, remembered, steady
 
 
-def lectures_call(validate: Any, net: Any, loader: Any, device: Any) -> Any:
-    """How `validate` is called where nothing else is said."""
-    return validate(net, loader, device)
-
-
-@probe(uses=(*STEADY, remembered))
-def one_validation(
-    validate: Any,
-    build: Any,
-    call: Any,
-    state: Any,
-    inputs: Any,
-    labels: Any,
-    batch_size: int,
-    options: Any,
-    training: bool,
-    device_name: str,
-) -> Any:
+@probe(uses=(*STEADY, remembered, *AS_DRAWN))
+def one_validation(validate: Any, build: Any, call: Any, drawn: Any) -> Any:
     """Call validate on a network with gradients; what it returns, does and leaves behind."""
     import torch
-    from torch.utils.data import DataLoader, TensorDataset
 
+    device_name = drawn["device_name"]
     device = torch.device(device_name)
-    net = build(**options)
-    net.load_state_dict(state)
+    net = network_of(build, drawn)
     net.to(device)
     held(net, device_name)
     for number, parameter in enumerate(net.parameters()):
         parameter.grad = torch.full_like(parameter, number + 0.5)
-    net.train(training)
+    net.train(drawn["training"])
     modes = []
     graphs = []
 
@@ -47,8 +31,7 @@ def one_validation(
         graphs.append(bool(output.requires_grad))
 
     handle = net.register_forward_hook(watch)
-    data = TensorDataset(inputs.to(device), labels.to(device))
-    loader = DataLoader(data, batch_size=batch_size)
+    loader = loader_of(drawn, device)
     try:
         with steady(device_name), remembered(validate, device_name != "cpu"):
             accuracy = call(validate, net, loader, device)
@@ -69,26 +52,14 @@ def one_validation(
     }
 
 
-@probe(uses=(gpu_or_stand_in, remembered, placed))
-def validation_placement(
-    validate: Any,
-    build: Any,
-    call: Any,
-    state: Any,
-    inputs: Any,
-    labels: Any,
-    batch_size: int,
-    options: Any,
-    real: bool,
-) -> Any:
+@probe(uses=(gpu_or_stand_in, remembered, placed, *AS_DRAWN))
+def validation_placement(validate: Any, build: Any, call: Any, drawn: Any, real: bool) -> Any:
     """Where parameters and inputs lie while a network is validated on "cuda"."""
     import torch
-    from torch.utils.data import DataLoader, TensorDataset
 
     with gpu_or_stand_in(real), remembered(validate, True):
-        net = build(**options)
-        net.load_state_dict(state)
+        net = network_of(build, drawn)
         net.to("cuda")
-        loader = DataLoader(TensorDataset(inputs, labels), batch_size=batch_size)
+        loader = loader_of(drawn)
         seen: Any = {"inputs": [], "parameters": []}
         return placed(lambda: call(validate, net, loader, torch.device("cuda")), net, seen)
