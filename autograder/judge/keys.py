@@ -25,6 +25,7 @@ _ROOMS = (
     "sandbox",
     "guest",
     "grading",
+    "graders/image_sources.py",
     "data",
     "course",
     "plain_data.py",

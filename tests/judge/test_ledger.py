@@ -16,6 +16,7 @@ from threading import Barrier
 
 import pytest
 
+from autograder import graders
 from autograder.autograde.class_run import Origin
 from autograder.autograde.grade import grade_class
 from autograder.course import load_course
@@ -164,6 +165,14 @@ def test_the_parts_of_the_kit_that_a_judgement_goes_through_are_in_its_key() -> 
     for name in done.stdout.split():
         module = name.removeprefix("autograder.")
         assert module == "judge" or module in rooms or module.split(".")[0] in rooms, name
+
+
+def test_what_the_kits_own_assignments_share_is_in_the_key_of_each() -> None:
+    """The folder of an assignment is, by its content; what lies beside it belongs to the kit."""
+    folder = Path(graders.__file__).parent
+    shared = {f"graders/{path.name}" for path in folder.glob("*.py") if path.stem != "__init__"}
+    assert shared
+    assert shared <= set(inputs._ROOMS)
 
 
 def judgement(verdict: Verdict = Verdict.FAILED) -> Judgement:
