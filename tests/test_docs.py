@@ -270,8 +270,8 @@ def test_the_pages_build_without_a_warning_and_load_nothing_from_outside(tmp_pat
 
 
 def fixtures() -> set[str]:
-    kinds = {name: type(value).__name__ for name, value in vars(JudgePlugin).items()}
-    return {name for name, kind in kinds.items() if kind == "FixtureFunctionDefinition"}
+    parts = vars(JudgePlugin).values()
+    return {part.name for part in parts if type(part).__name__ == "FixtureFunctionDefinition"}
 
 
 def test_everything_that_hidden_tests_may_use_is_explained() -> None:

@@ -31,14 +31,14 @@ import os
 import traceback
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autograder.clean import clean_text
-from autograder.errors import BadReply, KitError, LimitHit, NameMissing, StudentFault, StudentRaised
+from autograder.errors import KitError, LimitHit, StudentFault, StudentRaised
 from autograder.grading.bonus_file import BonusFile
 from autograder.grading.broken import broke_pytest, cannot_be_loaded, did_not_run, has_not_ended
 from autograder.grading.compare import Explained, Mismatch
@@ -123,9 +123,10 @@ def judge(
             f"There is no grader file {graders}. Write it, or correct "
             "c.CourseSettings.graders_directory in course_config.py."
         )
-    plugin = JudgePlugin(graders, box, secret, submission, device, images, bonus_files or {})
-    plugin.only = only
-    plugin.strikes.update(strikes or {})
+    student, struck = Student(box), Counter(strikes or {})
+    plugin = JudgePlugin(
+        graders, student, secret, submission, device, images, bonus_files or {}, only, struck
+    )
     output = io.StringIO()
     with (
         contextlib.redirect_stdout(output),
@@ -168,34 +169,27 @@ def _nothing_but_pytest() -> Iterator[None]:
         os.environ.update(before)
 
 
+@dataclass(eq=False, repr=False)  # the secret is in nobody's traceback
 class JudgePlugin:
     """Fixtures and verdicts for one run of one notebook's graders."""
 
-    def __init__(
-        self,
-        graders: Path,
-        box: BoxLike,
-        secret: bytes,
-        submission: str,
-        device: Device,
-        images: Path | None,
-        bonus_files: Mapping[str, BonusFile],
-    ) -> None:
-        self._graders = graders
-        self._student = Student(box)
-        self._secret = secret
-        self._submission = submission
-        self._device = device
-        self._images = images
-        self._bonus_files = bonus_files
-        self._notes: dict[str, tuple[str, str]] = {}  # by test
-        self.size = "short"
-        self.used_device = False
-        self.checks: dict[str, list[Check]] = {}
-        self.trouble: list[str] = []
-        self.detail: list[str] = []
-        self.only: Collection[str] = ()
-        self.strikes: Counter[str] = Counter()
+    # As in `judge`:
+    graders: Path
+    student: Student
+    secret: bytes
+    submission: str
+    device: Device
+    images: Path | None
+    bonus_files: Mapping[str, BonusFile]
+    only: Collection[str]
+    strikes: Counter[str]
+    # What came of it:
+    size: str = "short"
+    used_device: bool = False
+    checks: dict[str, list[Check]] = field(default_factory=dict)
+    trouble: list[str] = field(default_factory=list)
+    detail: list[str] = field(default_factory=list)
+    notes: dict[str, tuple[str, str]] = field(default_factory=dict)  # by test
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.addinivalue_line(
@@ -204,41 +198,41 @@ class JudgePlugin:
         # pytest's own pictures of a failure, which nobody sees here, parse the whole grader each time.
         config.option.tbstyle = "native"
 
-    @pytest.fixture(scope="session")
-    def student(self) -> Student:
+    @pytest.fixture(scope="session", name="student")
+    def fixture_student(self) -> Student:
         """The student's notebook: `student.run(probe, **data)` or `student.name(arguments)`."""
-        return self._student
+        return self.student
 
-    @pytest.fixture
-    def challenge(self, request: pytest.FixtureRequest) -> Challenge:
+    @pytest.fixture(name="challenge")
+    def fixture_challenge(self, request: pytest.FixtureRequest) -> Challenge:
         """Fresh inputs for this test."""
-        return Challenge(self._secret, self._submission, request.node.name)
+        return Challenge(self.secret, self.submission, request.node.name)
 
-    @pytest.fixture(scope="session")
-    def device(self) -> Device:
+    @pytest.fixture(scope="session", name="device")
+    def fixture_device(self) -> Device:
         """Where to compute."""
         self.used_device = True
-        return self._device
+        return self.device
 
-    @pytest.fixture(scope="session")
-    def images(self) -> Path | None:
+    @pytest.fixture(scope="session", name="images")
+    def fixture_images(self) -> Path | None:
         """A folder of labelled images that no box sees, if the course has one."""
-        return self._images
+        return self.images
 
-    @pytest.fixture(scope="session")
-    def bonus_files(self) -> Mapping[str, BonusFile]:
+    @pytest.fixture(scope="session", name="bonus_files")
+    def fixture_bonus_files(self) -> Mapping[str, BonusFile]:
         """The files that came for bonus items, by grade_id."""
-        return self._bonus_files
+        return self.bonus_files
 
-    @pytest.fixture
-    def note(self, request: pytest.FixtureRequest) -> Callable[..., None]:
+    @pytest.fixture(name="note")
+    def fixture_note(self, request: pytest.FixtureRequest) -> Callable[..., None]:
         """Say on the scorecard how this test decided: a sentence for everybody, and more for staff.
 
         `size`, where it was not the short one, goes to the head of the scorecard.
         """
 
         def say(text: str, staff: str = "", size: str = "") -> None:
-            self._notes[request.node.nodeid] = (text, staff)
+            self.notes[request.node.nodeid] = (text, staff)
             self.size = size or self.size
 
         return say
@@ -250,7 +244,7 @@ class JudgePlugin:
         report = yield
         call: pytest.CallInfo[None] = vars(report)["call"]  # pytest puts it there for its own use
         if call.excinfo is not None:
-            self.trouble.append(cannot_be_loaded(self._graders, call.excinfo.value))
+            self.trouble.append(cannot_be_loaded(self.graders, call.excinfo.value))
             self.detail.append(report.longreprtext)
         return report
 
@@ -258,7 +252,7 @@ class JudgePlugin:
     def pytest_internalerror(
         self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]
     ) -> None:
-        self.trouble.append(broke_pytest(self._graders, excinfo.value))
+        self.trouble.append(broke_pytest(self.graders, excinfo.value))
         self.detail.append(str(excrepr))
 
     @pytest.hookimpl
@@ -269,10 +263,10 @@ class JudgePlugin:
             mark = item.get_closest_marker("graded")
             if mark is None:
                 self.trouble.append(
-                    f"{item.name} in {self._graders.name} is not marked with @graded and counts for nothing."
+                    f"{item.name} in {self.graders.name} is not marked with @graded and counts for nothing."
                 )
                 continue
-            self._set(item, Verdict.UNGRADED, staff_detail=has_not_ended(self._graders, item.name))
+            self._set(item, Verdict.UNGRADED, staff_detail=has_not_ended(self.graders, item.name))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
@@ -299,7 +293,7 @@ class JudgePlugin:
                 self._strike(item, call.excinfo.value.limit)
             detail = "".join(traceback.format_exception(call.excinfo.value, limit=-6))
             if verdict is Verdict.UNGRADED:
-                detail = f"{did_not_run(self._graders, item.name, call.excinfo.value)}\n{detail}"
+                detail = f"{did_not_run(self.graders, item.name, call.excinfo.value)}\n{detail}"
             explained = isinstance(call.excinfo.value, Explained)
             passed = verdict is Verdict.PASSED
             self._set(item, verdict, message, "" if passed else detail, hinted=not explained)
@@ -313,8 +307,8 @@ class JudgePlugin:
 
     def _say_for_staff(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         """What the report of the class tells of a check besides its verdict."""
-        figures = tuple(self._student.figures)
-        self._student.figures.clear()
+        figures = tuple(self.student.figures)
+        self.student.figures.clear()
         error = call.excinfo.value if call.excinfo is not None else None
         limit = error.limit if isinstance(error, LimitHit) else ""
         seconds = round(call.duration, 2)
@@ -332,7 +326,7 @@ class JudgePlugin:
             return True
         if mark is None or not mark.kwargs.get("bonus"):
             return False
-        return mark.kwargs["grade_id"] not in self._bonus_files
+        return mark.kwargs["grade_id"] not in self.bonus_files
 
     def _set(
         self,
@@ -346,7 +340,7 @@ class JudgePlugin:
         assert mark is not None
         title, hint = _title_and_hint(getattr(item, "function", None))
         case = item.callspec.id if hasattr(item, "callspec") else ""  # of a parametrized test
-        note, more = self._notes.get(item.nodeid, ("", ""))
+        note, more = self.notes.get(item.nodeid, ("", ""))
         check = Check(
             name=item.nodeid.partition("::")[2],  # with its class, for two may have the same name
             title=f"{title} ({case})" if case else title,
@@ -370,15 +364,13 @@ def _grade_id(item: pytest.Item) -> str:
 
 def _verdict_of(error: BaseException) -> tuple[Verdict, str]:
     match error:
-        case Mismatch() | NameMissing() | BadReply():
-            return Verdict.FAILED, str(error)
         case StudentRaised():
             return Verdict.RAISED, str(error)
         case LimitHit():
             return Verdict.LIMIT, str(error)
-        case StudentFault():
+        case Mismatch() | StudentFault():  # `NameMissing` and `BadReply` among these
             return Verdict.FAILED, str(error)
-        case KitError() | pytest.xfail.Exception():
+        case pytest.xfail.Exception():  # which is a `pytest.fail.Exception`
             return Verdict.UNGRADED, ""
         case AssertionError() | pytest.fail.Exception():
             return Verdict.FAILED, ""
