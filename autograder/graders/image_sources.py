@@ -1,4 +1,4 @@
-"""The images of a training run, by count and seed, and digests of them, for all assignments.
+"""The images of training checks and runs, and digests of them, for all assignments.
 
 Twelve hexadecimal digits stand for a set of images, so that thresholds are never used for another one.
 """
@@ -17,6 +17,14 @@ from autograder.data import draw_images, load_images
 from autograder.grading.calibration import short_digest
 
 Source = Callable[[int, int], tuple[torch.Tensor, torch.Tensor]]
+
+
+def images_and_labels(
+    rng: np.random.Generator, count: int, *, classes: int, **_options: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images of noise (count, 3, 8, 8), for small networks, and labels that mean nothing."""
+    images = torch.from_numpy(rng.normal(size=(count, 3, 8, 8))).float()
+    return images, torch.from_numpy(rng.integers(0, classes, count))
 
 
 def drawn(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

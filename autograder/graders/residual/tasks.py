@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from autograder.graders.image_sources import images_and_labels
 from autograder.graders.residual import reference
 from autograder.grading.training import (
     EpochChecks,
@@ -45,13 +46,6 @@ def residual_net(classes: int, norm: bool) -> Any:
     around = Around(*convolution(8, 1))
     answer = [nn.AvgPool2d(2), nn.Flatten(), nn.Linear(32, classes)]
     return nn.Sequential(*convolution(3, 2), nn.ReLU(), around, nn.ReLU(), *answer)
-
-
-def images_and_labels(
-    rng: np.random.Generator, count: int, *, classes: int, **_options: Any
-) -> tuple[torch.Tensor, torch.Tensor]:
-    images = torch.from_numpy(rng.normal(size=(count, 3, 8, 8))).float()
-    return images, torch.from_numpy(rng.integers(0, classes, count))
 
 
 def coloured(

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from autograder.data import DRAWN_CLASSES, draw_images
 from autograder.data.transfer_tools import NEW, OLD, images_of, small_net
+from autograder.graders.image_sources import images_and_labels
 from autograder.graders.transfer import reference
 from autograder.grading import Challenge
 from autograder.grading.training import (
@@ -46,13 +47,6 @@ def frozen_net(classes: int) -> Any:
     for parameter in net.body.parameters():
         parameter.requires_grad = False
     return net
-
-
-def images_and_labels(
-    rng: np.random.Generator, count: int, *, classes: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    images = torch.from_numpy(rng.normal(size=(count, 3, 8, 8))).float()
-    return images, torch.from_numpy(rng.integers(0, classes, count))
 
 
 def _task(build: Callable[..., Any], classes: tuple[int, int] = (3, 6)) -> Task:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autograder.graders.image_sources import drawn, unit_pixels
+from autograder.graders.image_sources import drawn, images_and_labels, unit_pixels
 from autograder.graders.vgg16.networks import short_vgg
-from autograder.graders.vgg16.tasks import images_and_labels
 from autograder.grading.training import (
     Budget,
     ShortRun,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from autograder.graders.image_sources import images_and_labels
 from autograder.graders.vgg16 import reference
 from autograder.graders.vgg16.networks import tiny_net
 from autograder.grading import Challenge
@@ -27,13 +28,6 @@ from autograder.grading.training import (
 )
 
 TEST_BATCHES = 5
-
-
-def images_and_labels(
-    rng: np.random.Generator, count: int, *, classes: int, **_options: Any
-) -> tuple[torch.Tensor, torch.Tensor]:
-    images = torch.from_numpy(rng.normal(size=(count, 3, 8, 8))).float()
-    return images, torch.from_numpy(rng.integers(0, classes, count))
 
 
 def images_alone(
