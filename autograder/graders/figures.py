@@ -1,66 +1,70 @@
-"""Probes that let a student's function draw, and send what was drawn."""
+"""What a student's function has drawn, for all assignments: what goes into the box with a probe, and what
+opens the reply."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from autograder.grading import probe
+import numpy as np
+
+from autograder.grading import Floats, describe, expect, fields, sequence
 
 
-@probe
-def drawn_history(plot_history: Any, history: Any) -> Any:
-    """The axes of the figure: their labels and the points of everything drawn in them."""
+def axes_drawn(draw: Any, look: Any) -> Any:
+    """What `look(axes, figure)` sees in the figure that `draw()` returns. Shipped into the box.
+
+    Axes of which it sees nothing (None) are left out.
+    """
     import matplotlib.pyplot as plt
-    import numpy as np
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
-
-    plt.switch_backend("agg")
-    try:
-        figure = plot_history(history)
-        if not isinstance(figure, Figure):
-            return {"figure": figure, "axes": []}
-        axes = []
-        for axis in figure.axes:
-            points = [np.asarray(line.get_xydata(), float) for line in axis.lines]
-            points += [np.asarray(marks.get_offsets(), float) for marks in axis.collections]
-            bars = [
-                (bar.get_x() + bar.get_width() / 2, bar.get_height())
-                for bar in axis.patches
-                if isinstance(bar, Rectangle)
-            ]
-            points.append(np.array(bars, float).reshape(-1, 2))
-            axes.append({"ylabel": axis.get_ylabel(), "points": points})
-        return {"figure": "a figure", "axes": axes}
-    finally:
-        plt.close("all")
-
-
-@probe
-def drawn_change(plot_kernel_change: Any, before: Any, after: Any) -> Any:
-    """The axes that show a picture: title, picture, and place (top first, then left)."""
-    import matplotlib.pyplot as plt
-    import numpy as np
     from matplotlib.figure import Figure
 
     plt.switch_backend("agg")
     try:
-        figure = plot_kernel_change(before, after)
+        figure = draw()
         if not isinstance(figure, Figure):
             return {"figure": figure, "axes": []}
-        axes = []
-        for axis in figure.axes:
-            if axis.images:
-                titles = [axis.get_title(loc=loc) for loc in ("center", "left", "right")]
-                box = axis.get_position()
-                image: Any = np.ma.getdata(np.ma.asarray(axis.images[0].get_array()))
-                axes.append(
-                    {
-                        "title": " ".join(titles).strip(),
-                        "image": np.ascontiguousarray(image),
-                        "place": [round(-float(box.y1), 2), float(box.x0)],
-                    }
-                )
-        return {"figure": "a figure", "axes": axes}
+        seen = [look(axis, figure) for axis in figure.axes]
+        return {"figure": "a figure", "axes": [axis for axis in seen if axis is not None]}
     finally:
         plt.close("all")
+
+
+def points_drawn(axis: Any) -> Any:
+    """The points (n, 2) of each line and of each cloud in an axes. Shipped into the box."""
+    import numpy as np
+
+    points = [np.asarray(line.get_xydata(), float) for line in axis.lines]
+    return points + [np.asarray(marks.get_offsets(), float) for marks in axis.collections]
+
+
+def axes_in(reply: Any, function: str, *names: str) -> list[dict[str, Any]]:
+    """The axes that a probe by `axes_drawn` has seen, each with these fields.
+
+    Args:
+        function: the student's, for messages.
+    """
+    reply = fields(reply, "figure", "axes")
+    expect(
+        isinstance(reply["figure"], str) and reply["figure"] == "a figure",
+        f"{function} should return the Figure; yours returns {describe(reply['figure'])}.",
+    )
+    return [fields(axis, *names) for axis in sequence(reply["axes"], "The axes")]
+
+
+def points_in(axis: dict[str, Any]) -> list[Floats]:
+    """The points (n, 2) of everything drawn in the axes."""
+    return [
+        points
+        for points in sequence(axis["points"], "The points")
+        if isinstance(points, np.ndarray) and points.ndim == 2 and points.dtype.kind == "f"
+    ]
+
+
+def draws(axis: dict[str, Any], values: Any, atol: float = 0.0) -> bool:
+    """Whether something in the axes runs through the values at 1, 2, …."""
+    wanted = np.stack([np.arange(1, len(values) + 1), values], axis=1)
+    return any(
+        points.shape == wanted.shape
+        and np.allclose(points[np.argsort(points[:, 0])], wanted, rtol=1e-4, atol=atol)
+        for points in points_in(axis)
+    )

@@ -25,6 +25,7 @@ _ROOMS = (
     "sandbox",
     "guest",
     "grading",
+    "graders/figures.py",
     "graders/image_sources.py",
     "data",
     "course",

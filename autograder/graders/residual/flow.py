@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from autograder.graders.figures import axes_drawn, points_drawn
 from autograder.grading import Challenge, probe
 from autograder.grading.training import drawn_state
 
@@ -145,32 +146,18 @@ WRONG_NORMS: dict[str, Callable[..., Norms]] = {
 }
 
 
-@probe
+@probe(uses=(axes_drawn, points_drawn))
 def drawn_flow(plot_gradient_flow: Any, flows: Any) -> Any:
     """The axes of the figure: scale, labels, legend and the points of its lines."""
-    import matplotlib.pyplot as plt
-    import numpy as np
-    from matplotlib.figure import Figure
 
-    plt.switch_backend("agg")
-    try:
-        figure = plot_gradient_flow(flows)
-        if not isinstance(figure, Figure):
-            return {"figure": figure, "axes": []}
-        axes = []
-        for axis in figure.axes:
-            legends = [axis.get_legend(), *figure.legends]
-            points = [np.asarray(line.get_xydata(), float) for line in axis.lines]
-            points += [np.asarray(marks.get_offsets(), float) for marks in axis.collections]
-            axes.append(
-                {
-                    "scale": axis.get_yscale(),
-                    "ylabel": axis.get_ylabel(),
-                    "legend": [text.get_text() for lg in legends if lg for text in lg.get_texts()]
-                    + [text.get_text() for text in axis.texts],
-                    "points": points,
-                }
-            )
-        return {"figure": "a figure", "axes": axes}
-    finally:
-        plt.close("all")
+    def look(axis: Any, figure: Any) -> Any:
+        legends = [legend for legend in (axis.get_legend(), *figure.legends) if legend]
+        texts = [*(text for legend in legends for text in legend.get_texts()), *axis.texts]
+        return {
+            "scale": axis.get_yscale(),
+            "ylabel": axis.get_ylabel(),
+            "legend": [text.get_text() for text in texts],
+            "points": points_drawn(axis),
+        }
+
+    return axes_drawn(lambda: plot_gradient_flow(flows), look)

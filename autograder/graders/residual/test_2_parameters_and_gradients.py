@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autograder.graders.figures import axes_in, draws
 from autograder.graders.residual import reference
 from autograder.graders.residual.flow import (
     WRONG_NORMS,
@@ -359,15 +360,8 @@ def flow_axes(student: Student, challenge: Challenge) -> tuple[list[Any], dict[s
         name: [float(number) for number in 10 ** rng.uniform(-8, 1, int(rng.integers(5, 12)))]
         for name in ("plain", "residual", "wide")
     }
-    reply = fields(student.run(drawn_flow, flows=flows), "figure", "axes")
-    expect(
-        isinstance(reply["figure"], str) and reply["figure"] == "a figure",
-        f"plot_gradient_flow should return the Figure; yours returns {describe(reply['figure'])}.",
-    )
-    axes = [
-        fields(axis, "scale", "ylabel", "legend", "points")
-        for axis in sequence(reply["axes"], "The axes")
-    ]
+    reply = student.run(drawn_flow, flows=flows)
+    axes = axes_in(reply, "plot_gradient_flow", "scale", "ylabel", "legend", "points")
     expect(bool(axes), "The figure should have axes; yours has none.")
     return axes, flows
 
@@ -413,15 +407,3 @@ def test_norms_stand_on_a_logarithmic_scale_and_networks_have_names(
 def shows(axis: dict[str, Any], norms: list[float]) -> bool:
     """Whether the norms are drawn, or their logarithms."""
     return draws(axis, norms) or draws(axis, list(np.log10(norms)))
-
-
-def draws(axis: dict[str, Any], values: list[float]) -> bool:
-    """Whether something in the axes runs through the values at 1, 2, …."""
-    wanted = np.stack([np.arange(1, len(values) + 1), values], axis=1)
-    return any(
-        isinstance(points, np.ndarray)
-        and points.dtype.kind == "f"
-        and points.shape == wanted.shape
-        and np.allclose(points[np.argsort(points[:, 0])], wanted, rtol=1e-4, atol=0)
-        for points in sequence(axis["points"], "The points")
-    )

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from autograder.graders.figures import axes_drawn, axes_in, draws, points_drawn, points_in
 from autograder.graders.vgg16 import full_run, short_run, trained_weights
 from autograder.graders.vgg16.devices import picked_devices
-from autograder.graders.vgg16.figures import drawn_history
 from autograder.graders.vgg16.tasks import (
     EPOCH,
     FIT,
@@ -38,6 +38,7 @@ from autograder.grading import (
     fields,
     flag,
     graded,
+    probe,
     sequence,
 )
 from autograder.grading.training import expect_reached
@@ -283,6 +284,24 @@ def test_a_short_run_learns(
 # plot_history
 
 
+@probe(uses=(axes_drawn, points_drawn))
+def drawn_history(plot_history: Any, history: Any) -> Any:
+    """The axes of the figure: their labels and the points of everything drawn in them."""
+    import numpy as np
+    from matplotlib.patches import Rectangle
+
+    def look(axis: Any, _figure: Any) -> Any:
+        bars = [
+            (bar.get_x() + bar.get_width() / 2, bar.get_height())
+            for bar in axis.patches
+            if isinstance(bar, Rectangle)
+        ]
+        points = [*points_drawn(axis), np.array(bars, float).reshape(-1, 2)]
+        return {"ylabel": axis.get_ylabel(), "points": points}
+
+    return axes_drawn(lambda: plot_history(history), look)
+
+
 def history_axes(
     student: Student, challenge: Challenge
 ) -> tuple[list[Any], dict[str, list[float]]]:
@@ -291,14 +310,8 @@ def history_axes(
         "train_loss": [float(value) for value in challenge.rng.uniform(0.3, 2.3, epochs)],
         "test_accuracy": [float(value) for value in challenge.rng.uniform(0.1, 0.9, epochs)],
     }
-    reply = fields(student.run(drawn_history, history=history), "figure", "axes")
-    expect(
-        isinstance(reply["figure"], str) and reply["figure"] == "a figure",
-        f"plot_history should return the Figure; yours returns {describe(reply['figure'])}.",
-    )
-    return [
-        fields(axis, "ylabel", "points") for axis in sequence(reply["axes"], "The axes")
-    ], history
+    reply = student.run(drawn_history, history=history)
+    return axes_in(reply, "plot_history", "ylabel", "points"), history
 
 
 @graded("plot_history_tests", weight=1)
@@ -360,33 +373,15 @@ def axes_of(
 ) -> tuple[set[int], set[int]]:
     """The numbers of the axes in which the loss is drawn, and of those with the accuracy."""
     loss, accuracy = np.array(history["train_loss"]), np.array(history["test_accuracy"])
-    with_loss = {number for number, axis in enumerate(axes) if draws(axis, loss)}
-    with_accuracy = {
-        number
-        for number, axis in enumerate(axes)
-        if draws(axis, accuracy) or draws(axis, 100 * accuracy)
-    }
-    return with_loss, with_accuracy
 
+    def with_one_of(*curves: Floats) -> set[int]:
+        return {
+            number
+            for number, axis in enumerate(axes)
+            if any(draws(axis, curve, atol=1e-6) for curve in curves)
+        }
 
-def points_in(axis: dict[str, Any]) -> list[Floats]:
-    """The points (n, 2) of everything drawn in the axes."""
-    return [
-        points
-        for points in sequence(axis["points"], "The points")
-        if isinstance(points, np.ndarray) and points.ndim == 2 and points.dtype.kind == "f"
-    ]
-
-
-def draws(axis: dict[str, Any], values: Floats) -> bool:
-    """Whether something in the axes runs through the values at 1, 2, …."""
-    wanted = np.stack([np.arange(1, len(values) + 1), values], axis=1)
-    for points in points_in(axis):
-        if points.shape == wanted.shape:
-            ordered = points[np.argsort(points[:, 0])]
-            if np.allclose(ordered, wanted, rtol=1e-4, atol=1e-6):
-                return True
-    return False
+    return with_one_of(loss), with_one_of(accuracy, 100 * accuracy)
 
 
 # the bonus for trained weights
