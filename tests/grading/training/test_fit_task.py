@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.grading import Challenge, Device, Explained, Mismatch, Student
+from autograder.grading import Challenge, Device, Explained, Mismatch, Student, StudentRaised
 from autograder.grading.training import Task, fit_checks, fit_task
 from tests.graders.fake_box import FakeBox
 
@@ -82,6 +82,14 @@ def test_a_wrong_fit_is_told_what_is_wrong(right: str, wrong: str, words: str) -
     assert right in FIT
     with pytest.raises(Mismatch, match=words):
         check(FIT.replace(right, wrong))
+
+
+def test_what_torch_refuses_comes_with_the_question_that_fits() -> None:
+    """Some questions belong to a pattern of torch's words, not to the words themselves."""
+    counted = FIT.replace("cross_entropy(net(x), y)", "cross_entropy(net(x), y + 1)")
+    for _ in range(2):
+        with pytest.raises(StudentRaised, match="Are the classes counted from 0"):
+            check(counted)
 
 
 STANDS_ON = """
