@@ -17,8 +17,9 @@ from torch import nn
 from autograder.graders.residual import blocks, flow, reference, tasks
 from autograder.graders.residual.blocks import TOLERANCE, Asked
 from autograder.graders.residual.test_1_blocks import widths
-from autograder.grading import Challenge, relative_difference, updates
-from autograder.grading.training import epoch, fit_challenges
+from autograder.grading import Challenge, relative_difference
+from autograder.grading.training import epoch
+from autograder.grading.training.fit_challenges import moved_by_fit
 
 # Equal in evaluation mode, where a 1×1 convolution may take the stride of the 3×3 one before it; and an
 # identity that has no batch normalisation is right.
@@ -92,16 +93,14 @@ def test_wrong_norms_differ_from_the_reference_and_the_right_habits_do_not() -> 
 
 def test_three_epochs_with_momentum_are_told_from_what_is_nearly_that() -> None:
     drawn = tasks.FIT.drawn(Challenge(b"fit", "0", ""), 3)
-
-    def moved(fit: Any) -> Any:
-        return updates(fit_challenges.fit_by(fit, drawn)["state"], drawn.parameters)
-
-    right = moved(tasks.FIT.reference)
-    assert relative_difference(moved(tasks.FIT.reference), right) == 0
+    right = moved_by_fit(tasks.FIT.reference, drawn)
+    assert relative_difference(moved_by_fit(tasks.FIT.reference, drawn), right) == 0
     for name, wrong in tasks.FIT.wrong.items():
         # A decay so small is what `make_loss_and_optimizer` is asked about, at rest.
         if not name.endswith("weight decay 5e-4"):
-            assert relative_difference(moved(wrong), right) > 2 * epoch.TOLERANCE, name
+            assert relative_difference(moved_by_fit(wrong, drawn), right) > 2 * epoch.TOLERANCE, (
+                name
+            )
 
 
 @pytest.mark.parametrize("bias", [True, False])

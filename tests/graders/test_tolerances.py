@@ -193,9 +193,6 @@ def test_what_a_function_switches_on_in_training_is_off_again_before_each_pass()
 def fit_distances(number: int) -> tuple[float, dict[str, float]]:
     drawn = tasks.fit_challenge(Challenge(b"tolerance", str(number), "fit"), 3)
 
-    def moved(fit: Any) -> Any:
-        return updates(fit_challenges.fit_by(fit, drawn)["state"], drawn.parameters)
-
     def restyled_fit(
         net: Any, train: Any, _test: Any, epochs: int, rate: float, device: Any
     ) -> Any:
@@ -204,9 +201,12 @@ def fit_distances(number: int) -> tuple[float, dict[str, float]]:
             STYLES[3](net, train, nn.NLLLoss(), adam, device)
         return {}
 
-    right = moved(reference.fit)
-    wrong = {name: relative_difference(moved(fit), right) for name, fit in tasks.WRONG_FITS.items()}
-    return relative_difference(moved(restyled_fit), right), wrong
+    right = fit_challenges.moved_by_fit(reference.fit, drawn)
+    right_style, *wrong = (
+        relative_difference(fit_challenges.moved_by_fit(fit, drawn), right)
+        for fit in (restyled_fit, *tasks.WRONG_FITS.values())
+    )
+    return right_style, dict(zip(tasks.WRONG_FITS, wrong, strict=True))
 
 
 def test_right_fits_lie_below_the_tolerance_and_wrong_ones_above() -> None:

@@ -18,11 +18,7 @@ def widths(challenge: Challenge) -> tuple[int, int]:
 
 
 def expect_right(student: Student, asked: Asked) -> None:
-    expect_shown(student, asked, "answer", "The answer")
-
-
-def expect_shown(student: Student, asked: Asked, part: str, what: str) -> None:
-    asked.expect_answer(asked.answers_of(student), part, what)
+    asked.expect_answer(asked.answers_of(student), "answer", "The answer")
 
 
 # make_shortcut

@@ -36,7 +36,7 @@ def clue(reply: Any, drawn: Drawn, own_loss: bool = False) -> str:
     if reply is None:
         return ""
     seen = fields(reply, *_COUNTS, "from_the_start", "first", "kept", "rates")
-    counts = {name: whole(seen[name], "an answer to this check") for name in _COUNTS}
+    counts = dict(zip(_COUNTS, _counts(seen, *_COUNTS), strict=True))
     unused = _unused({**counts, "from_the_start": flag(seen["from_the_start"])}, own_loss)
     first = seen["first"] if isinstance(seen["first"], dict) else {}
     # What was used, but changed on the way, is the nearer cause of a step that found nothing.
@@ -61,10 +61,7 @@ def in_training_mode(reply: Any, drawn: Drawn) -> str | None:
     """What a watched epoch did otherwise than one pass in training mode; "" if nothing."""
     if reply is None:
         return None
-    seen = fields(reply, "answers", "in_training")
-    answers, in_training = (
-        whole(seen[name], "an answer to this check") for name in ("answers", "in_training")
-    )
+    answers, in_training = _counts(reply, "answers", "in_training")
     if in_training < answers:
         return "Not each pass through the network was one in training mode."
     if answers != len(drawn.batches()):
@@ -96,11 +93,13 @@ def uses_criterion(reply: Any, drawn: Drawn) -> bool:
     """Whether the criterion was called once for each batch, and gradients came of it."""
     if reply is None:
         return False
-    seen = fields(reply, "losses", "gradients")
-    losses, gradients = (
-        whole(seen[name], "an answer to this check") for name in ("losses", "gradients")
-    )
+    losses, gradients = _counts(reply, "losses", "gradients")
     return losses == len(drawn.batches()) and gradients > 0
+
+
+def _counts(reply: Any, *names: str) -> list[int]:
+    seen = fields(reply, *names)
+    return [whole(seen[name], "an answer to this check") for name in names]
 
 
 def _unused(seen: Mapping[str, int], own_loss: bool) -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from autograder.grading.replies import Floats, updates
 from autograder.grading.training.fit_probes import fitted
 from autograder.grading.training.task import Drawn
 
@@ -26,6 +27,11 @@ def fit_by(fit: Fit, drawn: Drawn) -> dict[str, Any]:
     moved = drawn.data["device_name"] != "cpu"
     reply: dict[str, Any] = drawn.task.probe(fitted)(fit, drawn=drawn.data, moved=moved)
     return reply
+
+
+def moved_by_fit(fit: Fit, drawn: Drawn) -> Floats:
+    """How far a fit of ours moves the parameters."""
+    return updates(fit_by(fit, drawn)["state"], drawn.parameters)
 
 
 def that_falls(drawn: Drawn, after_one_epoch: nn.Module) -> Drawn:

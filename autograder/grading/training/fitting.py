@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from autograder.grading.training.fit_challenges import (
     MAY_DIFFER,
     Fit,
     fit_by,
+    moved_by_fit,
     that_falls,
 )
 from autograder.grading.training.fit_clues import (
@@ -224,10 +226,7 @@ class FitChecks:
         )
 
     def _named(self, seen: Any, drawn: Drawn) -> str:
-        mistakes = {
-            name: lambda fit=fit: updates(fit_by(fit, drawn)["state"], drawn.parameters)
-            for name, fit in self.wrong.items()
-        }
+        mistakes = {name: partial(moved_by_fit, fit, drawn) for name, fit in self.wrong.items()}
         return likely_mistake(seen, mistakes, TOLERANCE, "Your parameters moved exactly as if")
 
     def _expect_no_choice(self, student: Student, drawn: Drawn, device: Device) -> None:
@@ -277,7 +276,7 @@ class FitChecks:
         answer = student.run(self._probe(fitted), drawn=drawn.data, moved=device.has_gpu)
         reply = fields(answer, "state")
         seen = updates(reply["state"], drawn.parameters)
-        right = updates(fit_by(self.reference, drawn)["state"], drawn.parameters)
+        right = moved_by_fit(self.reference, drawn)
         # What is not told from a right fit here, such as a decay that is very small, is none of those.
         if relative_difference(seen, right) <= TOLERANCE:
             return
@@ -288,5 +287,5 @@ class FitChecks:
             f"{luck} the learning rate changed on the way.",
         )
         for fit in lucky:
-            moved = updates(fit_by(fit, drawn)["state"], drawn.parameters)
+            moved = moved_by_fit(fit, drawn)
             expect(relative_difference(seen, moved) > TOLERANCE, f"{luck} {why}")

@@ -165,20 +165,12 @@ def expect_reached(
         student: whose figures they are, for staff to read in the report of the class.
     """
     if student is not None:
-        student.figures += _noted(figures_of(result, goals), goals, thresholds)
+        student.figures += [
+            Figure(one.name, float(f"{seen:.4g}"), thresholds[one.name], one.smaller_is_better)
+            for one, seen in ((goal.criterion, goal.figure(result)) for goal in goals)
+            if math.isfinite(seen)
+        ]
     for goal in goals:
         criterion = goal.criterion
         reached = criterion.passes(goal.figure(result), thresholds[criterion.name])
         expect(reached, "" if reached else goal.message(result))
-
-
-def _noted(
-    figures: Mapping[str, float], goals: Sequence[Goal], thresholds: Mapping[str, float]
-) -> list[Figure]:
-    """The figures that are numbers, with four digits."""
-    criteria = [goal.criterion for goal in goals]
-    return [
-        Figure(one.name, float(f"{seen:.4g}"), thresholds[one.name], one.smaller_is_better)
-        for one in criteria
-        if math.isfinite(seen := figures[one.name])
-    ]
