@@ -112,15 +112,15 @@ def _is_ours(process: psutil.Process) -> bool:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The students for whom a worker was really asked."""
     asked: list[str] = []
-    from autograder.judge.service import JudgeService
+    from autograder.judge.pool import LocalPool
 
-    real = JudgeService._start
+    real = LocalPool.submit
 
-    def start(self: JudgeService, job: Job, key: str) -> object:
+    def submit(self: LocalPool, job: Job, key: str) -> object:
         asked.append(job.student)
         return real(self, job, key)
 
-    monkeypatch.setattr(JudgeService, "_start", start)
+    monkeypatch.setattr(LocalPool, "submit", submit)
     return asked
 
 

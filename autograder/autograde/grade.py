@@ -38,7 +38,6 @@ from autograder.judge.forked import run_in_worker
 from autograder.judge.job import Judgement
 from autograder.judge.pool import CourseChanged
 from autograder.judge.service import judge_service
-from autograder.judge.slots import gpus_of, weakest_wall
 from autograder.judge.submission import read_submission
 from autograder.judge.training_data import box_data
 from autograder.progress import Progress
@@ -120,9 +119,8 @@ def grade_class(
     students = course.students(assignment, pattern)
     if regrade or not all(was_graded(course, assignment, name) for name in students):
         # While the wall is tried, the gradebook opened, and submissions are read.
-        judge_service().prepare(course, assignment)
-    for gpu in gpus_of(course):
-        judge_service().check(gpu, weakest_wall(course))
+        judge_service().pool.prepare(course, assignment)
+    judge_service().pool.check(course)
     check_bonus(course)
     astray = find_astray(course, assignment, students, pattern)
     if not students and not astray:
@@ -198,7 +196,7 @@ def _begin_first(
     begun: dict[str, _UnderWay] = {}
     new = (name for name in students if not was_graded(course, assignment, name))
     with contextlib.suppress(Exception):  # whoever reads it again in its turn says what is wrong
-        for student in itertools.islice(new, judge_service().workers):
+        for student in itertools.islice(new, judge_service().pool.workers):
             folder = course.submitted(student, assignment)
             submission = read_submission(course, assignment, student, folder)
             work = _UnderWay(JudgedSubmission(submission))
@@ -257,7 +255,7 @@ def _grade_all(
 
     try:
         while waiting or under_way:
-            while waiting and len(under_way) < _AHEAD * service.workers:
+            while waiting and len(under_way) < _AHEAD * service.pool.workers:
                 student = waiting.popleft()
                 work = _read(order, student, run)
                 if work is not None:

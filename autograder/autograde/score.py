@@ -18,9 +18,8 @@ from autograder.judge.job import Job
 from autograder.judge.judge import not_submitted
 from autograder.judge.ledger import ledger_path
 from autograder.judge.service import judge_service
-from autograder.judge.slots import gpus_of, weakest_wall
+from autograder.judge.slots import check_walls
 from autograder.judge.submission import Submission, read_one, read_submission
-from autograder.sandbox import check_wall
 from autograder.scorecard import Scorecard, merge
 
 _LOOKED_AT = 20  # notebooks of a folder
@@ -65,14 +64,13 @@ def score_path(
     wanted = _notebooks_of(course, assignment, only)
     service = judge_service()
     if not ledger_path(course).exists():
-        service.prepare(course, assignment)  # while the submission is read
+        service.pool.prepare(course, assignment)  # while the submission is read
     read = read_submission if path.is_dir() else read_one
     submission = read(course, assignment, student, path)
     asked = _asking(submission, wanted, tuple(sorted(only)), new_draw() if trial else "")
     if not all(service.knows(job, asked.keys[name]) for name, job in asked.jobs.items()):
-        service.prepare(course, assignment)
-    for gpu in gpus_of(course):
-        check_wall(gpu, weakest_wall(course))
+        service.pool.prepare(course, assignment)
+    check_walls(course)
     check_bonus(course)
     ticket = Ticket(course, assignment, student, submission) if trial else None
     try:

@@ -84,8 +84,11 @@ class _Task:
     tried: set[str] = field(default_factory=set)  # the workers that could not judge it
 
 
-class ClusterPool:
-    """The workers of a Dask cluster, which are there already or come while the class is graded."""
+class ClusterPool(LocalPool):
+    """The workers of a Dask cluster, which are there already or come while the class is graded.
+
+    This machine's own judge what brings a large file for a bonus.
+    """
 
     def __init__(self, course: Course, address: str, tell: Callable[[str], None]) -> None:
         """Connect, and hold the workers that are there against this machine.
@@ -93,8 +96,8 @@ class ClusterPool:
         Raises:
             KitError: see `on_cluster`.
         """
+        super().__init__()
         self._tell = tell
-        self._here = LocalPool()
         self._gives_bonus = bool(course.settings.bonus)
         self._address = address
         self._lock = threading.RLock()
@@ -116,9 +119,9 @@ class ClusterPool:
     @property
     def workers(self) -> int:
         there = max(1, len(self._client.nthreads()) if self._alive() else 1)
-        return there + (self._here.workers if self._gives_bonus else 0)
+        return there + (super().workers if self._gives_bonus else 0)
 
-    def check(self, gpu: int | None, weakest: str) -> None:  # noqa: ARG002
+    def check(self, course: Course) -> None:  # noqa: ARG002
         if not self._alive():
             raise self._lost()
 
@@ -127,7 +130,7 @@ class ClusterPool:
 
     def submit(self, job: Job, key: str) -> Future[Judgement]:
         if job.bonus_files:  # the file may have half a gigabyte, and lies here
-            return self._here.submit(job, key)
+            return super().submit(job, key)
         found: Future[Judgement] = Future()
         found.set_running_or_notify_cancel()
         try:
@@ -138,11 +141,8 @@ class ClusterPool:
             found.set_exception(error)
         return found
 
-    def mend(self) -> None:
-        self._here.mend()
-
     def stop(self) -> None:
-        self._here.stop()
+        super().stop()
         with self._lock:
             tasks, self._tasks = self._tasks, {}
             sent, self._sent = self._sent, set()
@@ -168,7 +168,7 @@ class ClusterPool:
 
     def close(self) -> None:
         self.stop()
-        self._here.close()
+        super().close()
         self._client.close(timeout=5)
 
     def _bundle(self, job: Job) -> str:
@@ -292,8 +292,7 @@ class ClusterPool:
     def _examine_here(self, course: Course) -> None:
         """Submissions that bring a file for a bonus are judged on this machine."""
         try:
-            for gpu in gpus_of(course):
-                self._here.check(gpu, weakest_wall(course))
+            super().check(course)
         except KitError as error:
             raise KitError(
                 "Submissions that bring a file for a bonus (c.CourseSettings.bonus) are judged on the "

@@ -12,7 +12,6 @@ import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Protocol
 
 from autograder.course import Course
 from autograder.errors import KitError
@@ -30,9 +29,9 @@ from autograder.judge.needs import (
     judge_needs_torch,
     set_imports,
 )
-from autograder.judge.slots import slots_of, uses_gpu
+from autograder.judge.slots import check_walls, slots_of, uses_gpu
 from autograder.judge.training_data import box_data
-from autograder.sandbox import BoxSettings, check_wall, warm
+from autograder.sandbox import BoxSettings, warm
 
 log = logging.getLogger("autograder")
 
@@ -41,25 +40,37 @@ class PoolLost(KitError):
     """Nothing can be judged there any more; this is about the whole run, not about one job."""
 
 
-class Pool(Protocol):
-    """What `JudgeService` needs of the place where jobs are judged."""
+class LocalPool:
+    """Processes of this machine, started when the first job comes; `cluster` adds workers elsewhere.
+
+    What is judged in slots of GPUs has workers of its own, one for each slot: so none waits for a slot that
+    could judge something else, and no more processes than these ever hold CUDA's part of a GPU's memory.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._workers = workers or max(1, len(os.sched_getaffinity(0)))
+        self._executors: dict[bool, ProcessPoolExecutor] = {}  # by whether it is for slots
 
     @property
     def workers(self) -> int:
         """How many jobs are judged side by side, at least 1. It may change."""
+        return self._workers
 
-    def check(self, gpu: int | None, weakest: str) -> None:
+    def check(self, course: Course) -> None:
         """See whether anything can be judged at all.
-
-        Args:
-            gpu: as `BoxSettings.gpu`.
 
         Raises:
             KitError: when not, with the repair.
         """
+        check_walls(course)
 
     def prepare(self, course: Course, assignment: str) -> None:
         """Begin what the first job of an assignment would wait for, and do not wait for it."""
+        try:
+            start_importing(judge_needs_torch(course, assignment))
+            _warm_process_of(course, assignment, boxes_need_torch(course, assignment))
+        except Exception:  # the first job meets the same trouble, and it is named there
+            log.exception("nothing could be begun before the first submission")
 
     def submit(self, job: Job, key: str) -> Future[Judgement]:
         """Have a job judged.
@@ -74,43 +85,6 @@ class Pool(Protocol):
         Raises:
             PoolLost: when nothing can be judged there at all.
         """
-
-    def mend(self) -> None:
-        """After a `BrokenProcessPool`: put what broke in order, and leave alone what did not."""
-
-    def stop(self) -> None:
-        """Drop what is being judged, at once; the pool can be used again."""
-
-    def close(self) -> None:
-        """Drop what is waiting, and end the workers, or the connection to them."""
-
-
-class LocalPool:
-    """Processes of this machine, started when the first job comes.
-
-    What is judged in slots of GPUs has workers of its own, one for each slot: so none waits for a slot that
-    could judge something else, and no more processes than these ever hold CUDA's part of a GPU's memory.
-    """
-
-    def __init__(self, workers: int | None = None) -> None:
-        self._workers = workers or max(1, len(os.sched_getaffinity(0)))
-        self._executors: dict[bool, ProcessPoolExecutor] = {}  # by whether it is for slots
-
-    @property
-    def workers(self) -> int:
-        return self._workers
-
-    def check(self, gpu: int | None, weakest: str) -> None:
-        check_wall(gpu, weakest)
-
-    def prepare(self, course: Course, assignment: str) -> None:
-        try:
-            start_importing(judge_needs_torch(course, assignment))
-            _warm_process_of(course, assignment, boxes_need_torch(course, assignment))
-        except Exception:  # the first job meets the same trouble, and it is named there
-            log.exception("nothing could be begun before the first submission")
-
-    def submit(self, job: Job, key: str) -> Future[Judgement]:
         forks, in_slot, workers = None, False, self._workers
         with contextlib.suppress(KitError):  # the worker meets the same, and says it on the card
             course = course_of(job)
@@ -137,6 +111,7 @@ class LocalPool:
             ) from error
 
     def mend(self) -> None:
+        """After a `BrokenProcessPool`: put what broke in order, and leave alone what did not."""
         for in_slot in [key for key, executor in self._executors.items() if executor._broken]:
             self._drop(in_slot)
 
@@ -156,6 +131,7 @@ class LocalPool:
             executor.shutdown(wait=False, cancel_futures=True)
 
     def stop(self) -> None:
+        """Drop what is being judged, at once; the pool can be used again."""
         executors, self._executors = self._executors, {}
         for executor in executors.values():
             workers = list(executor._processes.values())  # the pool's kill_workers comes with 3.14
@@ -164,6 +140,7 @@ class LocalPool:
                 worker.kill()
 
     def close(self) -> None:
+        """Drop what is waiting, and end the workers, or the connection to them."""
         executors, self._executors = self._executors, {}
         for executor in executors.values():
             executor.shutdown(wait=True, cancel_futures=True)

@@ -21,7 +21,7 @@ from autograder.errors import KitError
 from autograder.judge.job import Job, Judgement, course_of
 from autograder.judge.keys import judgement_key
 from autograder.judge.ledger import Ledger, as_of, ledger_path
-from autograder.judge.pool import CourseChanged, LocalPool, Pool, PoolLost
+from autograder.judge.pool import CourseChanged, LocalPool, PoolLost
 
 _TRIES = 4  # of one job, while workers die or the course changes
 
@@ -30,31 +30,10 @@ class JudgeService:
     """Has jobs judged by a pool of workers: each content once, and none that the ledger has."""
 
     def __init__(self, workers: int | None = None) -> None:
-        self._pool: Pool = LocalPool(workers)
+        self.pool = LocalPool(workers)
         self._running: dict[str, Future[Judgement]] = {}  # by key
         self._ledgers: dict[Path, Ledger] = {}
         self._lock = threading.RLock()
-
-    @property
-    def workers(self) -> int:
-        """How many jobs are judged side by side."""
-        return self._pool.workers
-
-    def check(self, gpu: int | None, weakest: str) -> None:
-        """See whether anything can be judged at all.
-
-        Args:
-            gpu: as `BoxSettings.gpu`.
-            weakest: as `BoxSettings.wall`.
-
-        Raises:
-            KitError: when not, with the repair.
-        """
-        self._pool.check(gpu, weakest)
-
-    def prepare(self, course: Course, assignment: str) -> None:
-        """Begin what the first job of an assignment would wait for, and do not wait for it."""
-        self._pool.prepare(course, assignment)
 
     def knows(self, job: Job, key: str) -> bool:
         """Whether the ledger has the judgement of a job."""
@@ -62,16 +41,16 @@ class JudgeService:
             return self._ledger_of(course_of(job)).find(key, job) is not None
 
     @contextlib.contextmanager
-    def judging_on(self, pool: Pool) -> Iterator[None]:
+    def judging_on(self, pool: LocalPool) -> Iterator[None]:
         """Have jobs judged by another pool within the block, which closes it."""
         self.stop()
-        before, self._pool = self._pool, pool
+        before, self.pool = self.pool, pool
         try:
             yield
         finally:
             self.stop()
             pool.close()
-            self._pool = before
+            self.pool = before
 
     def submit(self, job: Job, key: str, anew: bool = False) -> Future[Judgement]:
         """Have a job judged, unless the ledger has its judgement or an equal one is under way.
@@ -90,7 +69,7 @@ class JudgeService:
                 return answer
             running = self._running.get(key)
             if running is None:
-                running = self._running[key] = self._start(job, key)
+                running = self._running[key] = self.pool.submit(job, key)
                 kept_in = None if job.draw else ledger  # nobody will ask for a trial again
                 running.add_done_callback(lambda done: self._end(key, kept_in, done))
         running.add_done_callback(lambda done: _pass_on(done, job, answer))
@@ -114,7 +93,7 @@ class JudgeService:
                 key = judgement_key(course_of(job), job)
             except BrokenProcessPool:
                 # Others whose worker was the same one find it broken, too, and come here in their turn.
-                self._pool.mend()
+                self.pool.mend()
                 lost += 1
                 if lost == 2:
                     raise KitError(
@@ -137,7 +116,7 @@ class JudgeService:
 
     def close(self) -> None:
         """Stop the workers; what is not judged yet is dropped."""
-        self._pool.close()  # not under the lock, which the end of a job takes
+        self.pool.close()  # not under the lock, which the end of a job takes
         with self._lock:
             self._running.clear()
             for ledger in self._ledgers.values():
@@ -148,7 +127,7 @@ class JudgeService:
         """Drop what is being judged, at once; the service can be used again."""
         with self._lock:
             self._running.clear()
-        self._pool.stop()
+        self.pool.stop()
 
     def raise_if_lost(self, judged: Iterable[Future[Judgement]]) -> None:
         """Stop a run of which jobs ended because nothing can be judged any more.
@@ -169,9 +148,6 @@ class JudgeService:
         with self._lock:
             if self._running.get(key) is done:  # else the pool was replaced in between
                 del self._running[key]
-
-    def _start(self, job: Job, key: str) -> Future[Judgement]:
-        return self._pool.submit(job, key)
 
 
 def _pass_on(done: Future[Judgement], job: Job, to: Future[Judgement]) -> None:

@@ -29,7 +29,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 from autograder import locks
 from autograder.course import Course
 from autograder.errors import KitError, LimitHit, StudentRaised
-from autograder.sandbox import BoxSettings, CellRun
+from autograder.sandbox import BoxSettings, CellRun, check_wall
 from autograder.sandbox.gpu import find_gpu
 from autograder.scorecard import Check, Verdict
 
@@ -147,6 +147,16 @@ def gpus_of(course: Course) -> list[int | None]:
 def weakest_wall(course: Course) -> str:
     """The weakest form of the wall that a course allows."""
     return str(BoxSettings(config=course.config).wall)
+
+
+def check_walls(course: Course) -> None:
+    """Build the wall that a course's boxes get, once with each GPU.
+
+    Raises:
+        BoxUnavailable: when it cannot be built here; the message names the repair.
+    """
+    for gpu in gpus_of(course):
+        check_wall(gpu, weakest_wall(course))
 
 
 def slots_of(course: Course) -> int:

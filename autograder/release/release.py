@@ -45,7 +45,7 @@ def release(course: Course, assignment: str, progress: Progress = lambda *_: Non
     refusals = gate.examine_source(course, assignment)
     with suppress(KitError):  # of what is damaged the gate has told
         if any(source.is_autograded for source in course.notebooks(assignment).values()):
-            judge_service().prepare(course, assignment)  # while nbgrader makes the drafts
+            judge_service().pool.prepare(course, assignment)  # while nbgrader makes the drafts
     with scratch(course) as aside:
         drafts = (aside / "first", aside / "second")
         try:

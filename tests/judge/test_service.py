@@ -65,8 +65,8 @@ def test_a_job_that_always_kills_its_worker_is_ours_and_the_next_is_judged(
 def test_workers_killed_while_idle_do_not_stop_the_next_class(tiny: TinyCourse) -> None:
     service = judge_service()
     assert verdicts(service, tiny.job()) == RIGHT
-    assert isinstance(service._pool, LocalPool)
-    for process in list(service._pool._executors[False]._processes.values()):
+    assert isinstance(service.pool, LocalPool)
+    for process in list(service.pool._executors[False]._processes.values()):
         process.kill()
         process.join()
     tiny.submission("ada", extra="x = 1")
@@ -120,7 +120,7 @@ class BreaksFirst:
 def test_a_worker_that_dies_takes_nothing_of_others_with_it(tiny: TinyCourse) -> None:
     pool = BreaksFirst()
     service = JudgeService()
-    service._pool = pool
+    service.pool = pool  # type: ignore[assignment]
     assert service.result(*keyed(tiny.job())).card.student == "ada"
     assert pool.asked == ["submit", "mend", "submit"], (
         "and no `stop`, which drops all that is judged"
