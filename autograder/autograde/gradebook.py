@@ -247,7 +247,7 @@ def submissions(course: Course, assignment: str) -> tuple[str, dict[str, str]]:
     with open_gradebook(course) as book:
         rows = (
             book.db.query(SubmittedAssignment.student_id, SubmittedAssignment.extension)
-            .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+            .join(SubmittedAssignment.assignment)
             .filter(Assignment.name == assignment)
         )
         extensions = {student: str(extension) for student, extension in rows}
@@ -266,30 +266,61 @@ def marks(course: Course, assignment: str) -> dict[tuple[str, str, str], float |
 
     None where a mark is still open.
     """
-    from nbgrader.api import Assignment, BaseCell, Grade, Notebook, SubmittedAssignment
-    from nbgrader.api import SubmittedNotebook as Submitted
+    from nbgrader.api import Grade
 
+    still_open = Grade.manual_score.is_(None) & Grade.auto_score.is_(None)
     with open_gradebook(course) as book:
-        rows = (
-            book.db.query(
-                SubmittedAssignment.student_id,
-                Notebook.name,
-                BaseCell.name,
-                Grade.score,
-                (Grade.manual_score.is_(None) & Grade.auto_score.is_(None)).label("open"),
-            )
-            .select_from(Grade)
-            .join(BaseCell, BaseCell.id == Grade.cell_id)
-            .join(Submitted, Submitted.id == Grade.notebook_id)
-            .join(Notebook, Notebook.id == Submitted.notebook_id)
-            .join(SubmittedAssignment, SubmittedAssignment.id == Submitted.assignment_id)
-            .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
-            .filter(Assignment.name == assignment)
-        )
         return {
-            (student, notebook, name): None if still_open else float(score)
-            for student, notebook, name, score, still_open in rows
+            (student, notebook, name): None if is_open else float(score)
+            for student, notebook, name, score, is_open in rows_of(
+                book, assignment, Grade, Grade.score, still_open
+            )
         }
+
+
+def rows_of(book: Any, assignment: str, table: Any, *values: Any) -> Any:
+    """A query for what a table, nbgrader's `Grade` or `Comment`, has on an assignment's submissions.
+
+    Returns:
+        rows of student, notebook, grade_id and the values; it can be filtered and ordered by them.
+    """
+    from nbgrader.api import Assignment, BaseCell, Notebook, SubmittedAssignment, SubmittedNotebook
+
+    where = (SubmittedAssignment.student_id, Notebook.name, BaseCell.name)
+    return (
+        book.db.query(*where, *values)
+        .select_from(table)
+        .join(table.cell)
+        .join(table.notebook)
+        .join(SubmittedNotebook.notebook)
+        .join(SubmittedNotebook.assignment)
+        .join(SubmittedAssignment.assignment)
+        .filter(Assignment.name == assignment)
+    )
+
+
+def waits() -> Any:
+    """Whether a person must mark an item that nobody has marked, as a column."""
+    from nbgrader.api import Grade
+
+    return Grade.needs_manual_grade & Grade.manual_score.is_(None)
+
+
+def rows_of_notebook(
+    book: Any, notebook: str, assignment: str, student: str
+) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    """A submitted notebook, its grades and its comments by their cells' names, in three queries."""
+    from nbgrader.api import Comment, Grade
+    from sqlalchemy.orm import joinedload, undefer
+
+    submitted = book.find_submission_notebook(notebook, assignment, student)
+    grades = book.db.query(Grade).options(joinedload(Grade.cell), undefer(Grade.max_score))
+    comments = book.db.query(Comment).options(joinedload(Comment.cell))
+    return (
+        submitted,
+        {row.name: row for row in grades.filter(Grade.notebook_id == submitted.id)},
+        {row.name: row for row in comments.filter(Comment.notebook_id == submitted.id)},
+    )
 
 
 def names(course: Course) -> dict[str, str]:

@@ -111,38 +111,18 @@ def set_mark(
 def _rows(
     course: Course, assignment: str, question: Question
 ) -> Mapping[str, tuple[float | None, str]]:
-    """Mark and comment by student, in one question to the gradebook: a class is a thousand of them."""
-    from nbgrader.api import Assignment, BaseCell, Comment, Grade, Notebook, SubmittedAssignment
-    from nbgrader.api import SubmittedNotebook as Submitted
-    from sqlalchemy.orm import aliased
+    """Mark and comment by student, in two questions to the gradebook: a class is a thousand of them."""
+    from nbgrader.api import BaseCell, Comment, Grade, Notebook
 
-    commented = aliased(BaseCell)  # the solution cell, where the answer is no task
+    about = (Notebook.name == question.notebook, BaseCell.name == question.grade_id)
     with gradebook.open_gradebook(course) as book:
-        rows = (
-            book.db.query(
-                SubmittedAssignment.student_id,
-                Grade.score,
-                (Grade.needs_manual_grade & Grade.manual_score.is_(None)).label("waits"),
-                Comment.manual_comment,
-            )
-            .select_from(Grade)
-            .join(BaseCell, BaseCell.id == Grade.cell_id)
-            .join(Comment, Comment.notebook_id == Grade.notebook_id)
-            .join(commented, commented.id == Comment.cell_id)
-            .join(Submitted, Submitted.id == Grade.notebook_id)
-            .join(Notebook, Notebook.id == Submitted.notebook_id)
-            .join(SubmittedAssignment, SubmittedAssignment.id == Submitted.assignment_id)
-            .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
-            .filter(
-                Assignment.name == assignment,
-                Notebook.name == question.notebook,
-                BaseCell.name == question.grade_id,
-                commented.name == question.grade_id,
-            )
-        )
+        comments = gradebook.rows_of(book, assignment, Comment, Comment.manual_comment)
+        said = {student: comment for student, *_, comment in comments.filter(*about)}
+        grades = gradebook.rows_of(book, assignment, Grade, Grade.score, gradebook.waits())
         return {
-            student: (None if waits else float(score), comment or "")
-            for student, score, waits, comment in rows
+            student: (None if waits else float(score), said[student] or "")
+            for student, *_, score, waits in grades.filter(*about)
+            if student in said
         }
 
 

@@ -49,7 +49,7 @@ def write_marks(
     taken_back = []
     hints: dict[str, list[str]] = {}  # by solution, which may have several items
     with gradebook.entry(course) as writing:
-        submitted, grades, comments = _rows(writing.book, *where)
+        submitted, grades, comments = gradebook.rows_of_notebook(writing.book, *where)
         submitted.late_submission_penalty = None
         for item in notebook.items if answers is not None else ():
             grade = _checked(grades.pop(item.grade_id, None), item, where)
@@ -82,23 +82,6 @@ def comment_text(item: Item) -> str | None:
         return None
     # No text in PostgreSQL holds a NUL, and a student's own message can have one.
     return item.hint.replace("\0", "\N{REPLACEMENT CHARACTER}") or None
-
-
-def _rows(
-    book: Any, notebook: str, assignment: str, student: str
-) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    """A submitted notebook, its grades and its comments by their cells' names, in three queries."""
-    from nbgrader.api import Comment, Grade
-    from sqlalchemy.orm import joinedload, undefer
-
-    submitted = book.find_submission_notebook(notebook, assignment, student)
-    grades = book.db.query(Grade).options(joinedload(Grade.cell), undefer(Grade.max_score))
-    comments = book.db.query(Comment).options(joinedload(Comment.cell))
-    return (
-        submitted,
-        {row.name: row for row in grades.filter(Grade.notebook_id == submitted.id)},
-        {row.name: row for row in comments.filter(Comment.notebook_id == submitted.id)},
-    )
 
 
 def _set(grade: Any, score: float | None) -> None:

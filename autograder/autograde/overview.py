@@ -93,29 +93,19 @@ class _Kept:
 
 
 def _kept(course: Course, assignment: str, student: str) -> dict[str, _Kept]:
-    from nbgrader.api import Assignment, BaseCell, Grade, Notebook, SubmittedAssignment
-    from nbgrader.api import SubmittedNotebook as Submitted
+    from nbgrader.api import Grade, SubmittedAssignment, SubmittedNotebook
 
     kept: dict[str, _Kept] = {}
+    values = (Grade.score, gradebook.waits(), SubmittedNotebook.late_submission_penalty)
     with gradebook.entry(course) as entry:
-        rows = (
-            entry.book.db.query(
-                Grade, BaseCell.name, Notebook.name, Submitted.late_submission_penalty
-            )
-            .select_from(Grade)
-            .join(BaseCell, BaseCell.id == Grade.cell_id)
-            .join(Submitted, Submitted.id == Grade.notebook_id)
-            .join(Notebook, Notebook.id == Submitted.notebook_id)
-            .join(SubmittedAssignment, SubmittedAssignment.id == Submitted.assignment_id)
-            .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
-            .filter(Assignment.name == assignment, SubmittedAssignment.student_id == student)
-        )
-        for grade, name, notebook, penalty in rows:
+        rows = gradebook.rows_of(entry.book, assignment, Grade, *values)
+        rows = rows.filter(SubmittedAssignment.student_id == student)
+        for _student, notebook, name, score, waits, penalty in rows:
             one = kept.setdefault(notebook, _Kept())
             one.late_penalty = penalty or 0.0
             # What an item is worth is on its card; only a bonus that nobody handed in is on none.
-            one.grades[name] = {"score": float(grade.score or 0.0)}
-            if grade.needs_manual_grade and grade.manual_score is None:
+            one.grades[name] = {"score": float(score or 0.0)}
+            if waits:
                 one.waiting.add(name)
     return kept
 

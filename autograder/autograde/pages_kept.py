@@ -107,7 +107,6 @@ def _rows(course: Course, assignment: str) -> dict[str, list[tuple[object, ...]]
     from nbgrader.api import SubmittedNotebook as Submitted
 
     found: dict[str, list[tuple[object, ...]]] = defaultdict(list)
-    student = SubmittedAssignment.student_id
     columns = {
         Grade: (Grade.auto_score, Grade.manual_score, Grade.extra_credit, Grade.needs_manual_grade),
         Comment: (Comment.auto_comment, Comment.manual_comment),
@@ -115,30 +114,21 @@ def _rows(course: Course, assignment: str) -> dict[str, list[tuple[object, ...]]
     with gradebook.open_gradebook(course) as book:
         submitted = (
             book.db.query(
-                student,
+                SubmittedAssignment.student_id,
                 SubmittedAssignment.timestamp,
                 SubmittedAssignment.extension,
                 Notebook.name,
                 Submitted.late_submission_penalty,
             )
-            .join(Submitted, Submitted.assignment_id == SubmittedAssignment.id)
-            .join(Notebook, Notebook.id == Submitted.notebook_id)
-            .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+            .join(SubmittedAssignment.notebooks)
+            .join(Submitted.notebook)
+            .join(SubmittedAssignment.assignment)
             .filter(Assignment.name == assignment)
         )
         for name, *row in submitted.order_by(Notebook.name):
             found[name].append(tuple(row))
         for table, values in columns.items():
-            rows = (
-                book.db.query(student, Notebook.name, BaseCell.name, *values)
-                .select_from(table)
-                .join(BaseCell, BaseCell.id == table.cell_id)
-                .join(Submitted, Submitted.id == table.notebook_id)
-                .join(Notebook, Notebook.id == Submitted.notebook_id)
-                .join(SubmittedAssignment, SubmittedAssignment.id == Submitted.assignment_id)
-                .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
-                .filter(Assignment.name == assignment)
-            )
+            rows = gradebook.rows_of(book, assignment, table, *values)
             for name, *row in rows.order_by(Notebook.name, BaseCell.name):
                 found[name].append(tuple(row))
     return found

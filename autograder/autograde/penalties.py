@@ -51,8 +51,8 @@ def renew_in(book: Any, config: Any, assignment: str) -> dict[str, str]:
     )
     notebooks = (
         book.db.query(SubmittedNotebook)
-        .join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id)
-        .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+        .join(SubmittedNotebook.assignment)
+        .join(SubmittedAssignment.assignment)
         .filter(Assignment.name == assignment, may_be_late)
     )
     failures = {}

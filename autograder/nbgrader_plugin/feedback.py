@@ -86,42 +86,23 @@ class Grades(GetGrades):  # type: ignore[misc]
         about = resources["nbgrader"]
         where = (about["notebook"], about["assignment"], about["student"])
         with gradebook.entry(course_at(find_course(Path.cwd()))) as entry:
-            found = entry.book.find_submission_notebook(*where)
-            grades, comments = _grades(entry.book, found.id), _comments(entry.book, found.id)
+            found, grades, comments = gradebook.rows_of_notebook(entry.book, *where)
             about["late_penalty"] = found.late_submission_penalty or 0
             about["score"] = found.score - about["late_penalty"]
             about["max_score"] = found.max_score
-        for cell in nb.cells:
-            task = utils.is_task(cell)
-            if utils.is_solution(cell) or task:
-                cell.metadata.nbgrader["comment"] = comments[cell.metadata.nbgrader["grade_id"]]
-            if utils.is_grade(cell) or task:
-                grade = grades[cell.metadata.nbgrader["grade_id"]]
-                cell.metadata.nbgrader["score"] = grade.score
-                cell.metadata.nbgrader["points"] = grade.max_score
-        # One that a person has marked is open for a second look after a regrade, but its mark counts as it
-        # stands. Of one that waits for a first mark, nbgrader says 0.
-        about["waiting"] = {
-            name
-            for name, grade in grades.items()
-            if grade.needs_manual_grade and grade.manual_score is None
-        }
+            # One that a person has marked is open for a second look after a regrade, but its mark counts as
+            # it stands. Of one that waits for a first mark, nbgrader says 0.
+            about["waiting"] = {
+                name
+                for name, grade in grades.items()
+                if grade.needs_manual_grade and grade.manual_score is None
+            }
+            for cell in nb.cells:
+                marked = cell.metadata.get("nbgrader", {})
+                task = utils.is_task(cell)
+                if utils.is_solution(cell) or task:
+                    marked["comment"] = comments[marked["grade_id"]].comment
+                if utils.is_grade(cell) or task:
+                    grade = grades[marked["grade_id"]]
+                    marked["score"], marked["points"] = grade.score, grade.max_score
         return nb, resources
-
-
-def _grades(book: Any, notebook: str) -> dict[str, Any]:
-    """The marks of a submitted notebook by grade_id, all in one row each."""
-    from nbgrader.api import BaseCell, Grade
-
-    values = (Grade.score, Grade.max_score, Grade.needs_manual_grade, Grade.manual_score)
-    rows = book.db.query(BaseCell.name, *values).select_from(Grade)
-    rows = rows.join(BaseCell, BaseCell.id == Grade.cell_id).filter(Grade.notebook_id == notebook)
-    return {row.name: row for row in rows}
-
-
-def _comments(book: Any, notebook: str) -> dict[str, str]:
-    from nbgrader.api import BaseCell, Comment
-
-    rows = book.db.query(BaseCell.name, Comment.comment).select_from(Comment)
-    rows = rows.join(BaseCell, BaseCell.id == Comment.cell_id)
-    return dict(rows.filter(Comment.notebook_id == notebook).all())
