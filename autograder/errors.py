@@ -7,6 +7,8 @@ staff, and never costs a student a point.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 
 class KitError(Exception):
     """Something of the kit's or the course's is broken; the message says what, where and the repair."""
@@ -68,3 +70,15 @@ class LimitHit(StudentFault):
 
 class BadReply(StudentFault):
     """What came back from the box is not what a probe can have sent."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it came from; SQLAlchemy and nbgrader keep some of it to themselves."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        original = getattr(error, "orig", None)
+        if isinstance(original, BaseException):
+            yield original
+        error = error.__cause__ or error.__context__

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from autograder.errors import KitError
+from autograder.errors import KitError, causes
 
 _FRESH = ".tmp"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
@@ -75,17 +75,12 @@ def drop_left_over(folder: Path) -> None:
 
 def no_room(error: BaseException) -> Exception | None:
     """The error of the system's or of SQLite's that tells of a full disk, if that is the cause."""
-    seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        for one in (cause, getattr(cause, "orig", None)):  # SQLAlchemy's word for a cause
-            if isinstance(one, OSError) and one.errno in _NO_ROOM:
-                return one
-            code = getattr(one, "sqlite_errorcode", 0) & 0xFF  # without SQLite's details
-            if isinstance(one, sqlite3.Error) and code in _NO_ROOM_IN_SQLITE:
-                return one
-        cause = cause.__cause__ or cause.__context__
+    for one in causes(error):
+        if isinstance(one, OSError) and one.errno in _NO_ROOM:
+            return one
+        code = getattr(one, "sqlite_errorcode", 0) & 0xFF  # without SQLite's details
+        if isinstance(one, sqlite3.Error) and code in _NO_ROOM_IN_SQLITE:
+            return one
     return None
 
 

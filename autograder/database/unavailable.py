@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from autograder.course.course import Course
 from autograder.database.place import DRIVERS, Database, database_of
-from autograder.errors import KitError
+from autograder.errors import KitError, causes
 
 _HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _CLOSED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
@@ -47,20 +47,8 @@ def naming_trouble(course: Course) -> Iterator[None]:
         raise trouble from error
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what it came from; SQLAlchemy and nbgrader keep some of it to themselves."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        original = getattr(error, "orig", None)
-        if isinstance(original, BaseException):
-            yield original
-        error = error.__cause__ or error.__context__
-
-
 def _in_file(database: Database, error: Exception) -> KitError | None:
-    for one in _causes(error):
+    for one in causes(error):
         code = getattr(one, "sqlite_errorcode", 0) & 0xFF
         if code in _DAMAGED:
             return KitError(
@@ -112,7 +100,7 @@ _BY_WORDS = {
 
 
 def _on_server(database: Database, error: Exception) -> KitError | None:
-    for one in _causes(error):
+    for one in causes(error):
         if isinstance(one, ImportError) and _is_of_a_driver(one):
             return GradebookUnavailable(
                 f"{_begin(database)} needs a driver that is not installed, or does not start here: "
