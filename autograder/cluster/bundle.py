@@ -31,11 +31,12 @@ from autograder.judge.job import Job, Judgement
 from autograder.judge.keys import settings_json
 from autograder.judge.slots import gpus_of
 from autograder.judge.training_data import (
+    BOX_IMAGES,
+    JUDGE_IMAGES_KEPT,
     box_data,
-    box_data_place,
     data_digest,
     judge_images,
-    judge_images_place,
+    place_of,
 )
 from autograder.scorecard import Item
 
@@ -128,19 +129,14 @@ class Unpacked:
         self.course = load_course(self.folder)
         self.data = bundle.data
         for part, target in (
-            (_BOX_PART, box_data_place(self.course)),
-            (_JUDGE_PART, judge_images_place(self.course)),
+            (_BOX_PART, place_of(self.course, BOX_IMAGES)),
+            (_JUDGE_PART, place_of(self.course, JUDGE_IMAGES_KEPT)),
         ):
             if (self.folder / part).is_dir():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 (self.folder / part).rename(target)
         here = _paths(self.course, bundle.assignment)
         self._there = {f"{here[name]}/": f"{there}/" for name, there in bundle.paths.items()}
-
-    @property
-    def box_data(self) -> Path | None:
-        """What a box may read of the training data."""
-        return box_data(self.course)
 
     def job(self, job: Job) -> Job:
         """A job of the course's machine, as one of this course."""

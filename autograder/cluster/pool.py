@@ -149,7 +149,7 @@ class ClusterPool(LocalPool):
             self._bundles.clear()
         if not sent or not self._alive():
             return
-        with _only_logged("what is under way on the cluster could not be stopped"):
+        try:
             # A thread cannot be stopped, so the workers that judge for us are started again.
             busy = [
                 address
@@ -165,6 +165,8 @@ class ClusterPool(LocalPool):
                 self._client.restart_workers(nursed, timeout=_RESTART_S, raise_for_error=False)
             for address in {*busy} - {*nursed}:
                 log.warning("%s has no nanny: it judges a dropped job to its end", address)
+        except Exception:
+            log.exception("what is under way on the cluster could not be stopped")
 
     def close(self) -> None:
         self.stop()
@@ -263,8 +265,9 @@ class ClusterPool(LocalPool):
         try:
             self._client.wait_for_workers(1, timeout=_JOIN_S)
         except TimeoutError:
+            how = tls.how_to_start(course.records / tls.FOLDER)
             raise KitError(
-                f"The cluster has no worker yet. Start some, then grade again.\n{_how_to_start(course)}"
+                f"The cluster has no worker yet. Start some, then grade again.\n{how}"
             ) from None
         gpus, weakest = gpus_of(course), weakest_wall(course)
         known = self._client.scheduler_info(n_workers=-1)["workers"].values()
@@ -361,23 +364,11 @@ def _security(course: Course) -> Security:
     )
 
 
-def _how_to_start(course: Course) -> str:
-    return tls.how_to_start(course.records / tls.FOLDER)
-
-
 def _said(error: BaseException) -> str:
     """The last cause's words: Dask wraps them in how often it tried."""
     while error.__cause__ is not None:
         error = error.__cause__
     return " ".join(f"{type(error).__name__}: {error}".split())
-
-
-@contextlib.contextmanager
-def _only_logged(what: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception:
-        log.exception("%s", what)
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from autograder.errors import KitError
 from autograder.judge.job import Job, Judgement
 from autograder.judge.judge import judge_job
 from autograder.judge.keys import environment, judgement_key
+from autograder.judge.training_data import box_data
 from autograder.sandbox import BoxSettings, check_wall, warm
 
 log = logging.getLogger("distributed.worker")  # what a worker shows where it was started
@@ -155,7 +156,7 @@ class CourseOnWorker(WorkerPlugin):  # type: ignore[misc]
         unpacked = Unpacked(self._bundle, Path(worker.local_directory))
         self._bundle = None  # its bytes are on the disk now
         # Started before the first job comes: its imports take seconds.
-        warm.address(BoxSettings(config=unpacked.course.config), unpacked.box_data)
+        warm.address(BoxSettings(config=unpacked.course.config), box_data(unpacked.course))
         import autograder.grading.plugin  # noqa: F401
 
         return unpacked

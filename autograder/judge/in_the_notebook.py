@@ -38,7 +38,6 @@ class InTheNotebook:
             items: the notebook's; those that are judged otherwise are left alone.
             stderr_costs: whether anything on stderr, a warning too, costs a cell's points, as in nbgrader.
         """
-        self._places = {name: number for number, name in enumerate(job.grade_ids) if name}
         self._job, self._stderr_costs = job, stderr_costs
         self._items = [item for item in items if item.grade_id in job.in_notebook]
 
@@ -61,7 +60,7 @@ class InTheNotebook:
     @property
     def end(self) -> int:
         """The number of code cells up to the last that judges; what stands below has no part in it."""
-        places = (self._places.get(item.grade_id, -1) for item in self._items)
+        places = (self._job.places.get(item.grade_id, -1) for item in self._items)
         return max(places, default=-1) + 1
 
     def checks(
@@ -76,7 +75,7 @@ class InTheNotebook:
         return {
             item.grade_id: (self._check(item, shown[place], judged[place], self._hides(place)),)
             for item in self._items
-            if (place := self._places.get(item.grade_id)) is not None
+            if (place := self._job.places.get(item.grade_id)) is not None
         }
 
     def _hides(self, place: int) -> bool:

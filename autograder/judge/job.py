@@ -56,6 +56,11 @@ class Job:
         return not self.only or grade_id in self.only
 
     @cached_property
+    def places(self) -> dict[str, int]:
+        """The numbers of the code cells, by grade_id."""
+        return {grade_id: number for number, grade_id in enumerate(self.grade_ids) if grade_id}
+
+    @cached_property
     def in_notebook(self) -> frozenset[str]:
         """The grade_ids of the items that are judged by the tests in their own cells."""
         pairs = zip(self.grade_ids, self.tests, strict=False)

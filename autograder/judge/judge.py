@@ -39,23 +39,25 @@ def judge_job(job: Job, forks: Path | None = None) -> Judgement:
     every = ordinary_cells(course, job.assignment, source)
     cells = tuple(cell for cell in every if job.is_asked(cell.grade_id))
     if job.unreadable:
-        return _ungraded(job, cells, job.unreadable)
+        return _all_alike(job, cells, _not_judged(job.unreadable), job.unreadable)
 
     try:
         looks = Looks(job, course, source, every, forks)
         runs, judged, device = with_gpu(course, job.notebook, looks.judge)
     except LimitHit as hit:
-        return _all_limit(job, cells, hit)
+        title = "The notebook runs within its limits"
+        check = Check("limits", title, Verdict.LIMIT, message=str(hit), limit=hit.limit)
+        return _all_alike(job, cells, check)
     except Exception as error:
         detail = "".join(traceback.format_exception(error, limit=-8))
-        return _ungraded(job, cells, f"{type(error).__name__}: {error}", detail)
+        return _all_alike(job, cells, _not_judged(detail), f"{type(error).__name__}: {error}")
     items = tuple(_item(job, cell, judged.checks.get(cell.grade_id, ())) for cell in cells)
     items += tuple(
         _bonus_item(one, judged.checks.get(one.bonus.grade_id, ())) for one in job.bonus_files
     )
     missing = [item.grade_id for item in items if not item.manual and not item.checks]
     items = tuple(
-        replace(item, checks=_did_not_run(judged.detail)) if item.grade_id in missing else item
+        replace(item, checks=(_not_judged(judged.detail),)) if item.grade_id in missing else item
         for item in items
     )
     of_course = modules_of_course(course, job.assignment)
@@ -123,8 +125,8 @@ def _what_tests_said(items: tuple[Item, ...]) -> str | None:
     return " ".join([*told[:2], *more]) or None
 
 
-def _did_not_run(detail: str) -> tuple[Check, ...]:
-    return (Check("judge", "", Verdict.UNGRADED, staff_detail=detail),)
+def _not_judged(detail: str) -> Check:
+    return Check("judge", "", Verdict.UNGRADED, staff_detail=detail)
 
 
 def _item(job: Job, cell: GradeCell, checks: tuple[Check, ...]) -> Item:
@@ -140,36 +142,25 @@ def _bonus_item(file: SubmittedFile, checks: tuple[Check, ...]) -> Item:
 def _card(
     job: Job, items: tuple[Item, ...], reason: str | None, staff: tuple[str, ...] = ()
 ) -> Scorecard:
-    notebook = NotebookCard(job.notebook, items, reason, job.repairs, staff)
+    # The first sentence says what the file is; what follows is advice for staff.
+    unreadable = job.unreadable.split(". ")[0].rstrip(".")
+    notebook = NotebookCard(job.notebook, items, reason, job.repairs, staff, unreadable)
     return Scorecard(job.assignment, job.student, (notebook,))
 
 
 def ungraded_items(cells: Iterable[GradeCell], detail: str) -> tuple[Item, ...]:
     """The items of a notebook of which none could be graded, for a reason that staff must read."""
-    check = Check("judge", "", Verdict.UNGRADED, staff_detail=detail)
+    checks = (_not_judged(detail),)
     return tuple(
-        Item(cell.grade_id, cell.max_score, cell.manual, () if cell.manual else (check,))
+        Item(cell.grade_id, cell.max_score, cell.manual, () if cell.manual else checks)
         for cell in cells
     )
 
 
-def _ungraded(job: Job, cells: Iterable[GradeCell], reason: str, detail: str = "") -> Judgement:
-    items = tuple(
-        replace(item, in_notebook=item.grade_id in job.in_notebook)
-        for item in ungraded_items(cells, detail or reason)
-    )
-    check = Check("judge", "", Verdict.UNGRADED, staff_detail=detail or reason)
-    items += tuple(_bonus_item(one, (check,)) for one in job.bonus_files)
-    # The first sentence says what the file is; what follows is advice for staff.
-    unreadable = job.unreadable.split(". ")[0].rstrip(".")
-    card = _card(job, items, reason)
-    notebooks = tuple(replace(notebook, unreadable=unreadable) for notebook in card.notebooks)
-    return Judgement(replace(card, notebooks=notebooks), tuple([] for _ in job.cells))
-
-
-def _all_limit(job: Job, cells: Iterable[GradeCell], hit: LimitHit) -> Judgement:
-    title = "The notebook runs within its limits"
-    check = Check("limits", title, Verdict.LIMIT, message=str(hit), limit=hit.limit)
+def _all_alike(
+    job: Job, cells: Iterable[GradeCell], check: Check, reason: str | None = None
+) -> Judgement:
+    """A notebook of which nothing is known but one check, the same for all items; it shows nothing."""
     items = tuple(_item(job, cell, () if cell.manual else (check,)) for cell in cells)
     items += tuple(_bonus_item(one, (check,)) for one in job.bonus_files)
-    return Judgement(_card(job, items, None), tuple([] for _ in job.cells))
+    return Judgement(_card(job, items, reason), tuple([] for _ in job.cells))

@@ -43,9 +43,7 @@ class SecondLook:
     def __init__(self, job: Job, items: Iterable[GradeCell]) -> None:
         self._job = job
         self._items = [item for item in items if not item.manual]
-        self._places = {
-            grade_id: number for number, grade_id in enumerate(job.grade_ids) if grade_id
-        }
+        self._places = job.places
 
     def pace(self) -> Pace:
         """How long cells and probes may take: a function's own cell and its check say whether it ends."""

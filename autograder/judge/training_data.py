@@ -26,17 +26,11 @@ def data_digest(course: Course) -> str:
     return "drawn" if not named else folder_digest(course.root / named)
 
 
-def box_data_place(course: Course) -> Path:
-    """Where `box_data` keeps what it made."""
-    return _place(course, "box_images")
+BOX_IMAGES, JUDGE_IMAGES_KEPT = "box_images", "judge_images"  # folders in the records
 
 
-def judge_images_place(course: Course) -> Path:
-    """Where `judge_images` keeps what it made."""
-    return _place(course, "judge_images")
-
-
-def _place(course: Course, kind: str) -> Path:
+def place_of(course: Course, kind: str) -> Path:
+    """Where `box_data` or `judge_images` keeps what it made, by the name of its folder in the records."""
     root = (course.root / course.settings.data_directory).resolve()
     name = root.as_posix().strip("/").replace("/", "-")
     return course.make_records() / kind / f"{name}-{data_digest(course)[:16]}"
@@ -53,7 +47,7 @@ def box_data(course: Course) -> Path | None:
         KitError: when the folder that `c.CourseSettings.data_directory` names cannot be read.
     """
     named = course.settings.data_directory
-    return _cut(course, box_data_place(course), _for_the_box) if named else None
+    return _cut(course, place_of(course, BOX_IMAGES), _for_the_box) if named else None
 
 
 def judge_images(course: Course) -> Path | None:
@@ -66,7 +60,7 @@ def judge_images(course: Course) -> Path | None:
         KitError: when the folder that `c.CourseSettings.data_directory` names cannot be read.
     """
     named = course.settings.data_directory
-    return _cut(course, judge_images_place(course), _for_the_judge) if named else None
+    return _cut(course, place_of(course, JUDGE_IMAGES_KEPT), _for_the_judge) if named else None
 
 
 def _for_the_box(root: Path) -> dict[str, Any]:
