@@ -7,8 +7,9 @@ import platform
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -38,6 +39,14 @@ class Finding:
     what: str
     good: bool
     text: str
+
+
+def _finding(what: str, look: Callable[[], str]) -> Finding:
+    """What a look tells; a bad one where it raises what is wrong."""
+    try:
+        return Finding(what, True, look())
+    except KitError as error:
+        return Finding(what, False, str(error))
 
 
 def examine(folder: Path) -> Iterator[Finding]:
@@ -167,7 +176,6 @@ def _gpu(settings: BoxSettings) -> Finding:
 def _examine_course(folder: Path) -> Iterator[Finding]:
     from autograder.autograde import gradebook
     from autograder.calibration import thresholds
-    from autograder.judge.training_data import box_data
 
     try:
         course = load_course(find_course(folder))
@@ -180,51 +188,47 @@ def _examine_course(folder: Path) -> Iterator[Finding]:
     yield from _packages(course)
     yield from _gpus(course)
     if course.settings.bonus:
-        try:
-            check_bonus(course)
-            yield Finding("bonus", True, ", ".join(course.settings.bonus))
-        except KitError as error:
-            yield Finding("bonus", False, str(error))
-    gradebook_is_there = True
-    try:
-        yield Finding("gradebook", True, gradebook.describe(course))
-    except KitError as error:
-        yield Finding("gradebook", False, str(error))
-        gradebook_is_there = False
+        yield _finding("bonus", lambda: _bonus(course))
+    yield (book := _finding("gradebook", lambda: gradebook.describe(course)))
     for assignment in course.assignments():
-        try:
-            sources = course.notebooks(assignment)
-            in_notebooks = 0
-            for name in [name for name, source in sources.items() if source.is_autograded]:
-                by_cells = judged_in_notebook(course, assignment, sources[name])
-                in_notebooks += len(by_cells)
-                grader = course.graders(assignment) / f"test_{name}.py"
-                if not grader.is_file() and not by_cells:
-                    known = (course.graders(assignment) / CONTRACT).is_file()
-                    adopt = "" if known else f", or run `autograder adopt {assignment}`"
-                    raise KitError(f"{name} has no hidden tests: write {grader}{adopt}.")
-            if gradebook_is_there:
-                gradebook.check_released(course, assignment, sources)
-            points = sum(
-                cell.max_score for source in sources.values() for cell in source.grade_cells
-            )
-            released = (
-                "released" if gradebook_is_there else "and nobody can say whether it is released"
-            )
-            text = f"{counted(len(sources), 'notebook')}, {counted(points, 'point')}, {released}"
-            if in_notebooks:
-                text += f"; {words_for(in_notebooks)}"
-            yield Finding(assignment, True, text)
-        except KitError as error:
-            yield Finding(assignment, False, str(error))
+        yield _finding(assignment, partial(_assignment, course, assignment, book.good))
         for text in thresholds.fit(course, assignment):
             yield Finding(f"{assignment}'s thresholds", False, text)
-    try:
-        box_data(course)
-        named = course.settings.data_directory
-        yield Finding("images", True, named or "drawn by code")
-    except KitError as error:
-        yield Finding("images", False, str(error))
+    yield _finding("images", lambda: _images(course))
+
+
+def _bonus(course: Course) -> str:
+    check_bonus(course)
+    return ", ".join(course.settings.bonus)
+
+
+def _images(course: Course) -> str:
+    from autograder.judge.training_data import box_data
+
+    box_data(course)
+    return course.settings.data_directory or "drawn by code"
+
+
+def _assignment(course: Course, assignment: str, gradebook_is_there: bool) -> str:
+    from autograder.autograde import gradebook
+
+    sources = course.notebooks(assignment)
+    in_notebooks = 0
+    for name in [name for name, source in sources.items() if source.is_autograded]:
+        by_cells = judged_in_notebook(course, assignment, sources[name])
+        in_notebooks += len(by_cells)
+        grader = course.graders(assignment) / f"test_{name}.py"
+        if not grader.is_file() and not by_cells:
+            known = (course.graders(assignment) / CONTRACT).is_file()
+            adopt = "" if known else f", or run `autograder adopt {assignment}`"
+            raise KitError(f"{name} has no hidden tests: write {grader}{adopt}.")
+    released = "and nobody can say whether it is released"
+    if gradebook_is_there:
+        gradebook.check_released(course, assignment, sources)
+        released = "released"
+    points = sum(cell.max_score for source in sources.values() for cell in source.grade_cells)
+    text = f"{counted(len(sources), 'notebook')}, {counted(points, 'point')}, {released}"
+    return f"{text}; {words_for(in_notebooks)}" if in_notebooks else text
 
 
 def _packages(course: Course) -> Iterator[Finding]:
