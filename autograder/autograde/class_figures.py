@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from autograder.autograde.gradebook import marks
-from autograder.autograde.records import load_card
+from autograder.autograde.hand_back import graded
 from autograder.course import Course
-from autograder.errors import KitError
 from autograder.report.class_report import class_report
 from autograder.report.statistics import ItemOf
 
@@ -24,10 +23,5 @@ def report_of(course: Course, assignment: str, names: bool = False) -> dict[str,
         for cell in source.grade_cells
         if cell.max_score > 0
     ]
-    cards = [load_card(course, assignment, student) for student in course.students(assignment)]
-    graded = [card for card in cards if card is not None]
-    if not graded:
-        raise KitError(
-            f"Nothing of `{assignment}` has been graded. Run `autograder grade {assignment}`."
-        )
-    return class_report(assignment, items, graded, marks(course, assignment), names)
+    cards = graded(course, assignment)
+    return class_report(assignment, items, cards, marks(course, assignment), names)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from autograder.course.beside import some
 from autograder.scorecard import Scorecard, counted
 
 log = logging.getLogger("autograder")
@@ -71,3 +72,16 @@ class ClassRun:
             "unchanged": (len(self.kept), "graded before and left alone"),
             "need staff": (len(self.reasons), ", ".join(self.reasons)),
         }
+
+
+def each_once(said: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """What is said of students, for staff: each text once, and whom it concerns.
+
+    Args:
+        said: student and text.
+    """
+    students: dict[str, list[str]] = {}
+    for student, text in said:
+        students.setdefault(text, []).append(student)
+    for text, names in students.items():
+        yield f"{text} ({some(names)})"

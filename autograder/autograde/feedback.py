@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from autograder.autograde import gradebook
+from autograder.autograde.class_run import each_once
 from autograder.autograde.overview import page_links, write_of_empty
 from autograder.autograde.pages_kept import PagesKept
-from autograder.autograde.penalties import PolicyFailed, policy_notes, renew_penalties
+from autograder.autograde.penalties import PolicyFailed, renew_penalties
 from autograder.course import Course
 from autograder.course.converters import run_converter
 from autograder.course.intake import find_notebooks
@@ -45,7 +46,7 @@ def write_feedback(course: Course, assignment: str, pattern: str) -> Path:
                 run_converter(course, assignment, converter, pattern)
     except KitError as error:
         if failures:
-            raise PolicyFailed(" ".join(policy_notes(failures))) from error
+            raise PolicyFailed(" ".join(each_once(failures.items()))) from error
         raise
     finally:
         kept.note()

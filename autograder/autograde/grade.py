@@ -7,17 +7,17 @@ import itertools
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
 from autograder import __version__, files
 from autograder.autograde import gradebook, writing
-from autograder.autograde.class_run import ClassRun, Origin
+from autograder.autograde.class_run import ClassRun, Origin, each_once
 from autograder.autograde.judged import JudgedSubmission
 from autograder.autograde.keys import policy_key, writing_key
 from autograder.autograde.lock import only_run
-from autograder.autograde.penalties import policy_notes, renew_penalties
+from autograder.autograde.penalties import renew_penalties
 from autograder.autograde.records import (
     begin_regrade,
     end_regrade,
@@ -29,7 +29,6 @@ from autograder.autograde.timestamps import course_zone, submitted_at
 from autograder.clean import clean_text
 from autograder.course import Course
 from autograder.course.astray import aside, find_astray
-from autograder.course.beside import some
 from autograder.course.bonus import check_bonus
 from autograder.course.ids import why_unusable, written_twice
 from autograder.digest import digest
@@ -166,7 +165,10 @@ def grade_class(
                 course, assignment, students, *due, policy_key(course), name, begun, keys
             )
             written = _grade_all(order, run, progress, stopping)
-            _renew_penalties(course, assignment, run)
+            # Also of submissions that were left alone: a person may have marked them since.
+            for text in each_once(renew_penalties(course, assignment).items()):
+                run.notes.append(text)
+                log.warning("%s", text)
             if regrade:
                 end_regrade(course, assignment, pattern)
     except Stopped as stopped:
@@ -184,7 +186,7 @@ def grade_class(
     run.notes += judge_service().troubles()
     cards = (written.get(student) or load_card(course, assignment, student) for student in students)
     run.cards += [card for card in cards if card is not None]
-    run.notes += _notes_on(run.cards)
+    run.notes += each_once((card.student, text) for card in run.cards for text in card.staff_notes)
     log.info("done: %s", {name: count for name, (count, _) in run.counts().items()})
     return run
 
@@ -203,23 +205,6 @@ def _begin_first(
             _submit(work, False, judged_keys)
             begun[student] = work
     return begun
-
-
-def _renew_penalties(course: Course, assignment: str, run: ClassRun) -> None:
-    """Also of submissions that were left alone: a person may have marked them since."""
-    for text in policy_notes(renew_penalties(course, assignment)):
-        run.notes.append(text)
-        log.warning("%s", text)
-
-
-def _notes_on(cards: Iterable[Scorecard]) -> Iterator[str]:
-    """What staff should know of the cards: each text once, and whose cards they are."""
-    students: dict[str, list[str]] = {}
-    for card in cards:
-        for text in card.staff_notes:
-            students.setdefault(text, []).append(card.student)
-    for text, names in students.items():
-        yield f"{text} ({some(names)})"
 
 
 def _misfits(course: Course, assignment: str) -> list[str]:

@@ -9,7 +9,7 @@ go out: at the end of `autograder grade`, and before feedback and exports, nbgra
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from traitlets.utils.importstring import import_item
@@ -17,7 +17,6 @@ from traitlets.utils.importstring import import_item
 from autograder.autograde import gradebook
 from autograder.autograde.timestamps import submitted_at
 from autograder.course import Course
-from autograder.course.beside import some
 from autograder.errors import KitError
 from autograder.report.table import Lateness
 
@@ -62,12 +61,6 @@ def renew_in(book: Any, config: Any, assignment: str) -> dict[str, str]:
         except PolicyFailed as failure:
             failures[notebook.assignment.student_id] = str(failure)
     return failures
-
-
-def policy_notes(failures: Mapping[str, str]) -> Iterator[str]:
-    """What `renew_penalties` returned, for staff: each text once, and whom it concerns."""
-    for text in dict.fromkeys(failures.values()):
-        yield f"{text} ({some([name for name, why in failures.items() if why == text])})"
 
 
 def policy_of(config: Any) -> Any:

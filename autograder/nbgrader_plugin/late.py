@@ -11,7 +11,8 @@ from nbgrader.plugins import CsvExportPlugin
 from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor
 
 from autograder.autograde import gradebook
-from autograder.autograde.penalties import policy_notes, policy_of, renew_in, set_penalty
+from autograder.autograde.class_run import each_once
+from autograder.autograde.penalties import policy_of, renew_in, set_penalty
 from autograder.autograde.timestamps import submitted_at
 from autograder.course import course_at
 from autograder.nbgrader_plugin.exporter import judged_by
@@ -59,7 +60,7 @@ class Export(CsvExportPlugin):  # type: ignore[misc]
 
     def export(self, gradebook: Gradebook) -> None:
         for assignment in gradebook.assignments:
-            for text in policy_notes(renew_in(gradebook, self.config, assignment.name)):
+            for text in each_once(renew_in(gradebook, self.config, assignment.name).items()):
                 self.log.warning("%s", text)
         gradebook.db.commit()
         super().export(gradebook)
