@@ -21,8 +21,6 @@ _LIVE = re.compile(
 )
 _INLINE = "module://matplotlib_inline.backend_inline"
 
-_PORTS = {1: "shell", 2: "iopub", 3: "stdin", 4: "control", 5: "hb"}
-
 
 def set_limits(limits: dict[str, int]) -> None:
     """Hard limits of this process and its children; an unprivileged process cannot raise them again."""
@@ -38,9 +36,9 @@ def run_kernel(options: dict[str, Any]) -> None:
     """Run the kernel until it is killed.
 
     Args:
-        options: `fds` (channel to descriptor), `wire`, `key`, `seed`, `torch` (whether that is seeded, too),
-            `environment`, `gpu_bytes`: what torch may allocate on the GPU, or None where there is none; and
-            `own_network`: whether it has a network namespace of its own.
+        options: `fds` (of the sockets for shell, iopub, stdin, control, hb), `wire`, `key`, `seed`,
+            `torch` (whether that is seeded, too), `environment`, `gpu_bytes`: what torch may allocate on the
+            GPU, or None where there is none; `own_network`: whether it has a network namespace of its own.
     """
     import box_probe
 
@@ -120,14 +118,14 @@ def limit_gpu(most: int) -> None:
     torch.cuda._lazy_call(limit)  # type: ignore[no-untyped-call]
 
 
-def _use_inherited_sockets(fds: dict[str, int]) -> None:
+def _use_inherited_sockets(fds: list[int]) -> None:
     """Make ipykernel bind its sockets to descriptors that are bound already (libzmq's ZMQ_USE_FD)."""
     import zmq
     from ipykernel.heartbeat import Heartbeat
     from ipykernel.kernelapp import IPKernelApp
 
     def bind(socket: Any, port: int) -> int:
-        socket.setsockopt(zmq.USE_FD, fds[_PORTS[port]])
+        socket.setsockopt(zmq.USE_FD, fds[port - 1])
         socket.bind(f"ipc://box-{port}")
         return port
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from pathlib import Path
 from typing import Any
+
+from box_process import check
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -19,32 +20,26 @@ def unshare() -> None:
     """Have this process's next child be the first one of mount, process, IPC, network, host name and
     control group namespaces of its own.
     """
-    _check("unshare", _libc.unshare(_NEW))
+    check("unshare", _libc.unshare(_NEW))
 
 
 def mount(wall: dict[str, Any]) -> None:
     """Private folders over what the forks would share, and this pid namespace's own /proc."""
     nothing = _MS_NOSUID | _MS_NODEV
     size = wall["disk_bytes"]
-    _check("private", _libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None))
+    check("private", _libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None))
     for folder in ("/work", "/tmp", "/dev/shm"):
         options = f"mode=1777,size={size},nr_inodes={wall['files']}"
-        _check(folder, _libc.mount(b"tmpfs", folder.encode(), b"tmpfs", nothing, options.encode()))
+        check(folder, _libc.mount(b"tmpfs", folder.encode(), b"tmpfs", nothing, options.encode()))
     pts = b"newinstance,ptmxmode=0666,mode=620"
-    _check("/dev/pts", _libc.mount(b"devpts", b"/dev/pts", b"devpts", _MS_NOSUID | _MS_NOEXEC, pts))
+    check("/dev/pts", _libc.mount(b"devpts", b"/dev/pts", b"devpts", _MS_NOSUID | _MS_NOEXEC, pts))
     if not wall["own_proc"]:  # the container's, as its host name: it lets nobody make others
         return
-    _check("sethostname", _libc.sethostname(b"box", 3))
-    _check("/proc", _libc.mount(b"proc", b"/proc", b"proc", nothing | _MS_NOEXEC, None))
+    check("sethostname", _libc.sethostname(b"box", 3))
+    check("/proc", _libc.mount(b"proc", b"/proc", b"proc", nothing | _MS_NOEXEC, None))
     for path in ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus"):
         if Path(path).exists():
             name = path.encode()
-            _check(path, _libc.mount(name, name, None, _MS_BIND | _MS_REC, None))
+            check(path, _libc.mount(name, name, None, _MS_BIND | _MS_REC, None))
             flags = _MS_BIND | _MS_REMOUNT | _MS_RDONLY | nothing | _MS_NOEXEC
-            _check(path, _libc.mount(None, name, None, flags, None))
-
-
-def _check(what: str, result: int) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
+            check(path, _libc.mount(None, name, None, flags, None))

@@ -21,13 +21,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 24, 38, 4
 _CLOSE_RANGE = 436  # of the system's tables, on every processor
 KILLED = 9  # exit status of an attendant whose kernel got SIGKILL from outside
-_CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 
 
 def run(request: dict[str, Any], fds: list[int]) -> None:
     """Become the kernel that a request wants."""
-    sockets = dict(zip(_CHANNELS, fds[:5], strict=True))
-    box_kernel.run_kernel(request["kernel"] | {"fds": sockets, "wire": fds[5]})
+    box_kernel.run_kernel(request["kernel"] | {"fds": fds[:5], "wire": fds[5]})
 
 
 def say_and_exit(error: BaseException) -> NoReturn:

@@ -26,7 +26,6 @@ ends when all of the box has gone, and the attendant's pidfd.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import gc
 import importlib
@@ -52,9 +51,6 @@ import box_process
 import box_seccomp
 import box_user
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
-_PR_SET_PDEATHSIG = 1  # from <sys/prctl.h>
 _DESCRIPTORS = 8  # of a request
 _REMEMBERED = 256  # kernels that were killed
 
@@ -244,7 +240,7 @@ def _attend(request: dict[str, Any], fds: list[int], report: socket.socket) -> N
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     box_process.close_all_but({0, 1, 2, *fds, report.fileno()})  # no other worker's connection
     try:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        box_user.die_with_parent()
         box_namespaces.unshare()
         ready, go = os.pipe()
         kernel = os.fork()

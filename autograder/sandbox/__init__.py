@@ -5,7 +5,8 @@ answers probes about what they defined. How the wall is built is `wall`'s busine
 started `kernel`'s, how it is talked to `driver`'s.
 """
 
-from autograder.sandbox.box import Box, CellRun, open_box
+from autograder.sandbox.box import Box, open_box
+from autograder.sandbox.driver import CellRun
 from autograder.sandbox.forms import check_wall
 from autograder.sandbox.settings import BoxSettings
 

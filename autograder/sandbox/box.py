@@ -16,31 +16,16 @@ import re
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from autograder.errors import BadReply, BoxFailed, LimitHit, NameMissing, StudentRaised
-from autograder.sandbox.driver import Dead, Driver
+from autograder.sandbox.driver import CellRun, Dead, Driver
 from autograder.sandbox.kernel import KernelPlan
 from autograder.sandbox.pace import Pace
 from autograder.sandbox.settings import BoxSettings
 from autograder.sandbox.warm import start_kernel
 from autograder.scorecard import counted
-
-
-@dataclass
-class CellRun:
-    """One cell: `ok`, `error`, `limit` (stopped at a limit, or it ended the kernel), `skipped` (there was no
-    kernel or no time for it), or `left out` (not asked for).
-    """
-
-    status: str
-    outputs: list[dict[str, Any]] = field(default_factory=list)
-    message: str = ""
-    limit: str = ""  # the setting that it ran into
-    is_cut: bool = False  # whether outputs are missing, which were over the limit
-
 
 _IN_CELL, _IN_CHECK = "in this cell", "while a check called your code"
 _REPLAYED = ("ok", "error")
@@ -167,10 +152,10 @@ class Box:
             self._pace.cell_hung(number)
             return _stopped(done.outputs, self._too_slow("cell_wall_s", wall_s, limit_s, _IN_CELL))
         self._pace.cell_ended(number)
-        kind, _, text = done.error.partition(": ")
-        behind = limit_behind(kind, text)
-        limit = behind.limit if behind else ""
-        return CellRun(done.status, done.outputs, done.error, limit, done.is_cut)
+        kind, _, text = done.message.partition(": ")
+        if behind := limit_behind(kind, text):
+            done.limit = behind.limit
+        return done
 
     def _start(self) -> None:
         kernel = start_kernel(self._settings, self._plan)

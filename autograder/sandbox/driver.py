@@ -54,12 +54,15 @@ class Dead(Exception):
 
 
 @dataclass
-class Executed:
-    """How one cell ended: `ok`, `error` (its code raised), or `interrupted` (out of time)."""
+class CellRun:
+    """One cell: `ok`, `error`, `limit` (stopped at a limit, or it ended the kernel), `skipped` (there was no
+    kernel or no time for it), or `left out` (not asked for). By the driver: `interrupted` (out of time).
+    """
 
     status: str
     outputs: list[dict[str, Any]] = field(default_factory=list)
-    error: str = ""
+    message: str = ""
+    limit: str = ""  # the setting that it ran into
     is_cut: bool = False  # whether outputs are missing, which were over the limit
 
 
@@ -76,7 +79,7 @@ class Driver:
         self._iopub = Channel(kernel.socket_path("iopub"), "SUB", _MAX_MESSAGE)
         self._wire_open = True
         kernel.wire.setblocking(False)  # not by a flag: Python's recv_fds takes it and ignores it
-        self._displays = Displays()
+        self._displays: Displays = {}
         self._asked = 0
         self.waited_s = 0.0  # for a processor, of what cells and probes were given besides
 
@@ -118,7 +121,7 @@ class Driver:
                 f"{self._kernel.last_words() or 'none'}. Run `autograder doctor`."
             ) from None
 
-    def execute(self, code: str, wall_s: float) -> Executed:
+    def execute(self, code: str, wall_s: float) -> CellRun:
         """Run a cell, at most for `wall_s` seconds.
 
         Raises:
@@ -132,12 +135,12 @@ class Driver:
         if self._iopub.skipped > skipped:
             collector.cut()
         if content is None:
-            return Executed("interrupted", collector.outputs())
+            return CellRun("interrupted", collector.outputs())
         if content.get("status") == "ok":
-            return Executed("ok", collector.outputs(), is_cut=collector.is_cut)
+            return CellRun("ok", collector.outputs(), is_cut=collector.is_cut)
         error = f"{content.get('ename', 'Error')}: {content.get('evalue', '')}"
         message = " ".join(error.split())[:300]
-        return Executed("error", collector.outputs(), message, collector.is_cut)
+        return CellRun("error", collector.outputs(), message, is_cut=collector.is_cut)
 
     def watch(self, wall_s: float) -> None:
         """See whether the kernel goes on living for so long, with nothing to do.

@@ -46,7 +46,9 @@ def new_folder(name: str, for_others: bool = False) -> Path:
                 )
             _held[key] = _hold_one()
             # Not by atexit, which a worker process that was forked never comes to.
-            multiprocessing.util.Finalize(None, _remove, (_held[key][0],), exitpriority=0)
+            multiprocessing.util.Finalize(
+                None, shutil.rmtree, (_held[key][0], True), exitpriority=0
+            )
             sweep()
         folder = _held[key][0] / f"{name}-{next(_numbers)}"
         folder.mkdir(mode=0o700)
@@ -94,7 +96,3 @@ def _take(folder: Path) -> int | None:
         return descriptor
     os.close(descriptor)
     return None
-
-
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)

@@ -29,7 +29,7 @@ from autograder.sandbox import in_flight, wall
 from autograder.sandbox.folders import new_folder
 from autograder.sandbox.settings import BUBBLEWRAP, LANDLOCK, BoxSettings
 
-CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+CHANNELS = ("shell", "iopub", "stdin", "control", "hb")  # in the order of `box_kernel`'s ports
 BASELINE_MIB = 1024  # private memory that an idle kernel with torch maps without using it
 _CUDA_MIB = 8192  # what CUDA's own libraries map besides, generously; not its memory on the GPU
 _CONTEXT_MIB = 600  # of a box's share of a GPU, for CUDA itself; the rest is torch's to allocate
@@ -216,14 +216,11 @@ def start_cold(settings: BoxSettings, plan: KernelPlan, form: str = BUBBLEWRAP) 
         options = {
             **plan.options(ends.key, settings, form),
             "own_proc": form == BUBBLEWRAP,
-            "fds": {
-                name: listener.fileno()
-                for name, listener in zip(CHANNELS, ends.listeners, strict=True)
-            },
+            "fds": [listener.fileno() for listener in ends.listeners],
             "wire": ends.their_wire.fileno(),
             "limits": resource_limits(settings),
         }
-        inherited += [*options["fds"].values(), options["wire"]]
+        inherited += [*options["fds"], options["wire"]]
         process = subprocess.Popen(
             [*layout.command(), wall.python_in_box(), "/box/box_boot.py", json.dumps(options)],
             pass_fds=inherited,

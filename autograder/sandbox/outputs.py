@@ -18,13 +18,8 @@ _MAX_ID = 200  # characters of a display's id
 _DISPLAYS = ("display_data", "execute_result")
 
 Output = dict[str, Any]  # in nbformat's form
-
-
-@dataclass
-class Displays:
-    """The outputs of a kernel's earlier cells that later ones can update, by their display's id."""
-
-    by_id: dict[str, list[Output]] = field(default_factory=dict)
+# The outputs of a kernel's earlier cells that later ones can update, by their display's id.
+Displays = dict[str, list[Output]]
 
 
 @dataclass
@@ -66,7 +61,7 @@ class OutputCollector:
             displays: of the same kernel; what this cell shows is added when it is done.
         """
         self._most_bytes, self._most_outputs = max_bytes, max_outputs
-        self._displays = displays or Displays()
+        self._displays: Displays = {} if displays is None else displays
         self._outputs: list[_Stream | _Display | _Raised] = []
         self._updates: dict[str, _Display] = {}  # of what earlier cells show
         self._left = max_bytes
@@ -116,7 +111,7 @@ class OutputCollector:
         """
         for name, update in self._updates.items():
             if data := clean_bundle(update.data):
-                for shown in self._displays.by_id[name]:
+                for shown in self._displays[name]:
                     shown["data"] = dict(data)
         outputs = []
         for kept in self._outputs:
@@ -131,7 +126,7 @@ class OutputCollector:
                     output["execution_count"] = kept.count
                 outputs.append(output)
                 if kept.id:
-                    self._displays.by_id.setdefault(kept.id, []).append(output)
+                    self._displays.setdefault(kept.id, []).append(output)
         if self._cut:
             note = "[The rest of this cell's output was cut off: it is over the limit.]\n"
             outputs.append({"output_type": "stream", "name": "stderr", "text": note})
@@ -183,7 +178,7 @@ class OutputCollector:
             if isinstance(shown, _Display) and shown.id == update.id
         ]
         before = self._updates.get(update.id)
-        earlier = self._displays.by_id.get(update.id, ())
+        earlier = self._displays.get(update.id, ())
         old = sum(shown.size for shown in here) + (before.size * len(earlier) if before else 0)
         new = update.size * (len(here) + len(earlier))
         if new - old > self._left:

@@ -169,17 +169,10 @@ def guest_files() -> list[Path]:
 
 @cache
 def check_bubblewrap(gpu: int | None = None, own_proc: bool = True) -> str:
-    """Build the wall once around a trivial program.
+    """`forms.check_wall` for one of bubblewrap's forms.
 
     Args:
-        gpu: as `BoxSettings.gpu`.
         own_proc: as for `WallLayout`.
-
-    Returns:
-        a sentence that says which form of the wall is used.
-
-    Raises:
-        BoxUnavailable: when it cannot be built here; the message names the repair.
     """
     probe = "import os; print(os.getuid(), os.path.exists('/box/box_boot.py'))"
     done = _run_inside(probe, gpu, own_proc)

@@ -12,8 +12,7 @@ import pytest
 
 from autograder.errors import BadReply, LimitHit, NameMissing, StudentFault, StudentRaised
 from autograder.grading import Student
-from autograder.sandbox import BoxSettings, driver, open_box, watchdog
-from autograder.sandbox.box import Box, CellRun
+from autograder.sandbox import Box, BoxSettings, CellRun, driver, open_box, watchdog
 from autograder.sandbox.watchdog import Watchdog
 from tests.memory import PeakMemory
 
