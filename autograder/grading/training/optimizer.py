@@ -175,7 +175,7 @@ class OptimizerChecks:
         mistake = hint.removeprefix(lead).strip(" .")
         if mistake and mistake in student.mistakes_told:
             raise Explained(f"{what} The mistake that is named above explains this.")
-        student.mistakes_told.append(mistake)
+        student.mistakes_told += [mistake] if mistake else []
         expect(False, f"{what} {hint}")
 
     def result_of(self, student: Student, data: dict[str, Any]) -> dict[str, Any]:

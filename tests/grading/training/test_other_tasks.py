@@ -280,6 +280,14 @@ def test_another_optimizer_and_loss_are_known(right: str, wrong: str, named: str
         assert named in str(told.value)
 
 
+def test_an_optimizer_whose_mistake_has_no_name_explains_nothing_of_other_checks() -> None:
+    """Behind a mistake that was named, a mean loss has to be right to the last places."""
+    student = Student(FakeBox({"notebook": MAKE.replace("SGD", "RMSprop")}))
+    with pytest.raises(Mismatch):
+        SGD.expect_optimizer(student, Challenge(b"s", "s", "t"), 0.05)
+    assert student.mistakes_told == []
+
+
 @pytest.mark.parametrize("decay", ["1e-4", "5e-4"])
 def test_a_small_decay_shows_at_rest_whatever_was_drawn(decay: str) -> None:
     """Beside the steps of SGD one of 1e-4 is less than the tolerance."""
