@@ -65,8 +65,8 @@ def render_feedback(
     score: float,
     max_score: float,
     for_students: Callable[[str], str],
+    waiting: Collection[str],
     late_penalty: float = 0.0,
-    waiting: Collection[str] | None = None,
     overview: PageLink | None = None,
     before: PageLink | None = None,
     after: PageLink | None = None,
@@ -81,9 +81,8 @@ def render_feedback(
         score: the notebook's points in the gradebook, less the penalty.
         max_score: what the notebook is worth.
         for_students: takes what is for staff out of the text of a grade cell or a task cell.
-        late_penalty: points lost for handing in late.
         waiting: the items that the gradebook wants a person to look at (`needs_manual_grade`).
-            Without it, a written answer with neither points nor a comment counts as waiting.
+        late_penalty: points lost for handing in late.
         overview, before, after: where the submission's other pages are.
     """
     cells = notebook.get("cells", [])
@@ -200,7 +199,7 @@ class _Page:
 
 
 def _html_with(source: str, attachments: Any) -> Markup:
-    return Markup(tidy(render_markdown(source, attachments, for_page=True)))
+    return Markup(tidy(render_markdown(source, attachments)))
 
 
 @lru_cache(maxsize=128)  # the notebooks of a class have most of their texts in common

@@ -35,7 +35,7 @@ def harmless_markdown(context: Context, source: str) -> str:
     cell = context.get("cell") or {}
     if cell.get("metadata", {}).get(_NO_ROOM):
         return as_written(source)
-    return render_markdown(source, cell.get("attachments"), for_page=True)
+    return render_markdown(source, cell.get("attachments"))
 
 
 class HarmlessNotebook(Preprocessor):  # type: ignore[misc]

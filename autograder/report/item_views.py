@@ -122,14 +122,14 @@ class Summary:
 def find_items(
     cells: Mapping[str, dict[str, Any]],
     card: NotebookCard | None,
-    waiting: Collection[str] | None,
+    waiting: Collection[str],
 ) -> dict[str, ItemView]:
     """The items of a notebook by grade_id, in its order, then those that only the card has.
 
     Args:
         cells: what the gradebook has on its items (score, points, comment), and which are written answers.
         card: its verdicts; the anchors go by its order, so that other pages can link to them.
-        waiting: the items that wait for a person, where the gradebook was asked.
+        waiting: the items that the gradebook wants a person to look at.
     """
     cells = dict(cells)
     known = {item.grade_id: item for item in card.items} if card else {}
@@ -186,7 +186,7 @@ def _item_view(
     grade_id: str,
     about: dict[str, Any],
     item: Item | None,
-    waiting: Collection[str] | None,
+    waiting: Collection[str],
 ) -> ItemView:
     auto_score = item.score if item else None
     bonus = item is not None and item.bonus
@@ -197,12 +197,8 @@ def _item_view(
     manual = item.manual if item else bool(about.get("solution") or about.get("task"))
     verdict = item.verdict if item else None
     undecided = manual or verdict is Verdict.UNGRADED
-    if waiting is not None:
-        is_waiting = undecided and grade_id in waiting
-    else:
-        is_waiting = undecided and not score and (not manual or not str(about.get("comment") or ""))
     by_person = auto_score is not None and abs(score - auto_score) > 0.005
-    if is_waiting:
+    if undecided and grade_id in waiting:
         state = "waiting" if manual else "ungraded"
     elif undecided or verdict is None:
         state = "marked"

@@ -33,30 +33,29 @@ _ATTACHED = re.compile(r"""(<img\b[^>]*?\bsrc\s*=\s*)(["'])attachment:([^"'>]*)\
 _CLASSES = {"div": ["highlight"], "span": [name for name in STANDARD_TYPES.values() if name]}
 
 
-def render_markdown(source: str, attachments: Any = None, *, for_page: bool = False) -> str:
+def render_markdown(source: str, attachments: Any = None) -> str:
     """The HTML of a markdown text, cleaned after it was made: markdown can make links of its own.
+
+    Formulas become MathML, or code where that would lose something: the pages have no MathJax.
 
     Args:
         source: a written answer, or a comment on one.
         attachments: the cell's; pictures among them are shown.
-        for_page: formulas as MathML, or as code where that would lose something; for a page that has no
-            MathJax.
     """
     source = clean_text(source)
     if len(source) > MAX_MARKDOWN:
-        return _plain(source, for_page)
-    formulas = _Formulas() if for_page else None
+        return _plain(source)
+    formulas = _Formulas()
     renderer = _Renderer(attachments if isinstance(attachments, dict) else {}, formulas)
     try:
         made = MarkdownWithMath(renderer=renderer).render(source)
     except (RecursionError, ValueError, TypeError, KeyError, AttributeError):
-        return _plain(source, for_page)
-    clean = clean_html(made, classes=_CLASSES)
-    return formulas.put_in(clean) if formulas else clean
+        return _plain(source)
+    return formulas.put_in(clean_html(made, classes=_CLASSES))
 
 
-def _plain(source: str, for_page: bool) -> str:
-    if for_page and len(source) > _MOST_AS_WRITTEN:
+def _plain(source: str) -> str:
+    if len(source) > _MOST_AS_WRITTEN:
         left_out = f"[{len(source) - _MOST_AS_WRITTEN:,} more characters are in your notebook]"
         source = f"{source[:_MOST_AS_WRITTEN]}\n{left_out}"
     return f"<pre>{html.escape(source)}</pre>"
@@ -137,7 +136,7 @@ class _Formulas:
 
 
 class _Renderer(IPythonRenderer):  # type: ignore[misc]
-    def __init__(self, attachments: dict[str, Any], formulas: _Formulas | None) -> None:
+    def __init__(self, attachments: dict[str, Any], formulas: _Formulas) -> None:
         super().__init__(escape=False, exclude_anchor_links=True)
         self._pictures = {unquote(str(name)): data for name, data in attachments.items()}
         self._formulas = formulas
@@ -177,14 +176,11 @@ class _Renderer(IPythonRenderer):  # type: ignore[misc]
         return ""
 
     def block_math(self, body: str) -> str:
-        return self._tex(super().block_math(body), body, True)
+        return self._formulas.place(body, True, super().block_math(body))
 
     def inline_math(self, body: str) -> str:
-        return self._tex(super().inline_math(body), body, False)
+        return self._formulas.place(body, False, super().inline_math(body))
 
     def latex_environment(self, name: str, body: str) -> str:
         written = super().latex_environment(name, body)
-        return self._tex(written, rf"\begin{{{name}}}{body}\end{{{name}}}", True)
-
-    def _tex(self, written: str, tex: str, block: bool) -> str:
-        return self._formulas.place(tex, block, written) if self._formulas else written
+        return self._formulas.place(rf"\begin{{{name}}}{body}\end{{{name}}}", True, written)

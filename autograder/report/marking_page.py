@@ -110,5 +110,5 @@ def _cell(cell: NotebookNode, headings: Headings, markdown: NotebookMarkdown) ->
 
 
 def _prose(source: str, headings: Headings, attachments: Any = None) -> Markup:
-    html = tidy(render_markdown(source, attachments, for_page=True))
+    html = tidy(render_markdown(source, attachments))
     return Markup('<div class="prose">{}</div>').format(headings.fit(Markup(html)))

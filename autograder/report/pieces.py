@@ -157,7 +157,7 @@ def _richest(data: dict[str, str], alt: str, markdown: NotebookMarkdown) -> Mark
         return _rich(data["text/html"])
     text = data.get("text/markdown", "")
     if text.strip():
-        return _rich(render_markdown(text, for_page=True))
+        return _rich(render_markdown(text))
     for mime in PICTURES:
         if mime in data:
             figure = Markup('<img class="figure" alt="{}" src="data:{};base64,{}">')

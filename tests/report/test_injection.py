@@ -168,6 +168,7 @@ def attacked_page(payload: str) -> str:
         score=1.0,
         max_score=15.0,
         for_students=Markers().for_students,
+        waiting=(),
     )
 
 

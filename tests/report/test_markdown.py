@@ -172,6 +172,7 @@ def test_so_is_what_comes_after_much_of_it() -> None:
         score=0.0,
         max_score=1.0,
         for_students=str,
+        waiting=(),
     )
     assert (page.count("<strong>a</strong>"), page.count("**a**")) == (22, 8)
     shown, _ = HarmlessNotebook().preprocess(v4.new_notebook(cells=cells), {})
