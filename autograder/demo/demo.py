@@ -17,7 +17,7 @@ from autograder.autograde.grade import grade_class
 from autograder.course import Course, SourceNotebook, find_course, load_course
 from autograder.demo.demo_class import CLASS
 from autograder.demo.people import DUE, PEOPLE
-from autograder.demo.plans import SubmissionPlan, expected_items, write_submission
+from autograder.demo.plans import expected_items, write_submission
 from autograder.errors import KitError
 from autograder.progress import Progress
 from autograder.release import release as releases
@@ -25,6 +25,7 @@ from autograder.release.cases import Case, read_cases
 
 ASSIGNMENT = "vgg16"
 _CONFIG = ("course_config.py", "nbgrader_config.py")
+_CASES = "tests/cases"
 _BY_NAME = {plan.name: plan for plan in CLASS}
 _SHORTER = """
 # The demo: a cell that never ends should not keep you waiting.
@@ -60,7 +61,7 @@ def run_demo(into: Path | None = None, progress: Progress = lambda *_: None) -> 
     course = _make_course(clone, root)
     with _log_to(course.make_records() / "autograder.log") as log_file:
         release = releases.build(course, ASSIGNMENT)
-        sources, cases = course.notebooks(ASSIGNMENT), _read_cases(clone)
+        sources, cases = course.notebooks(ASSIGNMENT), read_cases(clone / _CASES)
         for plan in CLASS:
             folder = course.submitted(plan.name, ASSIGNMENT)
             write_submission(plan, _BY_NAME, folder, sources, cases, release)
@@ -78,7 +79,7 @@ def run_demo(into: Path | None = None, progress: Progress = lambda *_: None) -> 
         "gradebook": course.records / "gradebook.db",
         "log": log_file,
     }
-    return DemoRun(run, marks, places, root, _unexpected(run, expected_marks()))
+    return DemoRun(run, marks, places, root, _unexpected(run, expected_marks(sources, cases)))
 
 
 def _tell_gradebook(course: Course) -> None:
@@ -108,35 +109,11 @@ def _unexpected(
     return unexpected
 
 
-def plans() -> tuple[SubmissionPlan, ...]:
-    """The demo's class, in the order of names."""
-    return CLASS
-
-
-def expected_scores() -> dict[str, float]:
-    """The autograded points that each student of the demo should get, from the cases' own scorecards.
-
-    Raises:
-        KitError: when the kit does not run in its clone.
-    """
-    sources, cases = _clone_sources()
-    return {
-        plan.name: round(
-            sum(s or 0.0 for s in expected_items(plan, _BY_NAME, sources, cases).values()), 2
-        )
-        for plan in CLASS
-    }
-
-
-def expected_marks() -> dict[str, dict[str, float | None]]:
-    """The same, item by item: by student and grade_id; None where staff must act."""
-    sources, cases = _clone_sources()
+def expected_marks(
+    sources: Mapping[str, SourceNotebook], cases: Mapping[str, Case]
+) -> dict[str, dict[str, float | None]]:
+    """What each autograded item should get, by student and grade_id; None where staff must act."""
     return {plan.name: expected_items(plan, _BY_NAME, sources, cases) for plan in CLASS}
-
-
-def _clone_sources() -> tuple[Mapping[str, SourceNotebook], dict[str, Case]]:
-    clone = _clone()
-    return load_course(clone).notebooks(ASSIGNMENT), _read_cases(clone)
 
 
 def _clone() -> Path:
@@ -150,13 +127,6 @@ def _clone() -> Path:
             "the clone and run it there."
         )
     return root
-
-
-_CASES = "tests/cases"
-
-
-def _read_cases(clone: Path) -> dict[str, Case]:
-    return read_cases(clone / _CASES)
 
 
 def _scratch(into: Path | None) -> Path:
