@@ -82,19 +82,16 @@ def adopt(ctx: click.Context, assignments: tuple[str, ...]) -> None:
     kept_back = False
     for assignment in assignments or course.assignments():
         try:
-            adoption = engine.adopt(course, assignment)
+            rows, changes = engine.adopt(course, assignment)
         except KitError as error:  # the others are taken over all the same
             click.secho(f"autograder: {error}", fg="red", err=True)
             kept_back = True
             continue
-        rows = [
-            (i.notebook, i.cell.grade_id, i.cell.max_score, i.judged_by) for i in adoption.items
-        ]
         if rows:
             console.print(adoption_table(assignment, rows))
         else:
             click.echo(f"{assignment}: notebooks to read; nothing in them is judged")
-        for text in adoption.changes:
+        for text in changes:
             click.echo(text)
         if gradebook.is_released(course, assignment):
             click.echo(f"{assignment}: released already, and left alone")

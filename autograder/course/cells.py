@@ -159,30 +159,30 @@ def grade_id_of(cell: NotebookNode) -> str | None:
     return grade_id if isinstance(grade_id, str) and grade_id else None
 
 
-def read_source(
-    path: Path,
-    markers: Markers | None = None,
-    release: Path | None = None,
-    written: Path | None = None,
-    kept: Path | None = None,
-) -> SourceNotebook:
+def read_file(path: Path) -> NotebookNode:
+    """A source notebook as it is in its file.
+
+    Raises:
+        KitError: when it cannot be read.
+    """
+    try:
+        notebook: NotebookNode = nbformat.read(path, as_version=4)
+    except Exception as error:
+        raise KitError(f"The source notebook {path} cannot be read: {error}") from error
+    return notebook
+
+
+def read_source(path: Path, markers: Markers | None = None) -> SourceNotebook:
     """Read a source notebook.
 
     Args:
         markers: the course's; without them nbgrader's defaults hold.
-        release: where nbgrader's release of it lies, for tests that nbgrader writes.
-        written: where those of them are kept that students do not get.
-        kept: the file that keeps what nbgrader makes of it.
 
     Raises:
         KitError: when it is damaged: not readable, two cells with one id, or points that are none.
     """
     markers = markers or Markers()
-    try:
-        notebook = nbformat.read(path, as_version=4)
-    except Exception as error:
-        raise KitError(f"The source notebook {path} cannot be read: {error}") from error
-    notebook = markers.with_header(notebook)
+    notebook = markers.with_header(read_file(path))
     cells: list[GradeCell] = []
     seen: set[str] = set()
     solution = ""
@@ -204,7 +204,7 @@ def read_source(
             points = _points(path, grade_id, metadata)
             judged = grade_id if task else solution
             cells.append(GradeCell(grade_id, points, manual, judged, task))
-    return SourceNotebook(path.stem, notebook, tuple(cells), path, markers, release, written, kept)
+    return SourceNotebook(path.stem, notebook, tuple(cells), path, markers)
 
 
 def _points(path: Path, grade_id: str, metadata: dict[str, Any]) -> float:

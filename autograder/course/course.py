@@ -6,7 +6,7 @@ import fnmatch
 import os
 import secrets
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -244,7 +244,8 @@ def _read_source(
     _states: tuple[tuple[int, int], ...],
 ) -> SourceNotebook:
     """Every submission asks for the sources several times, and nobody changes what was read."""
-    return read_source(path, markers, released, written, kept)
+    source = read_source(path, markers)
+    return replace(source, release=released, written=written, kept=kept)
 
 
 def _state(file: Path) -> tuple[int, int]:
@@ -286,16 +287,7 @@ def load_course(root: Path) -> Course:
     path = root / CONFIG
     if not path.is_file():
         raise KitError(f"{root} is no course: it has no {CONFIG}.")
-    try:
-        config = PyFileConfigLoader(CONFIG, path=str(root)).load_config()
-        with warnings.catch_warnings():
-            # `unhonoured` names a setting that does not exist, wherever it is.
-            warnings.filterwarnings("ignore", message="Config option `.*` not recognized by")
-            settings = CourseSettings(config=config)
-    except Exception as error:
-        raise KitError(
-            f"{path} cannot be read: {type(error).__name__}: {error}. Correct it."
-        ) from error
+    config, settings = read_settings(path)
     if "SubmissionExporter" not in str(config.Autograde.get("exporter_class", "")):
         raise KitError(
             f"{path} does not connect nbgrader to this kit. Call `configure(c, __file__)` from "
@@ -304,6 +296,24 @@ def load_course(root: Path) -> Course:
     course = Course(root, config, settings)
     _ = course.folders  # refuses what would put two steps into one folder
     return course
+
+
+def read_settings(path: Path) -> tuple[Config, CourseSettings]:
+    """What a file of configuration says, as a whole and of the course.
+
+    Raises:
+        KitError: when it cannot be read.
+    """
+    try:
+        config = PyFileConfigLoader(path.name, path=str(path.parent)).load_config()
+        with warnings.catch_warnings():
+            # `unhonoured` names a setting that does not exist, wherever it is.
+            warnings.filterwarnings("ignore", message="Config option `.*` not recognized by")
+            return config, CourseSettings(config=config)
+    except Exception as error:
+        raise KitError(
+            f"{path} cannot be read: {type(error).__name__}: {error}. Correct it."
+        ) from error
 
 
 def course_at(root: Path) -> Course:

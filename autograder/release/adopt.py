@@ -14,18 +14,17 @@ import json
 import sqlite3
 from collections import Counter
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 from traitlets.config import Config
-from traitlets.config.loader import PyFileConfigLoader
 
 import autograder
-from autograder.course import Course, GradeCell, load_course
+from autograder.course import Course, load_course
+from autograder.course.cells import read_file
 from autograder.course.contract import CONTRACT
-from autograder.course.course import CONFIG, CourseSettings
+from autograder.course.course import CONFIG, CourseSettings, read_settings
 from autograder.course.judged_by import IN_THE_NOTEBOOK, KEY, judged_in_notebook
 from autograder.database import database_of, make_ready
 from autograder.errors import KitError
@@ -59,24 +58,6 @@ c.CourseSettings.stderr_costs_points = False
 _KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 
 
-@dataclass(frozen=True)
-class AdoptedItem:
-    """One row of what an adopted assignment holds."""
-
-    notebook: str
-    cell: GradeCell
-    judged_by: str
-
-
-@dataclass(frozen=True)
-class Adoption:
-    """What came of an assignment."""
-
-    assignment: str
-    items: tuple[AdoptedItem, ...]
-    changes: tuple[str, ...]  # a sentence each
-
-
 def connect(folder: Path) -> list[str]:
     """Make an nbgrader course one of the kit's, where it is none yet; says what was written.
 
@@ -91,7 +72,7 @@ def connect(folder: Path) -> list[str]:
         return []
     config = folder / NBGRADER_CONFIG
     own = config.read_text() if config.is_file() else ""
-    course = Course(folder, _own_settings(folder) if own else Config(), CourseSettings())
+    course = Course(folder, *(read_settings(config) if own else (Config(), CourseSettings())))
     if not course.assignments():
         raise KitError(
             f"{folder} is no nbgrader course: no notebook lies below {course.source('ASSIGNMENT').parent}. "
@@ -116,22 +97,16 @@ def _any_for_otter(course: Course) -> bool:
     for assignment in course.assignments():
         for path in course.source(assignment).glob("*.ipynb"):
             with suppress(KitError):  # it is told when the assignment's turn comes
-                if is_otter(_read(path)):
+                if is_otter(read_file(path)):
                     return True
     return False
 
 
-def _own_settings(folder: Path) -> Config:
-    try:
-        return PyFileConfigLoader(NBGRADER_CONFIG, path=str(folder)).load_config()
-    except Exception as error:
-        raise KitError(
-            f"{folder / NBGRADER_CONFIG} cannot be read: {type(error).__name__}: {error}. Correct it."
-        ) from error
-
-
-def adopt(course: Course, assignment: str) -> Adoption:
+def adopt(course: Course, assignment: str) -> tuple[list[tuple[str, str, float, str]], list[str]]:
     """Take over an assignment: bring its metadata up to date, and write its contract.
+
+    Returns:
+        of each item notebook, grade_id, points and what judges it; and what was changed, a sentence each.
 
     Raises:
         KitError: when there is no such assignment, or a notebook of it is damaged.
@@ -156,19 +131,14 @@ def adopt(course: Course, assignment: str) -> Adoption:
         graders.mkdir(parents=True, exist_ok=True)
         write_whole(contract, text + "\n")
         changes.append(f"{course.shown(contract)}: written")
-    items = [
-        AdoptedItem(source.name, cell, _judge_of(cell, by_cells))
-        for source in course.notebooks(assignment).values()
-        for by_cells in [judged_in_notebook(course, assignment, source)]
-        for cell in source.grade_cells
-    ]
-    return Adoption(assignment, tuple(items), tuple(changes))
-
-
-def _judge_of(cell: GradeCell, by_cells: frozenset[str]) -> str:
-    if cell.manual:
-        return "a person"
-    return "the tests in its cell" if cell.grade_id in by_cells else "hidden tests"
+    items = []
+    for source in course.notebooks(assignment).values():
+        by_cells = judged_in_notebook(course, assignment, source)
+        for cell in source.grade_cells:
+            judge = "the tests in its cell" if cell.grade_id in by_cells else "hidden tests"
+            judged_by = "a person" if cell.manual else judge
+            items.append((source.name, cell.grade_id, cell.max_score, judged_by))
+    return items, changes
 
 
 def _take_gradebook(course: Course) -> list[str]:
@@ -219,7 +189,7 @@ def _bring_up_to_date(course: Course, assignment: str) -> tuple[str, list[str], 
     paths = sorted(course.source(assignment).glob("*.ipynb"))
     if not paths:
         course.notebooks(assignment)  # says what there is instead
-    read = {path: _read(path) for path in paths}
+    read = {path: read_file(path) for path in paths}
     names = [notebook.metadata.get("kernelspec", {}).get("name") for notebook in read.values()]
     known = Counter(name for name in names if name)
     kernel = known.most_common(1)[0][0] if known else _KERNEL["name"]
@@ -239,14 +209,6 @@ def _bring_up_to_date(course: Course, assignment: str) -> tuple[str, list[str], 
     return kernel, changes, public
 
 
-def _read(path: Path) -> NotebookNode:
-    try:
-        notebook: NotebookNode = nbformat.read(path, as_version=4)
-    except Exception as error:
-        raise KitError(f"The source notebook {path} cannot be read: {error}") from error
-    return notebook
-
-
 def _from_otter(
     course: Course, path: Path, notebook: NotebookNode, kept: Path
 ) -> tuple[NotebookNode, list[str], list[str]]:
@@ -258,7 +220,7 @@ def _from_otter(
     beside = [file.relative_to(path.parent).as_posix() for file in path.parent.rglob("*")]
     try:
         if not is_otter(notebook):
-            before = _read(kept) if kept.is_file() else notebook
+            before = read_file(kept) if kept.is_file() else notebook
             prompts = from_otter(before, course.markers, beside)[2] if is_otter(before) else []
             return notebook, [], prompts
         made, said, prompts = from_otter(notebook, course.markers, beside)

@@ -306,14 +306,14 @@ def test_old_metadata_and_missing_kernels_are_mended_and_kept_as_they_were(tmp_p
     path.write_text(json.dumps(old))
     before = path.read_bytes()
     connect(tmp_path)
-    adoption = adopt(load_course(tmp_path), "tiny")
-    said = "\n".join(adoption.changes)
+    items, changes = adopt(load_course(tmp_path), "tiny")
+    said = "\n".join(changes)
     assert "nbgrader's metadata brought up to date" in said
     assert "its kernelspec is `python3`" in said
     assert (tmp_path / "records/before_adoption/tiny/tiny.ipynb").read_bytes() == before
     after = nbformat.read(path, as_version=4)
     assert after.cells[1].metadata.nbgrader.schema_version == 3
-    judges = {item.cell.grade_id: item.judged_by for item in adoption.items}
+    judges = {grade_id: judged_by for _, grade_id, _, judged_by in items}
     assert judges == {
         "double_tests": "the tests in its cell",
         "mean_tests": "the tests in its cell",
