@@ -15,7 +15,7 @@ from autograder.errors import KitError
 from autograder.lms.feedback_zip import canvas_notebook, moodle_path, pack
 from autograder.lms.marksheets import Filled, Mark, comment_of, fill
 from autograder.lms.sheets import Sheet
-from autograder.report.wide import Total, totals
+from autograder.report.table import Submission, submissions
 from autograder.scorecard import Scorecard, points_text
 
 
@@ -32,13 +32,6 @@ def graded(course: Course, assignment: str) -> list[Scorecard]:
             f"Nothing of `{assignment}` has been graded. Run `autograder grade {assignment}`."
         )
     return found
-
-
-def class_totals(course: Course, assignment: str) -> list[Total]:
-    """What everybody has, late penalties made again first."""
-    cards = graded(course, assignment)
-    late = lateness(course, assignment)
-    return totals(cards, marks(course, assignment), late)
 
 
 def fill_template(
@@ -69,18 +62,20 @@ def fill_template(
 def class_marks(course: Course, assignment: str, comments: bool = False) -> list[Mark]:
     """The marks of a class; none of points where something waits."""
     known = collect.known(course, assignment)
+    cards = graded(course, assignment)
+    late = lateness(course, assignment)  # penalties are made again before marks are read
     return [
         Mark(
             one.card.student,
-            one.points if one.complete else None,
+            max(0.0, one.score) if one.complete else None,
             comment_of(_lines(one)) if comments and one.complete else "",
             known.get(one.card.student, {}),
         )
-        for one in class_totals(course, assignment)
+        for one in submissions(cards, marks(course, assignment), late)
     ]
 
 
-def _lines(one: Total) -> list[str]:
+def _lines(one: Submission) -> list[str]:
     lines = [
         f"{row.item.grade_id}: {points_text(row.score or 0.0)} of {points_text(row.item.worth)}"
         for row in one.rows

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from autograder.report.costs import Nearness
 from autograder.report.mistakes import Mistake
 from autograder.report.statistics import ClassFigures, ItemFigures
+from autograder.scorecard import counted
 
 MOST = 5
 ENOUGH = 20  # students; of fewer, an item's correlation says little
@@ -40,7 +41,7 @@ def _ungraded(figures: ClassFigures) -> Iterator[str]:
     who = {student for (student, *_), word in figures.verdicts.items() if word == "ungraded"}
     if who:
         yield (
-            f"{_count(len(who), 'submission')} {'is' if len(who) == 1 else 'are'} not graded in part, "
+            f"{counted(len(who), 'submission')} {'is' if len(who) == 1 else 'are'} not graded in part, "
             "through no fault of the student's: look into the list below, then grade again."
         )
 
@@ -50,7 +51,7 @@ def _waiting(items: Sequence[ItemFigures]) -> Iterator[str]:
     if waits:
         names = ", ".join(figure.item.grade_id for figure in waits)
         count = sum(figure.waiting for figure in waits)
-        yield f"{_count(count, 'answer')} still wait{'s' if count == 1 else ''} for a person: {names}."
+        yield f"{counted(count, 'answer')} still wait{'s' if count == 1 else ''} for a person: {names}."
 
 
 def _backwards(figures: ClassFigures, items: Sequence[ItemFigures]) -> Iterator[str]:
@@ -72,7 +73,7 @@ def _unlucky(thresholds: Sequence[Nearness]) -> Iterator[str]:
     for grade_id, students in alone.items():
         names = ", ".join(dict.fromkeys(name for found in students.values() for name in found))
         yield (
-            f"{grade_id}: {_count(len(students), 'submission')} passed every other check and missed a "
+            f"{grade_id}: {counted(len(students), 'submission')} passed every other check and missed a "
             f"threshold of chance ({names}). Of right ones one in a thousand does: read "
             f"{'it' if len(students) == 1 else 'them'}, and calibrate anew if nothing is wrong there."
         )
@@ -123,7 +124,3 @@ def _shares(items: Sequence[ItemFigures], word: str) -> Iterator[tuple[ItemFigur
     for figure in items:
         if figure.judged and word in figure.verdicts:
             yield figure, figure.verdicts[word] / figure.judged
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

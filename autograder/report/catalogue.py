@@ -13,15 +13,7 @@ from rich.text import Text
 
 from autograder.scorecard import points_text
 
-_COLUMNS = {
-    "right": "right",
-    "kept": "kept",
-    "wrong": "wrong",
-    "caught": "caught",
-    "named": "named",
-    "misnamed": "misnamed",
-    "as_expected": "as expected",
-}
+_COLUMNS = ("right", "kept", "wrong", "caught", "named", "misnamed", "as_expected")
 
 
 def case_table(rows: Iterable[Mapping[str, Any]]) -> Table:
@@ -43,8 +35,8 @@ def figures_table(figures: Mapping[str, Mapping[str, int]]) -> Table:
     """A row an item, and one for all: how many cases were right and kept their points, wrong and caught."""
     table = Table(box=SIMPLE_HEAD, title="Right and wrong cases")
     table.add_column("item", no_wrap=True)
-    for title in _COLUMNS.values():
-        table.add_column(title, justify="right")
+    for name in _COLUMNS:
+        table.add_column(name.replace("_", " "), justify="right")
     for item, counts in figures.items():
         style = "bold" if item == "all" else ""
         table.add_row(Text(item), *(str(counts[name]) for name in _COLUMNS), style=style)

@@ -65,7 +65,7 @@ def class_report(
         marks: of the gradebook, where there is one.
         names: whether students are called by their ids.
     """
-    rows = list(item_rows(cards, marks))
+    rows = item_rows(cards, marks)
     figures = ClassFigures(items, rows)
     by_item = figures.figures()
     made, spent, thresholds = mistakes(rows), costs(rows), nearness(rows)

@@ -36,21 +36,9 @@ Marks = Mapping[tuple[str, str, str], float | None]
 EXPORT_FORMAT = "autograder-marks"
 EXPORT_VERSION = 2
 COLUMNS = (
-    "student",
-    "assignment",
-    "notebook",
-    "grade_id",
-    "verdict",
-    "score",
-    "max_score",
-    "state",
-    "hint",
-    "submitted",
-    "seconds_late",
-    "extension_s",
-    "submission_score",
-    "judged_by",
-)
+    "student", "assignment", "notebook", "grade_id", "verdict", "score", "max_score", "state", "hint",
+    "submitted", "seconds_late", "extension_s", "submission_score", "judged_by",
+)  # fmt: skip
 
 BY_CELLS = "judged by tests in the notebook, each mark as safe as its cell"
 
@@ -94,7 +82,6 @@ class Lateness:
 
 
 Latenesses = Mapping[str, Lateness]  # by student
-_IN_TIME = Lateness()
 
 
 @dataclass(frozen=True)
@@ -119,11 +106,46 @@ class Row:
         return f"staff: {self.reason}" if self.reason else self.item.hint
 
 
-def item_rows(cards: Sequence[Scorecard], marks: Marks | None = None) -> Iterator[Row]:
-    """All items of all submissions, by student, in the notebooks' own order."""
-    for card in _sorted(cards):
-        for notebook in card.notebooks:
-            yield from _rows(card, notebook, marks or {})
+@dataclass(frozen=True)
+class Submission:
+    """One submission with the marks that count, and what was taken off for handing it in late."""
+
+    card: Scorecard
+    rows: Sequence[Row]
+    late: Lateness
+
+    @property
+    def score(self) -> float:
+        """What is marked so far, less the penalty."""
+        return _points(self.rows, self.late.penalty)
+
+    @property
+    def max_score(self) -> float:
+        return add_points(row.item.worth for row in self.rows)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing waits, not even a bonus."""
+        return all(row.score is not None for row in self.rows)
+
+
+def submissions(
+    cards: Sequence[Scorecard], marks: Marks | None = None, late: Latenesses | None = None
+) -> list[Submission]:
+    """All submissions by assignment and student, their items in the notebooks' own order."""
+    return [
+        Submission(
+            card,
+            [row for notebook in card.notebooks for row in _rows(card, notebook, marks or {})],
+            (late or {}).get(card.student, Lateness()),
+        )
+        for card in sorted(cards, key=lambda card: (card.assignment, card.student))
+    ]
+
+
+def item_rows(cards: Sequence[Scorecard], marks: Marks | None = None) -> list[Row]:
+    """All items of all submissions."""
+    return [row for one in submissions(cards, marks) for row in one.rows]
 
 
 def _rows(card: Scorecard, notebook: NotebookCard, marks: Marks) -> Iterator[Row]:
@@ -152,8 +174,8 @@ def class_table(
     Where something is taken off for late ones, a column says what, and the total is what is left. Whose
     submission staff must look at is said; why stands below the table.
     """
-    late = late or {}
-    some_late = any(late.get(card.student, _IN_TIME).penalty for card in cards)
+    found = submissions(cards, marks, late)
+    some_late = any(one.late.penalty for one in found)
     names = sorted({notebook.name for card in cards for notebook in card.notebooks})
     several = len({card.assignment for card in cards}) > 1
     counts = {card.student: _counts(card) for card in cards}
@@ -178,20 +200,19 @@ def class_table(
     table.add_column(signs, no_wrap=True)
     if has_bonus:
         table.add_column("bonus", justify="right", no_wrap=True)
-    for card in _sorted(cards):
-        rows = list(item_rows([card], marks))
+    for one in found:
+        card, penalty = one.card, one.late.penalty
         who = Text(visible(card.student))
         cells = [who.append(" *", style="bold red") if card.reasons else who]
         if several:
             cells.append(Text(visible(card.assignment)))
         for name in names:
-            cells.append(_total([row for row in rows if row.notebook == name]))
-        penalty = late.get(card.student, _IN_TIME).penalty
+            cells.append(_total([row for row in one.rows if row.notebook == name]))
         if some_late:
             cells.append(
                 Text(f"−{points_text(penalty)}", style="red") if penalty else Text("–", style="dim")
             )
-        cells += [_total(rows, penalty), _waits(rows)]
+        cells += [_total(one.rows, penalty), _waits(one.rows)]
         mine = counts[card.student]
         ends = (Text(str(mine[v] or "").rjust(width[v]), style=_STYLES[v]) for v in verdicts)
         cells.append(Text(" ").join(ends))
@@ -200,32 +221,26 @@ def class_table(
         table.add_row(*cells)
     if len(cards) >= _FEWEST_FOR_MEDIAN and not several:
         table.add_section()
-        table.add_row(*_medians(cards, marks, late, names, some_late), style="dim")
+        table.add_row(*_medians(found, names, some_late), style="dim")
     legend = [f"{SIGNS[verdict]} {verdict.value}" for verdict in verdicts]
     legend += ["* staff must act"] if any(card.reasons for card in cards) else []
     notes = ["  ".join(legend)]
-    by_cells = {(i.notebook, i.item.grade_id) for i in item_rows(cards) if i.item.in_notebook}
+    rows = [row for one in found for row in one.rows]
+    by_cells = {(row.notebook, row.item.grade_id) for row in rows if row.item.in_notebook}
     if by_cells:
         notes.append(f"{BY_CELLS}: {counted(len(by_cells), 'item')}")
     table.caption = "\n".join(notes)
     return table
 
 
-def _medians(
-    cards: Sequence[Scorecard],
-    marks: Marks | None,
-    late: Latenesses,
-    names: Sequence[str],
-    some_late: bool,
-) -> list[Text]:
+def _medians(found: Sequence[Submission], names: Sequence[str], some_late: bool) -> list[Text]:
     """The middle of the class, by notebook and in all, of what is marked so far."""
-    rows = {card.student: list(item_rows([card], marks)) for card in cards}
     cells = [Text("median")]
     for name in names:
-        parts = [[r for r in mine if r.notebook == name] for mine in rows.values()]
+        parts = [[row for row in one.rows if row.notebook == name] for one in found]
         cells.append(Text(points_text(median(_points(part) for part in parts if part))))
-    totals = [_points(r, late.get(name, _IN_TIME).penalty) for name, r in rows.items()]
-    return [*cells, *([Text("")] if some_late else []), Text(points_text(median(totals)))]
+    total = Text(points_text(median(one.score for one in found)))
+    return [*cells, *([Text("")] if some_late else []), total]
 
 
 def to_csv(
@@ -243,20 +258,19 @@ def to_csv(
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for card in _sorted(cards):
-        rows = list(item_rows([card], marks))
-        about = (late or {}).get(card.student, _IN_TIME)
+    for one in submissions(cards, marks, late):
+        about = one.late
         common = (
             about.when,
             f"{about.seconds_late:.0f}",
             f"{about.extension_s:.0f}",
-            plain_number(_points(rows, about.penalty)),
+            plain_number(one.score),
         )
-        for row in rows:
+        for row in one.rows:
             verdict = row.item.verdict
             writer.writerow(
                 [
-                    *map(safe_cell, _names(card, row.notebook)),
+                    *map(safe_cell, (row.student, row.assignment, row.notebook)),
                     safe_cell(row.item.grade_id),
                     verdict.value if verdict else "",
                     "" if row.score is None else plain_number(row.score),
@@ -268,7 +282,7 @@ def to_csv(
                 ]
             )
         for notebook, penalty in sorted(about.penalties.items()):
-            names = map(safe_cell, _names(card, notebook))
+            names = map(safe_cell, (one.card.student, one.card.assignment, notebook))
             writer.writerow(
                 [*names, "", "", plain_number(-penalty), "0", "penalty", "Late.", *common, ""]
             )
@@ -298,22 +312,21 @@ def to_json(
     submission, and where it cannot be read; then a reason says so. `reasons` are for staff; `repairs` are
     what was damaged in the submission.
     """
-    submissions = []
-    for card in _sorted(cards):
-        rows = list(item_rows([card], marks))
-        about = (late or {}).get(card.student, _IN_TIME)
-        submissions.append(
+    entries = []
+    for one in submissions(cards, marks, late):
+        card, about = one.card, one.late
+        entries.append(
             {
                 "student": card.student,
                 "assignment": card.assignment,
-                "score": _points(rows, about.penalty),
-                "max_score": add_points(row.item.worth for row in rows),
-                "raw_score": _points(rows),
+                "score": one.score,
+                "max_score": one.max_score,
+                "raw_score": _points(one.rows),
                 "late_penalty": add_points([about.penalty]),
                 "submitted": about.when if about.submitted else None,
                 "seconds_late": about.seconds_late,
                 "extension_s": about.extension_s,
-                "complete": all(row.score is not None for row in rows),
+                "complete": one.complete,
                 "reasons": [*card.reasons, *([about.doubt] if about.doubt else [])],
                 "repairs": [line for notebook in card.notebooks for line in notebook.repairs],
                 "items": [
@@ -327,20 +340,12 @@ def to_json(
                         "hint": row.item.hint,
                         "judged_by": row.item.judged_by,
                     }
-                    for row in rows
+                    for row in one.rows
                 ],
             }
         )
-    data = {"format": EXPORT_FORMAT, "version": EXPORT_VERSION, "submissions": submissions}
+    data = {"format": EXPORT_FORMAT, "version": EXPORT_VERSION, "submissions": entries}
     return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _sorted(cards: Sequence[Scorecard]) -> list[Scorecard]:
-    return sorted(cards, key=lambda card: (card.assignment, card.student))
-
-
-def _names(card: Scorecard, notebook: str) -> tuple[str, str, str]:
-    return card.student, card.assignment, notebook
 
 
 def _points(rows: Sequence[Row], penalty: float = 0.0) -> float:

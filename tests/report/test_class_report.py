@@ -94,7 +94,7 @@ def test_correlation_and_alpha_are_numpys() -> None:
         Scorecard("x", f"s{n:02}", (NotebookCard("n", tuple(item(name, float(p), 4) for name, p in zip("abc", row, strict=True))),))
         for n, row in enumerate(scores)
     ]  # fmt: skip
-    figures = ClassFigures(items, list(item_rows(cards)))
+    figures = ClassFigures(items, item_rows(cards))
     for number, found in enumerate(figures.figures()):
         rest = scores.sum(axis=1) - scores[:, number]
         r = np.corrcoef(scores[:, number], rest)[0, 1]
@@ -167,7 +167,7 @@ def test_mistakes_are_counted_once_a_student_and_called_the_same_everywhere() ->
         Scorecard("lenses", who, (NotebookCard("n", (one,)),))
         for who, one in {"ada": twice, "bob": twice, "cyd": other, "dan": passed}.items()
     ]
-    first, second = mistakes(list(item_rows(cards)))
+    first, second = mistakes(item_rows(cards))
     assert first.words == "the gradients were never set to zero"
     assert first.key == "the-gradients-were-never-set-to-zero"
     assert (first.students, first.judged, first.share) == (("ada", "bob"), 4, 0.5)
