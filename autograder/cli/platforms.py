@@ -14,7 +14,7 @@ from autograder.scorecard import counted
 
 if TYPE_CHECKING:
     from autograder.course import Course
-    from autograder.lms.marksheets import Filled
+    from autograder.lms.marksheets import Told
 
 # Not imported from where they are written, which every other command would wait for.
 ARCHIVES = ("canvas", "moodle", "brightspace", "blackboard", "sakai", "gradescope", "folders")
@@ -135,7 +135,9 @@ def export(
 
         filled = fill_template(course, assignment, form, template, column, comments)
         content = filled.content
-        _tell(filled)
+        _tell(filled, "the sheet")
+        said = f"{counted(len(filled.written), 'mark')} written"
+        click.echo(f"{said}, {len(filled.unchanged)} there already", err=True)
     if output is None:
         click.echo(content, nl=False)
     else:
@@ -165,8 +167,7 @@ def post(ctx: click.Context, assignment: str, url: str, send: bool) -> None:
     for change in plan.changes:
         before = "–" if change.before is None else f"{change.before:.12g}"
         click.echo(f"{visible(change.student)}: {before} → {change.after:.12g}")
-    _tell_left_out(plan.waiting, plan.not_there, plan.without_mark, "Canvas")
-    note(plan.notes)
+    _tell(plan, "Canvas")
     if not send:
         click.echo(
             f"{counted(len(plan.changes), 'mark')} would change in `{visible(there.name)}`, "
@@ -200,21 +201,13 @@ def _printed(course: Course, assignment: str, form: str) -> str:
     return made(cards, marks(course, assignment), late)
 
 
-def _tell(filled: Filled) -> None:
-    """What came of a sheet, with everybody whose mark is not in it."""
-    _tell_left_out(filled.waiting, filled.not_in_sheet, filled.without_mark, "the sheet")
-    note(filled.notes)
-    said = f"{counted(len(filled.written), 'mark')} written"
-    click.echo(f"{said}, {len(filled.unchanged)} there already", err=True)
-
-
-def _tell_left_out(
-    waiting: list[str], not_there: list[str], without_mark: list[str], where: str
-) -> None:
+def _tell(told: Told, where: str) -> None:
+    """Everybody whose mark does not go there, and what else there is to know."""
     for names, why in (
-        (waiting, f"something still waits, and {where} is left as it is"),
-        (not_there, f"not in {where}"),
-        (without_mark, f"in {where}, without a submission here"),
+        (told.waiting, f"something still waits, and {where} is left as it is"),
+        (told.not_there, f"not in {where}"),
+        (told.without_mark, f"in {where}, without a submission here"),
     ):
         if names:
             note([f"{counted(len(names), 'student')}, {why}: {', '.join(names)}"])
+    note(told.notes)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from autograder.errors import KitError
-from autograder.lms.marksheets import Mark, match
+from autograder.lms.marksheets import Mark, Told, with_places
 from autograder.lms.titles import Person
 
 if TYPE_CHECKING:
@@ -40,15 +40,10 @@ class Change:
 
 
 @dataclass
-class Plan:
+class Plan(Told):
     """What would be sent, and who is left out."""
 
     changes: list[Change] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    waiting: list[str] = field(default_factory=list)
-    not_there: list[str] = field(default_factory=list)
-    without_mark: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 class CanvasAssignment:
@@ -92,28 +87,20 @@ class CanvasAssignment:
                 enumerate(self._assignment.get_submissions(include=["user"], per_page=_PAGE))
             )
         people = {at: _person(row) for at, row in rows.items()}
-        matched = match([(mark.student, mark.known) for mark in marks], people)
         most = getattr(self._assignment, "points_possible", None)
-        for mark in marks:
-            at = matched.get(mark.student)
-            if at is None:
-                made.not_there.append(mark.student)
-            elif mark.points is None:
-                made.waiting.append(mark.student)
-            elif getattr(rows[at], "excused", False):
+        for at, mark, points in with_places(marks, people, made, lambda one: one.name):
+            if getattr(rows[at], "excused", False):
                 made.notes.append(f"{mark.student}: excused in Canvas, and left as it is")
+                continue
+            before, after = rows[at].score, round(points, 2)
+            if most is not None and after > most:
+                made.notes.append(
+                    f"{mark.student}: {after:.12g} is above the maximum there, {most:.12g}"
+                )
+            if before is not None and round(before, 2) == after:
+                made.unchanged.append(mark.student)
             else:
-                before, after = rows[at].score, round(mark.points, 2)
-                if most is not None and after > most:
-                    made.notes.append(
-                        f"{mark.student}: {after:.12g} is above the maximum there, {most:.12g}"
-                    )
-                if before is not None and round(before, 2) == after:
-                    made.unchanged.append(mark.student)
-                else:
-                    made.changes.append(Change(mark.student, int(rows[at].user_id), before, after))
-        taken = {*matched.values()}
-        made.without_mark = [one.name for at, one in people.items() if at not in taken]
+                made.changes.append(Change(mark.student, int(rows[at].user_id), before, after))
         return made
 
     def send(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from autograder.errors import KitError
@@ -58,16 +58,22 @@ class Mark:
 
 
 @dataclass
-class Filled:
+class Told:
+    """Whose mark does not go to the platform, and why; and what else staff should know."""
+
+    unchanged: list[str] = field(default_factory=list)  # students
+    waiting: list[str] = field(default_factory=list)
+    not_there: list[str] = field(default_factory=list)
+    without_mark: list[str] = field(default_factory=list)  # people of the platform, by name
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Filled(Told):
     """A sheet that was filled, and what staff should know."""
 
-    content: bytes
+    content: bytes = b""
     written: list[str] = field(default_factory=list)  # students
-    unchanged: list[str] = field(default_factory=list)
-    waiting: list[str] = field(default_factory=list)
-    not_in_sheet: list[str] = field(default_factory=list)
-    without_mark: list[str] = field(default_factory=list)  # rows of the sheet, by name
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -124,21 +130,33 @@ def fill(
     if platform == "moodle":
         places["id"] = 0  # whatever the language calls it
     rows = {at: person(sheet.rows[at], places) for at in rules.rows(sheet)}
-    filled = Filled(b"")
-    matched = match([(mark.student, mark.known) for mark in marks], rows)
+    filled = Filled()
     sign = _sign(sheet, where)
+    for at, mark, points in with_places(marks, rows, filled, _called):
+        _write(rules, sheet, where, at, mark, points, sign, filled)
+    filled.content = sheet.content()
+    return filled
+
+
+def with_places(
+    marks: Sequence[Mark], rows: Mapping[int, Person], told: Told, called: Callable[[Person], str]
+) -> Iterator[tuple[int, Mark, float]]:
+    """The marks that are complete and have a row, with it and their points; all others are `told`.
+
+    Args:
+        called: the name of somebody who has a row and no mark.
+    """
+    matched = match([(mark.student, mark.known) for mark in marks], rows)
+    taken = {*matched.values()}
+    told.without_mark = [called(one) for at, one in rows.items() if at not in taken]
     for mark in marks:
         at = matched.get(mark.student)
         if at is None:
-            filled.not_in_sheet.append(mark.student)
+            told.not_there.append(mark.student)
         elif mark.points is None:
-            filled.waiting.append(mark.student)
+            told.waiting.append(mark.student)
         else:
-            _write(rules, sheet, where, at, mark, sign, filled)
-    taken = {*matched.values()}
-    filled.without_mark = [_called(one) for at, one in rows.items() if at not in taken]
-    filled.content = sheet.content()
-    return filled
+            yield at, mark, mark.points
 
 
 def match(
@@ -178,12 +196,17 @@ def _same(field_name: str, one: Person, wanted: str) -> bool:
 
 
 def _write(
-    rules: Rules, sheet: Sheet, where: Columns, at: int, mark: Mark, sign: str, filled: Filled
+    rules: Rules,
+    sheet: Sheet,
+    where: Columns,
+    at: int,
+    mark: Mark,
+    points: float,
+    sign: str,
+    filled: Filled,
 ) -> None:
     row = sheet.rows[at]
     before = row[where.mark].strip() if where.mark < len(row) else None
-    points = mark.points
-    assert points is not None
     if before is None or before.upper() in rules.keeps:
         why = "the row is too short" if before is None else f"{before} stands there"
         filled.notes.append(f"{mark.student}: left as it is, {why}")

@@ -149,7 +149,7 @@ def test_a_team_that_is_in_no_table_is_nobodys(course: Course) -> None:
     from_platform(course, "moodle", files=files)
     assert [*there(course)] == ["72"]
     mark = Mark("72", 5.0, known=collecting.known(course, "tiny")["72"])
-    assert fill("moodle", Sheet(exports.MOODLE), "tiny", [mark]).not_in_sheet == ["72"]
+    assert fill("moodle", Sheet(exports.MOODLE), "tiny", [mark]).not_there == ["72"]
 
 
 def test_brightspace_by_names_and_the_last_attempt(course: Course) -> None:

@@ -28,7 +28,7 @@ def test_canvas_reads_the_marks_back_and_nothing_else() -> None:
     assert importers.canvas(exports.CANVAS, done.content) == {"4711": "10.50"}
     assert done.content == exports.CANVAS.replace(b'"Deep, A",,5.00', b'"Deep, A",10.5,5.00')
     assert (done.written, done.unchanged, done.waiting) == (["ada"], ["joerg"], ["li"])
-    assert done.not_in_sheet == ["zoe"]
+    assert done.not_there == ["zoe"]
     assert done.without_mark == ["Wang, Li (li2)", "Student, Test (hash)"]
 
 
@@ -46,7 +46,7 @@ def test_canvas_with_semicolons_commas_and_a_byte_order_mark() -> None:
 def test_canvas_with_first_and_last_names_apart() -> None:
     sheet = b"LastName,FirstName,ID,SIS Login ID,Section,tiny (901)\r\nLovelace,Ada,4711,ada,A,\r\n"
     done = filled("canvas", sheet, [Mark("ada", 5.0), Mark("Ada Lovelace", 5.0)])
-    assert done.not_in_sheet == ["ada", "Ada Lovelace"]  # both would be the same row
+    assert done.not_there == ["ada", "Ada Lovelace"]  # both would be the same row
     assert filled("canvas", sheet, [Mark("Ada Lovelace", 5.0)]).content == sheet.replace(
         b"A,\r", b"A,5\r"
     )
@@ -73,7 +73,7 @@ def test_moodle_reads_the_marks_back(form: str) -> None:
     assert saved == {"71": 10.5, "72": 3.0} | ({"74": 5.0} if english else {})
     old, new = (b",,12.00", b",10.5,12.00") if english else (b',,"12,00"', b',"10,5","12,00"')
     assert done.content == sheet.replace(old, new, 1)
-    assert done.not_in_sheet == (["zoe"] if english else ["li", "zoe"])
+    assert done.not_there == (["zoe"] if english else ["li", "zoe"])
 
 
 def test_moodle_takes_comments_where_there_are_none() -> None:
@@ -126,20 +126,20 @@ def test_brightspace_reads_the_marks_back() -> None:
 def test_of_two_with_one_name_neither_is_meant() -> None:
     done = filled("canvas", exports.CANVAS, [Mark("Li Wang", 5.0), Mark("Jörg Müller", 4.0)])
     assert importers.canvas(exports.CANVAS, done.content) == {"4712": "4.00"}
-    assert done.not_in_sheet == ["Li Wang"]
+    assert done.not_there == ["Li Wang"]
 
 
 def test_an_id_that_could_be_two_students_is_nobodys() -> None:
     """As a university's number that is another student's number on the platform."""
     sheet = exports.CANVAS.replace(b",4713,1003,", b",1001,1003,")
-    assert filled("canvas", sheet, [Mark("1001", 5.0)]).not_in_sheet == ["1001"]
+    assert filled("canvas", sheet, [Mark("1001", 5.0)]).not_there == ["1001"]
     collected = [Mark("1001", 5.0, known={"id": "4711"})]
     assert filled("canvas", sheet, collected).written == ["1001"]
 
 
 def test_two_students_for_one_row_are_both_named() -> None:
     done = filled("canvas", exports.CANVAS, [Mark("ada", 5.0), Mark("1001", 6.0)])
-    assert done.not_in_sheet == ["ada", "1001"]
+    assert done.not_there == ["ada", "1001"]
     assert done.content == exports.CANVAS
 
 
