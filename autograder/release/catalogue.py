@@ -9,22 +9,17 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import as_completed
 from dataclasses import dataclass
 from typing import Any
 
 from autograder.course import Course, SourceNotebook
 from autograder.errors import KitError
-from autograder.judge.job import Job, course_of
-from autograder.judge.keys import judgement_key
-from autograder.judge.service import judge_service
 from autograder.judge.slots import weakest_wall
-from autograder.judge.submission import as_read, make_job
 from autograder.progress import Progress
-from autograder.release.cases import Case, agrees, submission_of
+from autograder.release.cases import Case, Expected, agrees
 from autograder.release.gate import judged_sources
-from autograder.release.gate.runs import why_ungraded
-from autograder.release.gate.trials import disjoint, read_cases
+from autograder.release.gate.runs import judge_all, why_ungraded
+from autograder.release.gate.trials import disjoint, job_of, read_cases
 from autograder.release.release import draft, scratch
 from autograder.sandbox import check_wall
 from autograder.scorecard import Item, Scorecard, Verdict, add_points, named_mistakes
@@ -65,9 +60,7 @@ class Outcome:
     def told(self) -> bool:
         """The words of its scorecard stand in what the student reads."""
         return all(
-            (item := self.items.get(grade_id)) is not None
-            and wanted.hint in item.hint
-            and all(words in item.text for words in wanted.also)
+            (item := self.items.get(grade_id)) is not None and _is_told(wanted, item)
             for grade_id, wanted in self.case.items.items()
         )
 
@@ -99,19 +92,15 @@ class Outcome:
         yield from self.reasons
         for grade_id, item in self.items.items():
             wanted = self.case.items.get(grade_id)
-            if not self.reasons and not _is_as_wanted(self.case, grade_id, item):
+            if self.reasons:
+                continue
+            if not _is_as_wanted(self.case, grade_id, item):
                 verdict, points = _wanted(self.case, grade_id, item)
                 yield (
                     f"{grade_id}: {item.verdict}, {item.score} of {item.max_score}; "
                     f"its scorecard says {verdict}, {points}. The student reads: {item.hint or '-'}"
                 )
-            elif (
-                wanted
-                and not self.reasons
-                and not (
-                    wanted.hint in item.hint and all(words in item.text for words in wanted.also)
-                )
-            ):
+            elif wanted and not _is_told(wanted, item):
                 yield f"{grade_id}: other words than its scorecard says. The student reads: {item.text}"
         for name in self.misnamed:
             yield f"a mistake is named that its scorecard does not know: {name!r}"
@@ -229,18 +218,11 @@ def _judged(
     progress: Progress,
 ) -> Iterator[tuple[tuple[SourceNotebook, list[Case]], Scorecard]]:
     """Each group's submission, judged side by side with the others."""
-    service = judge_service()
-    jobs: list[Job] = []
-    for source, group in groups:
-        taken = as_read(submission_of(source, group), source)
-        nothing = course.records / "none"  # the submission brings no files of its own
-        jobs.append(make_job(course, assignment, group[0].name, source, taken, nothing))
-    keys = [judgement_key(course_of(job), job) for job in jobs]
-    futures = [service.submit(job, key) for job, key in zip(jobs, keys, strict=True)]
-    for number, _ in enumerate(as_completed(futures), 1):
-        progress("judged cases", number, len(futures))
-    for entry, job, key, future in zip(groups, jobs, keys, futures, strict=True):
-        yield entry, service.result(job, key, future).card
+    jobs = [
+        (job_of(course, assignment, group[0].name, source, group), "judged cases")
+        for source, group in groups
+    ]
+    return zip(groups, judge_all(jobs, progress), strict=True)
 
 
 def _outcome(case: Case, source: SourceNotebook, card: Scorecard, group: Sequence[Case]) -> Outcome:
@@ -270,6 +252,10 @@ def _of_all(group: Sequence[Case], source: SourceNotebook, card: Scorecard) -> I
 def _wanted(case: Case, grade_id: str, item: Item) -> tuple[str, float]:
     wanted = case.items.get(grade_id)
     return (wanted.verdict, wanted.score) if wanted else (Verdict.PASSED, item.max_score)
+
+
+def _is_told(wanted: Expected, item: Item) -> bool:
+    return wanted.hint in item.hint and all(words in item.text for words in wanted.also)
 
 
 def _is_as_wanted(case: Case, grade_id: str, item: Item) -> bool:

@@ -7,7 +7,7 @@ from concurrent.futures import as_completed
 
 from autograder.course import Course, SourceNotebook
 from autograder.course.judged_by import graded_ids
-from autograder.judge.job import course_of
+from autograder.judge.job import Job, course_of
 from autograder.judge.keys import judgement_key
 from autograder.judge.service import judge_service
 from autograder.judge.slots import weakest_wall
@@ -69,26 +69,37 @@ def run_trials(trials: Sequence[Trial], progress: Progress) -> Iterator[Refusal]
     """
     for weakest in {weakest_wall(course_of(trial.job)) for trial in trials}:
         check_wall(weakest=weakest)
-    service = judge_service()
-    keys = [judgement_key(course_of(trial.job), trial.job) for trial in trials]
-    submitted = list(zip(trials, keys, strict=True))
     # Those that lose points first: they are looked at again, so a core would wait for them at the end.
-    submitted.sort(key=lambda pair: not pair[0].wanted)
-    futures = {service.submit(trial.job, key): (trial, key) for trial, key in submitted}
-    for number, future in enumerate(as_completed(futures), 1):
-        trial, _key = futures[future]
-        progress(f"judged {trial.who}, {trial.source.name}", number, len(futures))
-    cards = {
-        key: service.result(trial.job, key, future).card for future, (trial, key) in futures.items()
-    }
+    order = sorted(range(len(trials)), key=lambda number: not trials[number].wanted)
+    jobs = [(trials[n].job, f"judged {trials[n].who}, {trials[n].source.name}") for n in order]
+    cards = dict(zip(order, judge_all(jobs, progress), strict=True))
     seen: set[tuple[str, str, str]] = set()
-    for trial, key in zip(trials, keys, strict=True):
-        for refusal in check_card(trial, cards[key]):
+    for number, trial in enumerate(trials):
+        for refusal in check_card(trial, cards[number]):
             # The same of both challenges of the reference, or ungraded in all submissions, is said once.
             what = "ungraded" if " is ungraded: " in refusal.what else trial.who.split(",")[0]
             if (refusal.place, refusal.cell, what) not in seen:
                 seen.add((refusal.place, refusal.cell, what))
                 yield refusal
+
+
+def judge_all(jobs: Sequence[tuple[Job, str]], progress: Progress) -> list[Scorecard]:
+    """The cards of submissions that are judged side by side, each in a box of its own, begun in this order.
+
+    Args:
+        jobs: each with what `progress` says once it is judged.
+
+    Raises:
+        KitError: when a worker died twice.
+    """
+    service = judge_service()
+    keys = [judgement_key(course_of(job), job) for job, _ in jobs]
+    futures = [service.submit(job, key) for (job, _), key in zip(jobs, keys, strict=True)]
+    said = {future: words for future, (_, words) in zip(futures, jobs, strict=True)}
+    for number, future in enumerate(as_completed(futures), 1):
+        progress(said[future], number, len(futures))
+    results = zip(jobs, keys, futures, strict=True)
+    return [service.result(job, key, future).card for (job, _), key, future in results]
 
 
 def check_card(trial: Trial, card: Scorecard) -> Iterator[Refusal]:

@@ -113,9 +113,7 @@ def make_trials(
         def trial(
             who: str, cases: Sequence[Case] = (), *, source: SourceNotebook = source
         ) -> Trial:
-            notebook = submission_of(source, cases)
-            nothing = course.records / "none"  # the submission brings no files of its own
-            job = make_job(course, assignment, who, source, as_read(notebook, source), nothing)
+            job = job_of(course, assignment, who, source, cases)
             wanted = {item: score for case in cases for item, score in case.items.items()}
             blame = {item: case.name for case in cases for item in case.items}
             return Trial(who, job, source, wanted, blame, cases=tuple(c.name for c in cases))
@@ -140,6 +138,15 @@ def make_trials(
             trials.append(trial("a right case", right))
         trials += [trial("a wrong case", chosen) for chosen in _rounds(mine, source)]
     return trials
+
+
+def job_of(
+    course: Course, assignment: str, who: str, source: SourceNotebook, cases: Sequence[Case]
+) -> Job:
+    """The job of a submission with the reference's solutions, or these cases' instead."""
+    taken = as_read(submission_of(source, cases), source)
+    nothing = course.records / "none"  # the submission brings no files of its own
+    return make_job(course, assignment, who, source, taken, nothing)
 
 
 def _untouched(course: Course, assignment: str, source: SourceNotebook, released: Path) -> Job:
