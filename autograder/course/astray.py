@@ -23,7 +23,7 @@ from autograder.course.course import Course
 from autograder.course.in_its_place import NOTEBOOK
 from autograder.course.intake import name_of
 from autograder.course.reading import Unreadable, read_notebook
-from autograder.course.walk import Entry, Listing, is_junk, list_folder
+from autograder.course.walk import Entry, Listing, list_folder, list_top
 
 _ENTRIES = 300  # of a student's folder that are looked at
 _READ = 5  # notebooks of it that are read, to know whose cells they have
@@ -51,7 +51,7 @@ def find_astray(
     search = _search(course, assignment)
     if search is None:
         return []
-    top = list_folder_here(search.root)
+    top = list_top(search.root)
     wanted = (entry for entry in top if fnmatch.fnmatchcase(entry.name, pattern))
     return [
         Astray(entry.label, why)
@@ -67,24 +67,13 @@ def aside(course: Course, assignment: str, students: Collection[str]) -> Iterato
     search = _search(course, assignment)
     for student in students if search else ():
         folder = course.submitted(student, assignment)
-        names = [entry.name for entry in list_folder_here(folder.parent)]
+        names = [entry.name for entry in list_top(folder.parent)]
         alike = [clean_text(name) for name in names if search and search.is_misspelt(name)]
         if alike:
             yield (
                 f"{student}: beside `{assignment}` there is also {some(alike)}, which was not looked at. If "
                 "that is the one that counts, put it in its place and grade again"
             )
-
-
-def list_folder_here(folder: Path) -> list[Entry]:
-    """What is in a folder, but not what is below it."""
-    entries = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if not is_junk(path.name) and not path.name.startswith("."):
-            linked = path.is_symlink()
-            kind = "odd" if linked else "folder" if path.is_dir() else "file"
-            entries.append(Entry(path.name, kind))
-    return entries
 
 
 @dataclass(frozen=True)
@@ -123,7 +112,7 @@ class _Search:
         folder = self.root / student.name
         here = f"{self.root.name}/{student.label}"
         target = f"{here}/{self.assignment}"
-        top = list_folder_here(folder)
+        top = list_top(folder)
         for entry in top:
             if entry.kind == "folder" and self.is_misspelt(entry.name):
                 return (
@@ -200,9 +189,9 @@ def _search(course: Course, assignment: str) -> _Search | None:
     root = path.parents[1]
     folders = Counter(
         inner.name
-        for student in list_folder_here(root)
+        for student in list_top(root)
         if student.kind == "folder"
-        for inner in list_folder_here(root / student.name)
+        for inner in list_top(root / student.name)
     )
     usual = frozenset(name for name, count in folders.items() if count > 2)
     known = frozenset(course.assignments())

@@ -53,7 +53,6 @@ def find_notebooks(
     sources: Mapping[str, SourceNotebook],
     limit_mib: int = 150,
     given: Collection[str] = (),
-    listing: Listing | None = None,
 ) -> dict[str, Candidate]:
     """The notebooks of an assignment in a submission's folder, by name.
 
@@ -62,9 +61,8 @@ def find_notebooks(
 
     Args:
         given: names of the files that the course gives along: they are nothing of the student's.
-        listing: of the folder, where it was looked through before.
     """
-    listing = listing or list_folder(folder)
+    listing = list_folder(folder)
     candidates = [
         _look_at(path, folder, sources, limit_mib) for path in _candidates(listing, sources)
     ]

@@ -95,30 +95,24 @@ def _in_older_words(source: str) -> tuple[Version | None, str]:
     versions += [(3, 14)] * len(_BARE_EXCEPT.findall(text))  # `except Error, e:` is Python 2
     text = _BARE_EXCEPT.sub(r"\1 (\2):", text)
     for pattern, keep in ((_TYPE_STATEMENT, r"\1\2"), (_WITH_PARAMETERS, "")):
-        versions += _parameters(text, pattern)
-        text = _drop_parameters(text, pattern)
+        needs, text = _without_parameters(text, pattern)
+        versions += needs
         text = pattern.sub(keep, text) if keep else text
     return max(versions, default=None), text
 
 
-def _parameters(text: str, pattern: re.Pattern[str]) -> list[Version]:
-    """What type parameters need, and statements that begin with `type`."""
+def _without_parameters(text: str, pattern: re.Pattern[str]) -> tuple[list[Version], str]:
+    """What type parameters need, and statements that begin with `type`; and the text without parameters."""
     versions: list[Version] = []
-    for match in itertools.islice(pattern.finditer(text), _MAX_FORMS):
-        end = _end_of_bracket(text, match.end())
-        inner = re.sub(r"[=!<>]=", "", text[match.end() : end]) if end else ""
-        versions.append((3, 13) if "=" in inner else (3, 12))
-    return versions
-
-
-def _drop_parameters(text: str, pattern: re.Pattern[str]) -> str:
     parts, at = [], 0
     for match in itertools.islice(pattern.finditer(text), _MAX_FORMS):
-        if match.end() < at:
-            continue
-        parts.append(text[at : match.end()])
-        at = _end_of_bracket(text, match.end()) or match.end()
-    return "".join((*parts, text[at:]))
+        end = _end_of_bracket(text, match.end()) or match.end()
+        inner = re.sub(r"[=!<>]=", "", text[match.end() : end])
+        versions.append((3, 13) if "=" in inner else (3, 12))
+        if match.end() >= at:
+            parts.append(text[at : match.end()])
+            at = end
+    return versions, "".join((*parts, text[at:]))
 
 
 def _end_of_bracket(text: str, start: int) -> int:

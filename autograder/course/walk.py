@@ -76,8 +76,8 @@ class Listing:
         return self.folder / entry.place
 
 
-def list_folder(folder: Path, junk: bool = False, max_entries: int = MAX_ENTRIES) -> Listing:
-    """Look through a folder, without what computers add unless `junk`.
+def list_folder(folder: Path, max_entries: int = MAX_ENTRIES) -> Listing:
+    """Look through a folder, without what computers add.
 
     Nothing in it can make this raise; a folder that is not there is empty.
     """
@@ -87,13 +87,19 @@ def list_folder(folder: Path, junk: bool = False, max_entries: int = MAX_ENTRIES
         below: list[str] = []
         for place in level:
             left = max_entries - len(entries)
-            here = list(_scan(folder, place, junk))
+            here = list(_scan(folder, place))
             more = more or len(here) > left
             chosen = heapq.nsmallest(left, here, key=lambda entry: entry.place)
             entries += chosen
             below += [f"{entry.place}/" for entry in chosen if entry.kind == "folder"]
         level = below
     return Listing(folder, tuple(entries), more or bool(level))
+
+
+def list_top(folder: Path) -> list[Entry]:
+    """What is in a folder by name, but not what is below it, or hidden."""
+    here = (entry for entry in _scan(folder, "") if not entry.hidden)
+    return sorted(here, key=lambda entry: entry.place)
 
 
 def odd_files(folder: Path) -> Iterator[Path]:
@@ -107,8 +113,8 @@ def odd_files(folder: Path) -> Iterator[Path]:
                 yield folder / entry.place
 
 
-def _scan(folder: Path, place: str, junk: bool) -> Iterator[Entry]:
-    """One folder's entries as the disk has them; none of one that cannot be read."""
+def _scan(folder: Path, place: str, junk: bool = False) -> Iterator[Entry]:
+    """One folder's entries as the disk has them, without what computers add; none where it cannot be read."""
     try:
         with os.scandir(f"{folder}/{place}") as scan:
             for entry in scan:
