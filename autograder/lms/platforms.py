@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import yaml
@@ -91,7 +91,7 @@ PLATFORMS: dict[str, Rules] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass
 class HandIn:
     """What one student, or one group, handed in.
 
@@ -107,11 +107,11 @@ class HandIn:
 
     user: str
     who: str = ""
-    files: Mapping[str, Member] = field(default_factory=dict)
+    files: dict[str, Member] = field(default_factory=dict)
     submitted: str = ""
     late: bool = False
     people: tuple[Mapping[str, str], ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
 
 
 def read_hand_ins(
@@ -139,7 +139,7 @@ def read_hand_ins(
         elif not _add_text(found, rules, member):
             besides.append(member.path)
     if platform == "gradescope":
-        found = _with_people(found, archive)
+        _add_people(found, archive)
     if not found:
         raise KitError(
             f"Nothing in the archive is named as {platform} names submissions (there: "
@@ -147,8 +147,8 @@ def read_hand_ins(
             "`folders`."
         )
     wanted = {f"{name}.ipynb" for name in notebooks}
-    if rules.resubmits:
-        found = {user: _first_names(hand_in, wanted) for user, hand_in in found.items()}
+    for hand_in in found.values() if rules.resubmits else ():
+        hand_in.files = _first_names(hand_in.files, wanted)
     return sorted(found.values(), key=lambda hand_in: hand_in.user), [
         shown(path) for path in besides
     ]
@@ -156,22 +156,22 @@ def read_hand_ins(
 
 def _add(found: dict[str, HandIn], rules: Rules, match: re.Match[str], member: Member) -> None:
     """Add a file to what its student handed in; a later attempt takes the place of an earlier one."""
-    parts = match.groupdict()
-    before = found.get(parts["user"], HandIn(parts["user"], parts.get("who") or ""))
+    parts, one = match.groupdict(), _hand_in(found, match)
     when = _time(parts.get("time"), rules.time)
-    if when and before.submitted and when != before.submitted:
+    if when and one.submitted and when != one.submitted:
         note = "handed in more than once; the last one counts"
-        notes = tuple(dict.fromkeys([*before.notes, note]))
-        if when < before.submitted:
-            found[before.user] = replace(before, notes=notes)
+        one.notes += [] if note in one.notes else [note]
+        if when < one.submitted:
             return
-        before = replace(before, files={}, notes=notes)
-    found[before.user] = replace(
-        before,
-        files={**before.files, parts["name"].lstrip("/"): member},
-        submitted=when or before.submitted,
-        late=before.late or bool(parts.get("late")),
-    )
+        one.files.clear()
+    one.files[parts["name"].lstrip("/")] = member
+    one.submitted = when or one.submitted
+    one.late = one.late or bool(parts.get("late"))
+
+
+def _hand_in(found: dict[str, HandIn], match: re.Match[str]) -> HandIn:
+    parts = match.groupdict()
+    return found.setdefault(parts["user"], HandIn(parts["user"], parts.get("who") or ""))
 
 
 def _add_text(found: dict[str, HandIn], rules: Rules, member: Member) -> bool:
@@ -179,18 +179,14 @@ def _add_text(found: dict[str, HandIn], rules: Rules, member: Member) -> bool:
     for kind, pattern in rules.texts.items():
         if not (match := pattern.fullmatch(member.path)):
             continue
-        parts = match.groupdict()
-        before = found.get(parts["user"], HandIn(parts["user"], parts.get("who") or ""))
+        one = _hand_in(found, match)
         if kind == "time":
-            found[before.user] = replace(before, submitted=_of_sakai(member))
+            one.submitted = _of_sakai(member)
         elif kind == "a note":  # Blackboard writes one for everybody
-            found[before.user] = replace(
-                before, submitted=before.submitted or _time(parts["time"], rules.time)
-            )
+            one.submitted = one.submitted or _time(match["time"], rules.time)
         else:
-            note = f"wrote {kind} on the platform, which is not collected"
-            late = before.late or bool(parts.get("late"))
-            found[before.user] = replace(before, notes=(*before.notes, note), late=late)
+            one.notes.append(f"wrote {kind} on the platform, which is not collected")
+            one.late = one.late or bool(match.groupdict().get("late"))
         return True
     return False
 
@@ -211,18 +207,18 @@ def _of_sakai(member: Member) -> str:
     return text
 
 
-def _first_names(hand_in: HandIn, wanted: set[str]) -> HandIn:
+def _first_names(files: Mapping[str, Member], wanted: set[str]) -> dict[str, Member]:
     """Take the `-1` away that Canvas gives to a notebook that is handed in again."""
-    files: dict[str, Member] = {}
-    for name, member in hand_in.files.items():
+    made: dict[str, Member] = {}
+    for name, member in files.items():
         plain = re.sub(r"-\d+(?=\.ipynb$)", "", name)
-        alone = plain in wanted and plain not in hand_in.files and plain not in files
-        files[plain if alone else name] = member
-    return replace(hand_in, files=files)
+        alone = plain in wanted and plain not in files and plain not in made
+        made[plain if alone else name] = member
+    return made
 
 
-def _with_people(found: Mapping[str, HandIn], archive: Archive) -> dict[str, HandIn]:
-    """Gradescope's submissions with their students, from the file that names them."""
+def _add_people(found: Mapping[str, HandIn], archive: Archive) -> None:
+    """The students of Gradescope's submissions, from the file that names them."""
     table = next((one for one in archive.members if one.name == _METADATA), None)
     if table is None:
         raise KitError(
@@ -236,11 +232,10 @@ def _with_people(found: Mapping[str, HandIn], archive: Archive) -> dict[str, Han
         raise KitError(f"{_METADATA} cannot be read. Download the archive again.") from error
     if not isinstance(data, dict):
         raise KitError(f"{_METADATA} has no submissions.")
-    named = {}
     for user, hand_in in found.items():
         about = data.get(user)
         about = about if isinstance(about, dict) else {}
-        people = tuple(
+        hand_in.people = tuple(
             {
                 name: str(one[key])
                 for name, key in (("name", ":name"), ("number", ":sid"), ("email", ":email"))
@@ -251,5 +246,4 @@ def _with_people(found: Mapping[str, HandIn], archive: Archive) -> dict[str, Han
         )
         made = about.get(":created_at")
         zone = "" if not isinstance(made, datetime) or made.tzinfo else " UTC"  # YAML's times are
-        named[user] = replace(hand_in, people=people, submitted=f"{made}{zone}" if made else "")
-    return named
+        hand_in.submitted = f"{made}{zone}" if made else ""

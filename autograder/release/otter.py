@@ -261,27 +261,17 @@ class _Conversion:
             return
         points = points_of(question.about.get("points"), question.tests)
         if question.about.get("all_or_nothing"):
-            self._grade(
-                question.name,
-                list(zip(question.tests, [0.0] * len(points), strict=True)),
-                sum(points),
-            )
+            self._grade(question.name, question.tests, sum(points))
             return
         alone = len(points) == 1
         for number, (test, worth) in enumerate(zip(question.tests, points, strict=True), 1):
-            self._grade(
-                question.name if alone else f"{question.name}_{number}",
-                [(test, worth)],
-                worth,
-                number,
-            )
+            name = question.name if alone else f"{question.name}_{number}"
+            self._grade(name, [test], worth, number)
 
-    def _grade(
-        self, name: str, tests: list[tuple[TestCell, float]], points: float, first: int = 1
-    ) -> None:
+    def _grade(self, name: str, tests: list[TestCell], points: float, first: int = 1) -> None:
         in_functions = self._asks_functions()
         parts = []
-        for number, (test, _) in enumerate(tests, first):
+        for number, test in enumerate(tests, first):
             try:
                 text = as_grade_cell(test, in_functions, self._names, self._helpers)
             except KitError as error:
@@ -289,7 +279,7 @@ class _Conversion:
             if test.hidden:
                 text = "\n".join([self._hidden.begin, text, self._hidden.end])
             parts.append(text)
-        if all(test.hidden for test, _ in tests):
+        if all(test.hidden for test in tests):
             if not points:
                 self._said.append(f"{name}: a hidden test without points was left out")
                 return
