@@ -162,8 +162,8 @@ def _write_for_engines(
     from autograder.report import engines as known
     from autograder.report.gradescope import to_gradescope
 
-    if gradescope is not None and not card.reasons:
-        gradescope.write_text(to_gradescope(card, took_s))
+    if gradescope is not None and (results := to_gradescope(card, took_s)):
+        gradescope.write_text(results)
     for name, file in engines:
         text = known.ENGINES[name].write(card, os.environ)
         if text is not None:

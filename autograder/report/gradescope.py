@@ -15,25 +15,20 @@ import json
 from typing import Any
 
 from autograder.clean import clean_text
-from autograder.errors import KitError
 from autograder.report.engines.rows import about, said
 from autograder.scorecard import Item, Scorecard, Verdict
 
 
-def to_gradescope(card: Scorecard, execution_s: float) -> str:
+def to_gradescope(card: Scorecard, execution_s: float) -> str | None:
     """The text of `results.json`: points, verdicts and hints, and no hidden test or expected value.
+
+    None where an item is ungraded, for that must not become a zero.
 
     Args:
         execution_s: how long the judging took, in seconds.
-
-    Raises:
-        KitError: when an item is ungraded, for that must not become a zero.
     """
     if card.reasons:
-        raise KitError(
-            f"There is no results.json for {card.student}, whose submission could not be judged in full: "
-            f"Gradescope would take what is missing for a zero. {'; '.join(card.reasons)}"
-        )
+        return None
     results = {
         "execution_time": round(execution_s),
         "output": about(card),
