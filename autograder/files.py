@@ -1,12 +1,14 @@
-"""Files that are there whole or not at all, and what is said of a disk that has no room for them."""
+"""Files that are there whole or not at all, or in a zip; what is said of a disk without room for them."""
 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,6 +67,22 @@ def write_whole(path: Path, text: str) -> None:
     if path.exists():
         staged.take_rights()
     staged.put()
+
+
+def zip_of(files: Mapping[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
+    """Files by their paths as a zip, in this order: the same bytes whenever and wherever it is made.
+
+    Args:
+        method: of zipfile; what is compressed, another zlib would compress to other bytes.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for path, content in files.items():
+            entry = zipfile.ZipInfo(path, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # Unix, whatever this is
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content, method)
+    return buffer.getvalue()
 
 
 def drop_left_over(folder: Path) -> None:

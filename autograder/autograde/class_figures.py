@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autograder.autograde.gradebook import marks
-from autograder.autograde.hand_back import graded
+from autograder.autograde.records import graded
 from autograder.course import Course
 from autograder.report.class_report import class_report
 from autograder.report.statistics import ItemOf

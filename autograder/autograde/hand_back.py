@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,29 +10,15 @@ from typing import Any
 from autograder.autograde import collect
 from autograder.autograde.gradebook import marks
 from autograder.autograde.penalties import lateness
-from autograder.autograde.records import load_card
+from autograder.autograde.records import graded, load_card
 from autograder.course import Course
 from autograder.errors import KitError
-from autograder.lms.feedback_zip import canvas_notebook, moodle_path, pack
+from autograder.files import zip_of
+from autograder.lms.feedback_zip import canvas_notebook, moodle_path
 from autograder.lms.marksheets import Filled, Mark, comment_of, fill
 from autograder.lms.sheets import Sheet
 from autograder.report.table import Submission, submissions
-from autograder.scorecard import Scorecard, points_text
-
-
-def graded(course: Course, assignment: str) -> list[Scorecard]:
-    """The cards of a class.
-
-    Raises:
-        KitError: when nothing is graded.
-    """
-    cards = [load_card(course, assignment, name) for name in course.students(assignment)]
-    found = [card for card in cards if card is not None]
-    if not found:
-        raise KitError(
-            f"Nothing of `{assignment}` has been graded. Run `autograder grade {assignment}`."
-        )
-    return found
+from autograder.scorecard import points_text
 
 
 def fill_template(
@@ -120,7 +107,7 @@ def feedback_zip(
     notes += [f"{student}: not collected from {platform}" for student in missing]
     if not files:
         raise KitError(f"There is no feedback to hand out. {' '.join(notes)}".rstrip())
-    return pack(files), done, notes
+    return zip_of(dict(sorted(files.items())), zipfile.ZIP_DEFLATED), done, notes
 
 
 def _for_moodle(

@@ -43,6 +43,21 @@ def load_card(course: Course, assignment: str, student: str) -> Scorecard | None
     return merge(cards) if cards else None
 
 
+def graded(course: Course, assignment: str) -> list[Scorecard]:
+    """The cards of a class.
+
+    Raises:
+        KitError: when nothing is graded.
+    """
+    cards = [load_card(course, assignment, name) for name in course.students(assignment)]
+    found = [card for card in cards if card is not None]
+    if not found:
+        raise KitError(
+            f"Nothing of `{assignment}` has been graded. Run `autograder grade {assignment}`."
+        )
+    return found
+
+
 def mark_done(course: Course, assignment: str, student: str, inputs: str, regrade: str) -> None:
     """Note what a student's marks were made from, once they are in the gradebook.
 

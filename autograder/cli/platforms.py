@@ -185,8 +185,8 @@ def post(ctx: click.Context, assignment: str, url: str, send: bool) -> None:
 
 def _printed(course: Course, assignment: str, form: str) -> str:
     from autograder.autograde.gradebook import marks
-    from autograder.autograde.hand_back import graded
     from autograder.autograde.penalties import lateness
+    from autograder.autograde.records import graded
     from autograder.report.table import to_csv, to_json
     from autograder.report.wide import to_wide_csv
 

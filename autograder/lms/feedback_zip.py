@@ -8,24 +8,11 @@ the name of the student's own file: so it gets a notebook for each notebook, wit
 from __future__ import annotations
 
 import html
-import io
 import json
 import re
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from autograder.scorecard import Item, NotebookCard, Verdict, points_text
-
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same bytes each time
-
-
-def pack(files: Mapping[str, bytes]) -> bytes:
-    """A zip of files by their paths, the same for the same files."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(files):
-            archive.writestr(zipfile.ZipInfo(path, _EPOCH), files[path], zipfile.ZIP_DEFLATED)
-    return out.getvalue()
 
 
 def moodle_path(who: str, participant: str, page: str) -> str:

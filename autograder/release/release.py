@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import io
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from autograder.course import Course
 from autograder.course.converters import run_converter
 from autograder.database import check_names, make_ready, naming_trouble
 from autograder.errors import KitError
+from autograder.files import zip_of
 from autograder.judge.service import judge_service
 from autograder.progress import Progress
 from autograder.release import gate
@@ -96,21 +95,12 @@ def build(course: Course, assignment: str, seen: Path | None = None) -> Path:
 
 
 def zipped(folder: Path, name: str) -> bytes:
-    """A folder as a zip: the same bytes for the same files, whenever and wherever it is made.
-
-    Args:
-        name: the folder's name in the zip.
-    """
-    buffer = io.BytesIO()
-    # Not compressed: another zlib would compress to other bytes.
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            inside = (Path(name) / path.relative_to(folder)).as_posix()
-            entry = zipfile.ZipInfo(inside, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.create_system = 3  # Unix, whatever this is
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, path.read_bytes())
-    return buffer.getvalue()
+    """A folder as a zip, of this name in it: the same bytes for the same files."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    inside = (Path(name) / path.relative_to(folder) for path in paths)
+    return zip_of(
+        {to.as_posix(): path.read_bytes() for to, path in zip(inside, paths, strict=True)}
+    )
 
 
 def draft(course: Course, assignment: str, to: Path, known_to_gradebook: bool = False) -> None:

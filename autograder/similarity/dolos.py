@@ -9,12 +9,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from autograder.files import zip_of
+
 COMMAND = "dolos run -l python -i release.py -M 0.3 -f web class.zip"
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 _MAGIC = re.compile(r"^(\s*)([%!?].*)$", re.MULTILINE)
 
 
@@ -35,16 +35,13 @@ def write_for_dolos(
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["filename", "full_name", "label", "created_at"])
-    with zipfile.ZipFile(folder / "class.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for student in sorted(codes):
-            name = f"{student}.py"
-            archive.writestr(
-                zipfile.ZipInfo(name, _EPOCH), _script(codes[student]).encode("utf-8", "replace")
-            )
-            writer.writerow([name, student, "", times.get(student, "")])
-        archive.writestr(
-            zipfile.ZipInfo("info.csv", _EPOCH), table.getvalue().encode("utf-8", "replace")
-        )
+    texts = {}
+    for student in sorted(codes):
+        texts[f"{student}.py"] = _script(codes[student])
+        writer.writerow([f"{student}.py", student, "", times.get(student, "")])
+    texts["info.csv"] = table.getvalue()
+    files = {name: text.encode("utf-8", "replace") for name, text in texts.items()}
+    (folder / "class.zip").write_bytes(zip_of(files))
 
 
 def _script(pieces: Sequence[tuple[str, str]]) -> str:
