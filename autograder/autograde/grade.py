@@ -133,8 +133,8 @@ def grade_class(
         if why := why_unusable(student):
             students.remove(student)
             run.needs_staff(clean_text(student), [why])
-    for lost in astray:
-        run.needs_staff(lost.place, [lost.why])
+    for place, why in astray.items():
+        run.needs_staff(place, [why])
     run.notes += [*written_twice(students), *aside(course, assignment, students)]
     log.info(
         "grading `%s`: %s submissions, version %s%s",

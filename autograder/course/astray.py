@@ -31,35 +31,30 @@ _READ_MIB = 20
 _CLOSE = 0.8  # names that are spelt that much alike are taken for one
 
 
-@dataclass(frozen=True)
-class Astray:
-    """Something in the wrong place, by its path below the folder of all submissions."""
-
-    place: str
-    why: str
-
-
 def find_astray(
     course: Course, assignment: str, students: Collection[str], pattern: str = "*"
-) -> list[Astray]:
+) -> dict[str, str]:
     """What lies in the folder of all submissions and may be somebody's for this assignment.
 
     Args:
         students: who has a folder for it, in the right place.
         pattern: of the students whom staff asked for.
+
+    Returns:
+        by its path below that folder, what is wrong with it.
     """
     search = _search(course, assignment)
     if search is None:
-        return []
+        return {}
     top = list_top(search.root)
     wanted = (entry for entry in top if fnmatch.fnmatchcase(entry.name, pattern))
-    return [
-        Astray(entry.label, why)
+    return {
+        entry.label: why
         for entry in wanted
         if entry.name not in students
         and not course.submitted(entry.name, assignment).is_dir()  # the course leaves this one out
         and (why := search.why(entry))
-    ]
+    }
 
 
 def aside(course: Course, assignment: str, students: Collection[str]) -> Iterator[str]:

@@ -33,6 +33,8 @@ class Member:
     path: str  # from the archive's top, with `/` between
     size: int  # bytes
     read: Callable[[], bytes]  # raises KitError where it is damaged
+    packed: int = 0  # bytes; 0 where nothing is packed
+    odd: str = ""  # why it may not be used
 
     @property
     def name(self) -> str:
@@ -69,14 +71,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
         ) from error
 
 
-@dataclass(frozen=True)
-class _Found:
-    member: Member
-    packed: int = 0  # bytes; 0 where nothing is packed
-    odd: str = ""  # why it may not be used
-
-
-def _of_folder(top: Path) -> Iterator[_Found]:
+def _of_folder(top: Path) -> Iterator[Member]:
     for number, path in enumerate(sorted(top.rglob("*"))):
         if number > 2 * MAX_MEMBERS:
             break
@@ -85,10 +80,10 @@ def _of_folder(top: Path) -> Iterator[_Found]:
             continue
         odd = "" if stat.S_ISREG(status.st_mode) else "a link, a pipe or a device"
         size = 0 if odd else status.st_size
-        yield _Found(Member(path.relative_to(top).as_posix(), size, path.read_bytes), 0, odd)
+        yield Member(path.relative_to(top).as_posix(), size, path.read_bytes, odd=odd)
 
 
-def _of_zip(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Found:
+def _of_zip(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
     path = _name(info)
     odd = ""
     if info.flag_bits & 0x1:
@@ -106,7 +101,7 @@ def _of_zip(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Found:
             raise KitError(f"{shown(path)} is damaged in the archive (it has another size)")
         return data
 
-    return _Found(Member(path, info.file_size, read), info.compress_size, odd)
+    return Member(path, info.file_size, read, info.compress_size, odd)
 
 
 def _name(info: zipfile.ZipInfo) -> str:
@@ -118,8 +113,8 @@ def _name(info: zipfile.ZipInfo) -> str:
     return unicodedata.normalize("NFC", name.replace("\\", "/"))
 
 
-def _checked(path: Path, found: list[_Found]) -> Archive:
-    total_mib = sum(one.member.size for one in found) / _MIB
+def _checked(path: Path, found: list[Member]) -> Archive:
+    total_mib = sum(one.size for one in found) / _MIB
     if len(found) > MAX_MEMBERS or total_mib > MAX_TOTAL_MIB:
         raise KitError(
             f"{path} would unpack to {len(found)} files of {total_mib:.0f} MiB; {MAX_MEMBERS} files of "
@@ -127,34 +122,34 @@ def _checked(path: Path, found: list[_Found]) -> Archive:
         )
     members, left_out = [], []
     seen: dict[str, str] = {}
-    for one in sorted(found, key=lambda one: one.member.path):
-        folded = one.member.path.casefold()
+    for one in sorted(found, key=lambda one: one.path):
+        folded = one.path.casefold()
         why = one.odd or _why_not(one)
         if not why and folded in seen:
             why = f"{shown(seen[folded])} has the same name"
         if why:
-            left_out.append(f"{shown(one.member.path)}: {why}")
+            left_out.append(f"{shown(one.path)}: {why}")
             continue
-        seen[folded] = one.member.path
-        members.append(one.member)
+        seen[folded] = one.path
+        members.append(one)
     return Archive(tuple(members), tuple(left_out))
 
 
-def _why_not(one: _Found) -> str:
+def _why_not(one: Member) -> str:
     """What is wrong with a member; empty where nothing is."""
-    size_mib, parts = one.member.size / _MIB, PurePosixPath(one.member.path).parts
-    if not parts or one.member.path.startswith("/") or ".." in parts or ":" in parts[0][:2]:
+    size_mib, parts = one.size / _MIB, PurePosixPath(one.path).parts
+    if not parts or one.path.startswith("/") or ".." in parts or ":" in parts[0][:2]:
         return "its path leads out of the archive"
-    if not one.member.path.isprintable():
+    if not one.path.isprintable():
         return "its name has signs that cannot be shown"
     if any(len(part.encode()) > _MAX_NAME for part in parts):
         return f"a name in it is longer than {_MAX_NAME} bytes"
-    if len(one.member.path.encode()) > _MAX_PATH:
+    if len(one.path.encode()) > _MAX_PATH:
         return f"its path is longer than {_MAX_PATH} bytes"
     if size_mib > MAX_MEMBER_MIB:
         return f"it has {size_mib:.0f} MiB, more than {MAX_MEMBER_MIB}"
-    if size_mib > _SMALL_MIB and one.packed and one.member.size > MAX_RATIO * one.packed:
-        return f"it would unpack to {one.member.size // one.packed} times its size"
+    if size_mib > _SMALL_MIB and one.packed and one.size > MAX_RATIO * one.packed:
+        return f"it would unpack to {one.size // one.packed} times its size"
     return ""
 
 

@@ -32,7 +32,7 @@ def course(made: TinyCourse) -> Course:
 
 def named(course: Course, pattern: str = "*") -> dict[str, str]:
     students = course.students("tiny", pattern)
-    return {lost.place: lost.why for lost in find_astray(course, "tiny", students, pattern)}
+    return find_astray(course, "tiny", students, pattern)
 
 
 ASTRAY = {  # where a submission was put: under which name it is told, and what is said
