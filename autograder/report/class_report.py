@@ -39,7 +39,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograder.report.advice import advice
-from autograder.report.costs import Costs, costs, nearness
+from autograder.report.costs import costs, nearness
 from autograder.report.mistakes import mistakes
 from autograder.report.statistics import ClassFigures, ItemOf, distribution, spread
 from autograder.report.table import Marks, item_rows
@@ -48,6 +48,7 @@ from autograder.scorecard import Scorecard
 FORMAT = "autograder-report"
 VERSION = 1
 _DIGITS = 4
+_NO_COSTS: dict[str, Any] = {"seconds": None, "limits": {}}
 
 
 def class_report(
@@ -90,8 +91,8 @@ def class_report(
         "items": [
             {
                 **dataclasses.asdict(figure.item),
-                **_without_item(figure),
-                **_cost(spent.get((figure.item.notebook, figure.item.grade_id))),
+                **{key: value for key, value in vars(figure).items() if key != "item"},
+                **spent.get((figure.item.notebook, figure.item.grade_id), _NO_COSTS),
             }
             for figure in by_item
         ],
@@ -110,19 +111,7 @@ def class_report(
             for one in made
         ],
         "thresholds": [
-            {
-                "notebook": one.notebook,
-                "grade_id": one.grade_id,
-                "name": one.name,
-                "needed": one.needed,
-                "at_most": one.at_most,
-                **dict(
-                    zip(("nearest", "median", "farthest"), one.right or (None,) * 3, strict=True)
-                ),
-                "passed": one.passed,
-                "missed": one.missed,
-                "alone": sorted((called[student] for student in one.alone), key=_place),
-            }
+            vars(one) | {"alone": sorted((called[student] for student in one.alone), key=_place)}
             for one in thresholds
         ],
         "staff": [
@@ -151,20 +140,6 @@ def class_report(
 
 def to_json(report: dict[str, Any]) -> str:
     return json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _without_item(figure: Any) -> dict[str, Any]:
-    data = dataclasses.asdict(figure)
-    del data["item"]
-    return data
-
-
-def _cost(cost: Costs | None) -> dict[str, Any]:
-    seconds = cost.seconds if cost else None
-    return {
-        "seconds": dict(zip(("median", "most"), seconds, strict=True)) if seconds else None,
-        "limits": cost.limits if cost else {},
-    }
 
 
 def _place(name: str) -> tuple[int, str]:

@@ -6,23 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 from autograder.report.table import Row
 from autograder.scorecard import Check, Figure, Item, Verdict
-
-
-@dataclass(frozen=True)
-class Costs:
-    """Of one item, over a class. It says nothing of learning.
-
-    Attributes:
-        seconds: the median and the most of what its hidden tests took for a submission, by the clock, with
-            whatever else the machine did; None where nobody was timed, as of tests in the notebook.
-        limits: submissions by the setting of the limit that they came to; `kernel` where it died.
-    """
-
-    seconds: tuple[float, float] | None
-    limits: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -31,8 +18,8 @@ class Nearness:
 
     Attributes:
         needed: what is asked for; `at_most` or at least.
-        right: the figures of runs whose check passed: the nearest to the threshold, the median, the farthest;
-            None where there is none.
+        nearest, median, farthest: from the threshold, of the figures of runs whose check passed; None where
+            there is none.
         passed: how many these are.
         missed: runs that did not reach it.
         alone: the students among these, by id, who passed every other check of the item. Of right runs one in
@@ -44,14 +31,22 @@ class Nearness:
     name: str
     needed: float
     at_most: bool
-    right: tuple[float, float, float] | None
+    nearest: float | None
+    median: float | None
+    farthest: float | None
     passed: int
     missed: int
     alone: tuple[str, ...]
 
 
-def costs(rows: Sequence[Row]) -> dict[tuple[str, str], Costs]:
-    """By notebook and grade_id."""
+def costs(rows: Sequence[Row]) -> dict[tuple[str, str], dict[str, Any]]:
+    """What judging took, by notebook and grade_id. It says nothing of learning.
+
+    Returns:
+        `seconds`: the median and the most of what an item's hidden tests took for a submission, by the clock,
+            with whatever else the machine did; None where nobody was timed, as of tests in the notebook;
+        `limits`: submissions by the setting of the limit that they came to; `kernel` where it died.
+    """
     seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
     limits: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for row in rows:
@@ -61,12 +56,16 @@ def costs(rows: Sequence[Row]) -> dict[tuple[str, str], Costs]:
             seconds[place].append(sum(timed))
         limits[place].update({check.limit for check in row.item.checks if check.limit})
     return {
-        place: Costs(
-            (median(seconds[place]), max(seconds[place])) if place in seconds else None,
-            dict(sorted(hit.items())),
-        )
+        place: {
+            "seconds": _of_clock(seconds[place]) if place in seconds else None,
+            "limits": dict(sorted(hit.items())),
+        }
         for place, hit in limits.items()
     }
+
+
+def _of_clock(seconds: Sequence[float]) -> dict[str, float]:
+    return {"median": median(seconds), "most": max(seconds)}
 
 
 def nearness(rows: Sequence[Row]) -> list[Nearness]:
@@ -102,7 +101,9 @@ def _nearness(
         name=name,
         needed=needed,
         at_most=at_most,
-        right=(right[0], median(right), right[-1]) if right else None,
+        nearest=right[0] if right else None,
+        median=median(right) if right else None,
+        farthest=right[-1] if right else None,
         passed=len(right),
         missed=len(missed),
         alone=tuple(row.student for row, check in missed if _is_alone(row.item, check)),
