@@ -110,10 +110,6 @@ class Markers:
         """What marks a cell whose tests nbgrader writes when it makes the release (AUTOTEST)."""
         return str(self._made("InstantiateTests").autotest_delimiter)
 
-    def is_instantiated(self, cell: NotebookNode) -> bool:
-        """Whether nbgrader writes this cell's tests when it makes the release."""
-        return cell.cell_type == "code" and self.autotest in cell.source
-
     def with_header(self, notebook: NotebookNode) -> NotebookNode:
         """The notebook with the cells of the course's header and footer around its own.
 

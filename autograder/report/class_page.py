@@ -5,11 +5,9 @@ Everything in it may come from submissions (ids, the words of messages), so the 
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
-
+from autograder.report.page import template
 from autograder.report.table import SIGNS
 from autograder.scorecard import points_text
 
@@ -39,7 +37,7 @@ def class_page(report: dict[str, Any]) -> str:
     for one in report["mistakes"]:
         if one["variant_of"]:
             variants[one["variant_of"]].append(one["words"])
-    return _environment().get_template("class.html.j2").render(
+    page: str = template("class.html.j2").render(
         report=report,
         histogram=_histogram(report),
         signs=_MARKS,
@@ -48,7 +46,8 @@ def class_page(report: dict[str, Any]) -> str:
         left_out=len(mistakes[_SHOWN_MISTAKES:]),
         variants=variants,
         costs=[item for item in report["items"] if item["seconds"] or item["limits"]],
-    )  # fmt: skip
+    )
+    return page
 
 
 def _histogram(report: dict[str, Any]) -> dict[str, Any]:
@@ -65,18 +64,3 @@ def _histogram(report: dict[str, Any]) -> dict[str, Any]:
     ]
     said = ", ".join(f"{bar['label']} points: {bar['count']}" for bar in bars if bar["count"])
     return {"bars": bars, "said": f"Submissions by points. {said}."}
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("autograder.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["points"] = lambda value: "–" if value is None else points_text(value)
-    environment.filters["percent"] = lambda value: "–" if value is None else f"{value:.0%}"
-    environment.filters["two"] = lambda value: "–" if value is None else f"{value:.2f}"
-    environment.filters["seconds"] = lambda value: f"{value:.1f}"
-    return environment

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 from nbformat import NotebookNode
 
 from autograder.clean import clean_text
 from autograder.report.item_views import NOT_GRADED, ItemView, Summary, find_items, why_unreadable
 from autograder.report.markdown import NotebookMarkdown, as_written, render_markdown
+from autograder.report.page import template
 from autograder.report.pictures import fit_pictures
 from autograder.report.pieces import (
     coloured,
@@ -32,7 +32,7 @@ from autograder.report.pieces import (
 )
 from autograder.report.structure import TITLE, Headings, tidy, title_of
 from autograder.report.tracebacks import line_of_error
-from autograder.scorecard import NotebookCard, counted, points_text
+from autograder.scorecard import NotebookCard
 
 _NOTHING = Markup("")
 
@@ -107,20 +107,6 @@ def render_feedback(
         not_graded=NOT_GRADED,
     )
     return fit_pictures(clean_text(rendered))
-
-
-@cache
-def template(name: str) -> Any:
-    """A page of ours, which escapes all that is not said to be HTML."""
-    environment = Environment(
-        loader=PackageLoader("autograder.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["points"] = points_text
-    environment.filters["counted"] = counted
-    return environment.get_template(name)
 
 
 class _Page:

@@ -14,8 +14,9 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 
 from autograder.clean import clean_text
-from autograder.report.feedback import PageLink, template
+from autograder.report.feedback import PageLink
 from autograder.report.markdown import NotebookMarkdown, as_written, render_markdown
+from autograder.report.page import template
 from autograder.report.pictures import fit_pictures
 from autograder.report.pieces import highlight, numbered, render_outputs
 from autograder.report.structure import Headings, tidy

@@ -12,8 +12,8 @@ from typing import Any
 from markupsafe import Markup
 
 from autograder.clean import clean_text
-from autograder.report.feedback import template
 from autograder.report.item_views import ItemView, Summary, find_items, why_unreadable
+from autograder.report.page import template
 from autograder.scorecard import NotebookCard, add_points
 
 OVERVIEW = "index.html"

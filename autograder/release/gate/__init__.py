@@ -123,7 +123,7 @@ def _examine_release(course: Course, assignment: str, drafts: tuple[Path, Path])
         refusals += check_attachments(name, notebook)
     secrets = secrets_of(sources, course.graders(assignment), course.markers)
     shown = {
-        (name, cell_name(cell, number)): course.markers.is_instantiated(cell)
+        (name, cell_name(cell, number)): course.markers.autotest in cell.source
         for name, notebook in sources.items()
         for number, cell in enumerate(notebook.cells, 1)
         if contract.in_notebook and cell.cell_type == "code"
