@@ -64,7 +64,7 @@ def find_notebooks(
     """
     listing = list_folder(folder)
     candidates = [
-        _look_at(path, folder, sources, limit_mib) for path in _candidates(listing, sources)
+        _look_at(entry, folder, sources, limit_mib) for entry in _candidates(listing, sources)
     ]
     notebooks: dict[str, Candidate] = {}
     for name in sources:
@@ -137,9 +137,9 @@ def _choose(name: str, named: _Candidate | None, others: list[_Candidate]) -> Ca
 
 
 def _look_at(
-    path: Path, folder: Path, sources: Mapping[str, SourceNotebook], limit_mib: int
+    entry: Entry, folder: Path, sources: Mapping[str, SourceNotebook], limit_mib: int
 ) -> _Candidate:
-    label = _label(path, folder)
+    path, label = folder / entry.place, clean_text(entry.place)
     try:
         notebook = read_notebook(path, limit_mib)
     except Unreadable as error:
@@ -161,11 +161,6 @@ def _look_at(
     return _Candidate(path, label, None if why else notebook, why, kin, work)
 
 
-def _label(path: Path, folder: Path) -> str:
-    """The path as a person reads it; names of files need not be text."""
-    return clean_text(str(path.relative_to(folder)))
-
-
 def _share(notebook: NotebookNode, source: SourceNotebook) -> float:
     """How much of a source's cells a notebook has, by their ids or their text: 0 to 1."""
     ids = {grade_id_of(cell) for cell in notebook.cells}
@@ -183,7 +178,7 @@ def _texts(source: SourceNotebook) -> frozenset[tuple[str, ...]]:
     return frozenset(essence(cell.cell_type, cell.source) for cell in source.released.cells)
 
 
-def _candidates(listing: Listing, names: Collection[str]) -> list[Path]:
+def _candidates(listing: Listing, names: Collection[str]) -> list[Entry]:
     """What could be a notebook, at the top first: there also a link or a folder of such a name."""
     bare = {f"{name}{suffix}".casefold() for name in names for suffix in _OTHER_SUFFIXES}
 
@@ -194,7 +189,5 @@ def _candidates(listing: Listing, names: Collection[str]) -> list[Path]:
             or (entry.kind == "file" and entry.name.casefold() in bare)
         )
 
-    candidates = sorted(
-        filter(could_be, listing.entries), key=lambda entry: (entry.depth > 0, entry.place)
-    )
-    return [listing.path(entry) for entry in candidates[:MAX_CANDIDATES]]
+    found = filter(could_be, listing.entries)
+    return sorted(found, key=lambda entry: (entry.depth > 0, entry.place))[:MAX_CANDIDATES]

@@ -158,42 +158,40 @@ def _key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f'"{name}"'
 
 
-def check_contract(
-    contract: Contract, sources: Mapping[str, SourceNotebook], file: str = FILE
-) -> Iterator[Refusal]:
+def check_contract(contract: Contract, sources: Mapping[str, SourceNotebook]) -> Iterator[Refusal]:
     """Refuse points, ids and notebooks that are not those of the contract."""
     for name in {**contract.items, **contract.bonuses}:
         if name not in sources:
-            yield Refusal(name, "", f"{file} has this notebook, but the sources have not.", _AGREE)
+            yield Refusal(name, "", f"{FILE} has this notebook, but the sources have not.", _AGREE)
     cells = (cell for source in sources.values() for cell in source.grade_cells)
     total = add_points(cell.max_score for cell in cells)
     if total != add_points([contract.total]):
         what = f"the notebooks' points add up to {points_text(total)}, but the total is "
         what += f"{points_text(contract.total)}."
-        yield Refusal(file, "", what, _AGREE)
+        yield Refusal(FILE, "", what, _AGREE)
     for name, source in sources.items():
         wanted = dict(contract.items.get(name, {}))
         bonuses = contract.bonuses.get(name, {})
         wanted |= dict.fromkeys(bonuses, (0.0, False))  # their points come on top
         if not wanted and source.grade_cells:
-            yield Refusal(name, "", f"{file} does not know this notebook.", _AGREE)
+            yield Refusal(name, "", f"{FILE} does not know this notebook.", _AGREE)
             continue
         for cell in source.grade_cells:
             place = f"cell `{cell.grade_id}`"
             if cell.grade_id not in wanted:
-                what = f"{file} has no grade cell of this id."
+                what = f"{FILE} has no grade cell of this id."
                 yield Refusal(name, place, what, _AGREE)
                 continue
             points, manual = wanted.pop(cell.grade_id)
             if points != cell.max_score:
-                what = f"it has {counted(cell.max_score, 'point')}, but {file} says {points_text(points)}."
+                what = f"it has {counted(cell.max_score, 'point')}, but {FILE} says {points_text(points)}."
                 yield Refusal(name, place, what, _AGREE)
             if manual != cell.manual:
                 kinds = ("autograded", "written")
-                what = f"it is {kinds[cell.manual]}, but {file} says {kinds[manual]}."
+                what = f"it is {kinds[cell.manual]}, but {FILE} says {kinds[manual]}."
                 yield Refusal(name, place, what, _AGREE)
         for grade_id in wanted:
-            what = f"{file} has it, but the notebook has no grade cell of this id."
+            what = f"{FILE} has it, but the notebook has no grade cell of this id."
             yield Refusal(name, f"cell `{grade_id}`", what, _AGREE)
 
 
