@@ -128,7 +128,7 @@ def test_without_a_box_the_answer_key_alone_is_made(
     def refuses(*_: object, **_more: object) -> None:
         raise BoxUnavailable("bubblewrap is missing")
 
-    for module in ("release.gate.runs", "nbgrader_plugin.exporter", "judge.pool"):
+    for module in ("release.gate.runs", "nbgrader_plugin.exporter", "judge.slots"):
         monkeypatch.setattr(f"autograder.{module}.check_wall", refuses)
     before = sorted(path.name for path in (tiny.root / "release").rglob("*"))
     arguments = ("--course", tiny.root, "release", "tiny")
