@@ -1,8 +1,8 @@
 # Each target sets up what it needs: .venv, and bubblewrap for the box. docs/CONTRIBUTING.md tells the rest.
 
 BIN := .venv/bin
-# Judging and testing are computation, so one worker a core. Two is what the limits were tried with.
-JOBS ?= 2
+# Testing is computation but for a sixth of the time, in which limits are waited for: three workers fill two cores.
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types check docs wheel clean

@@ -293,12 +293,8 @@ def test_the_first_are_being_judged_before_the_gradebook_is_asked(
         seen.append("gradebook")
         raise KitError("not as it was released")
 
-    service = SimpleNamespace(
-        workers=2,
-        check=lambda *_: None,
-        prepare=lambda *_: None,
-        stop=lambda: seen.append("the end"),
-    )
+    pool = SimpleNamespace(workers=2, check=lambda *_: None, prepare=lambda *_: None)
+    service = SimpleNamespace(pool=pool, stop=lambda: seen.append("the end"))
     monkeypatch.setattr(grade, "judge_service", lambda: service)
     monkeypatch.setattr(
         grade, "_submit", lambda work, *_: seen.append(work.judged.submission.student)
@@ -385,12 +381,12 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(
 
 
 def test_without_a_box_nothing_is_graded(tiny: TinyCourse, monkeypatch: pytest.MonkeyPatch) -> None:
-    from autograder.judge import pool
+    from autograder.judge import slots
 
     def no_wall(*_asked: object) -> str:
         raise KitError("no wall")
 
-    monkeypatch.setattr(pool, "check_wall", no_wall)
+    monkeypatch.setattr(slots, "check_wall", no_wall)
     course = load_course(tiny.root)
     with pytest.raises(KitError, match="no wall"):
         grade_class(course, "tiny")
@@ -427,7 +423,8 @@ def test_the_grader_waits_only_for_what_is_not_judged_yet(
         waited_for.append(jobs)
         open_job.cancel()
 
-    service = SimpleNamespace(workers=1, raise_if_lost=lambda _: None)
+    pool = SimpleNamespace(workers=1)
+    service = SimpleNamespace(pool=pool, raise_if_lost=lambda _: None)
     monkeypatch.setattr(grade, "judge_service", lambda: service)
     course = load_course(of_class.root)
     submission = Submission(course, "tiny", "ada", of_class.root, {}, {}, {}, ())

@@ -19,7 +19,7 @@ from autograder.autograde import grade, score
 from autograder.cluster import bundle
 from autograder.course import Course, load_course
 from autograder.errors import BoxUnavailable, KitError, LimitHit, StudentRaised
-from autograder.judge import judge, looks, pool, slots
+from autograder.judge import judge, looks, slots
 from autograder.judge.keys import judgement_key
 from autograder.judge.slots import GpuSlots, GpuWatch, uses_gpu, with_gpu
 from autograder.sandbox import BoxSettings, CellRun, warm
@@ -338,8 +338,7 @@ def test_a_gpu_that_is_missing_stops_a_class_before_it_begins(
             raise BoxUnavailable("there is no GPU 5")
         return "a wall"
 
-    for module in (pool, score):
-        monkeypatch.setattr(module, "check_wall", check_wall)
+    monkeypatch.setattr(slots, "check_wall", check_wall)
     course = configured(tiny)
     with pytest.raises(BoxUnavailable, match="no GPU 5"):
         grade.grade_class(course, "tiny")
