@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import multiprocessing.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,6 +93,8 @@ def _one_judge() -> Iterator[None]:
     from autograder.judge import service
     from autograder.sandbox import warm
 
+    # Where multiprocessing keeps its sockets is settled once, and not in a temporary folder of some test.
+    multiprocessing.util.get_temp_dir()
     service._service = service.JudgeService(workers=1)
     yield
     service._service.close()
