@@ -41,9 +41,14 @@ class Outcome:
     reasons: tuple[str, ...] = ()  # why staff would have to look
 
     @property
+    def unfinished(self) -> bool:
+        """A wrong case whose author has still to read what it loses."""
+        return not self.case.right and not self.case.items
+
+    @property
     def as_expected(self) -> bool:
         """Every item got the verdict and the points that the case says, or all of them."""
-        return not self.reasons and all(
+        return not (self.reasons or self.unfinished) and all(
             _is_as_wanted(self.case, grade_id, item) for grade_id, item in self.items.items()
         )
 
@@ -51,7 +56,7 @@ class Outcome:
     def caught(self) -> bool:
         """Each item that should lose points lost some."""
         lost = (self.items.get(grade_id) for grade_id in self.case.items)
-        return all(
+        return not self.unfinished and all(
             item is not None and item.score is not None and item.score < item.max_score
             for item in lost
         )
@@ -90,6 +95,8 @@ class Outcome:
     def differences(self) -> Iterator[str]:
         """What is other than the case says, a sentence each."""
         yield from self.reasons
+        if self.unfinished:
+            yield "it is wrong, but its scorecard names no item that loses points."
         for grade_id, item in self.items.items():
             wanted = self.case.items.get(grade_id)
             if self.reasons:
@@ -127,7 +134,7 @@ def judge_cases(
     with scratch(course) as aside:
         draft(course, assignment, aside / "draft")
         sources = judged_sources(course, assignment, aside / "draft")
-        cases, refusals = read_cases(course, assignment, sources)
+        cases, refusals = read_cases(course, assignment, sources, unfinished=True)
         if refusals:
             raise KitError("\n".join(str(refusal) for refusal in refusals))
         chosen = [case for case in cases if _matches(case.name, patterns)]

@@ -90,6 +90,18 @@ def test_a_case_that_ends_otherwise_is_told(
     assert RIGHT not in result.stderr
 
 
+def test_a_wrong_case_may_leave_its_items_to_be_read(course: Course) -> None:
+    """As the pages say: `"items": {}`, then read what its student would read. It is never good so."""
+    path = course.cases("lenses") / WRONG / "scorecard.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "items": {}}))
+    result = check(course, code=1)
+    assert "standardise_tests: failed, 1.0 of 5.0" in result.stderr
+    assert "Over which dimensions" in result.stderr
+    shutil.copy(course.cases("lenses") / RIGHT / "standardise.py", path.parent / "standardise.py")
+    result = check(course, code=1)
+    assert f"{WRONG}: it is wrong, but its scorecard names no item" in result.stderr
+
+
 def test_a_right_solution_that_loses_points_is_told(course: Course) -> None:
     folder, wrong = course.cases("lenses") / RIGHT, course.cases("lenses") / WRONG
     shutil.copy(wrong / "standardise.py", folder / "standardise.py")

@@ -39,9 +39,17 @@ class Trial:
 
 
 def read_cases(
-    course: Course, assignment: str, sources: Mapping[str, SourceNotebook]
+    course: Course,
+    assignment: str,
+    sources: Mapping[str, SourceNotebook],
+    *,
+    unfinished: bool = False,
 ) -> tuple[list[Case], list[Refusal]]:
-    """The cases of an assignment, and those that are none."""
+    """The cases of an assignment, and those that are none.
+
+    Args:
+        unfinished: keep also a wrong one that does not say yet what it loses.
+    """
     cases, refusals = [], []
     folder = course.cases(assignment)
     for path in sorted(folder.glob("*/scorecard.json")):
@@ -60,7 +68,9 @@ def read_cases(
         except KitError as error:
             refusals.append(Refusal(name, "", str(error), "Correct the case."))
             continue
-        if case.right == bool(_lost(case, sources[case.notebook])):
+        if unfinished and not case.items:
+            cases.append(case)
+        elif case.right == bool(_lost(case, sources[case.notebook])):
             what = "it is " + (
                 "right, but loses points." if case.right else "wrong, but loses none."
             )
