@@ -138,7 +138,7 @@ class Driver:
             return CellRun("interrupted", collector.outputs())
         if content.get("status") == "ok":
             return CellRun("ok", collector.outputs(), is_cut=collector.is_cut)
-        error = f"{content.get('ename', 'Error')}: {content.get('evalue', '')}"
+        error = f"{content.get('ename', 'Error')}: {content.get('evalue', '')}".removesuffix(": ")
         message = " ".join(error.split())[:300]
         return CellRun("error", collector.outputs(), message, is_cut=collector.is_cut)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -223,6 +224,22 @@ def test_what_a_probe_prints_is_dropped(student: Student) -> None:
 def test_a_missing_name_is_explained_by_the_cell_that_broke(box: Box) -> None:
     with pytest.raises(NameMissing, match="SyntaxError"):
         Student(box).broken()
+
+
+@pytest.mark.parametrize(
+    ("cell", "said", "limit"),
+    [
+        ("raise NotImplementedError()\nstub = 1", "(a cell ended with NotImplementedError)", ""),
+        ("raise MemoryError\nstub = 1", "The cell that defines `stub` did not end", "memory_mib"),
+    ],
+)
+def test_an_exception_without_words_is_called_by_its_name(cell: str, said: str, limit: str) -> None:
+    """As a class that is still a stub raises it, and Python where there is no memory left."""
+    with open_box(BoxSettings(), [cell]) as box:
+        (run,) = box.run_cells()
+        assert run.limit == limit
+        with pytest.raises((NameMissing, LimitHit), match=re.escape(said)):
+            Student(box).stub()
 
 
 def test_a_cell_or_probe_that_can_be_interrupted_costs_no_kernel() -> None:
