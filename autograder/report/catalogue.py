@@ -34,9 +34,9 @@ def case_table(rows: Iterable[Mapping[str, Any]]) -> Table:
 def figures_table(figures: Mapping[str, Mapping[str, int]]) -> Table:
     """A row an item, and one for all: how many cases were right and kept their points, wrong and caught."""
     table = Table(box=SIMPLE_HEAD, title="Right and wrong cases")
-    table.add_column("item", no_wrap=True)
+    table.add_column("item", overflow="fold")  # alone gives way, and is read on its next line
     for name in _COLUMNS:
-        table.add_column(name.replace("_", " "), justify="right")
+        table.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
     for item, counts in figures.items():
         style = "bold" if item == "all" else ""
         table.add_row(Text(item), *(str(counts[name]) for name in _COLUMNS), style=style)
