@@ -29,7 +29,7 @@ def advice(
         _waiting(items),
         _backwards(figures, items),
         _unlucky(thresholds),
-        _raised(items),
+        _raised(figures, items),
         _limited(items),
         _common(mistakes),
         _hard(items),
@@ -79,8 +79,11 @@ def _unlucky(thresholds: Sequence[Nearness]) -> Iterator[str]:
         )
 
 
-def _raised(items: Sequence[ItemFigures]) -> Iterator[str]:
-    for figure, share in _shares(items, "raised"):
+def _raised(figures: ClassFigures, items: Sequence[ItemFigures]) -> Iterator[str]:
+    for figure in items:
+        untouched = figures.untouched[figure.item.notebook, figure.item.grade_id]
+        written = figure.judged - untouched  # a stub that raises is nobody's code
+        share = (figure.verdicts.get("raised", 0) - untouched) / max(written, 1)
         if share > _RAISED:
             yield (
                 f"{figure.item.grade_id}: {share:.0%} of the code raised an error. That is often a fault of "

@@ -202,7 +202,7 @@ def _item_view(
         state = "waiting" if manual else "ungraded"
     elif undecided or verdict is None:
         state = "marked"
-    elif item is not None and _is_new(item):
+    elif item is not None and is_new(item):
         state = "new"
     elif verdict is Verdict.FAILED and auto_score:
         state = "partly"
@@ -223,7 +223,7 @@ def _item_view(
     )
 
 
-def _is_new(item: Item) -> bool:
+def is_new(item: Item) -> bool:
     """Whether nothing was written for it yet: all that did not pass met the stub that was handed out."""
     names = {item.grade_id.removesuffix("_tests").removesuffix("_test"), *_OF_CLASSES}
     failed = [check for check in item.checks if check.verdict is not Verdict.PASSED]

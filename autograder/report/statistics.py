@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from autograder.report.item_views import is_new
 from autograder.report.table import Row
 from autograder.scorecard import NOT_HANDED_IN, Verdict, add_points
 
@@ -78,6 +79,7 @@ class ClassFigures:
         students: by id, whoever handed something in.
         scores: (students, items); NaN where there is no final score.
         verdicts: by (student, grade_id) the verdict's word, or `waiting`, `marked` or `absent`.
+        untouched: by item how many handed its stub in as it was.
     """
 
     def __init__(self, items: Sequence[ItemOf], rows: Sequence[Row]) -> None:
@@ -87,6 +89,7 @@ class ClassFigures:
         place = {(item.notebook, item.grade_id): n for n, item in enumerate(items)}
         at = {student: n for n, student in enumerate(self.students)}
         self.verdicts: dict[tuple[str, str, str], str] = {}
+        self.untouched: Counter[tuple[str, str]] = Counter()
         for row in rows:
             key = (row.notebook, row.item.grade_id)
             if key not in place:
@@ -94,6 +97,7 @@ class ClassFigures:
             word = self.verdicts[row.student, *key] = _word(row)
             if row.score is not None and word != "absent":
                 self.scores[at[row.student], place[key]] = row.score
+                self.untouched[key] += word == Verdict.RAISED and is_new(row.item)
 
     def word(self, student: str, item: ItemOf) -> str:
         """How an item ended for a student: a verdict, `marked`, `waiting`, or `absent`."""

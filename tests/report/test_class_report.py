@@ -198,6 +198,18 @@ def test_what_to_do_follows_from_fixed_rules(cards: list[Scorecard], says: str) 
     assert class_report("lenses", items, fewer)["advice"] == []
 
 
+def test_a_stub_that_was_not_begun_is_no_code_that_raised() -> None:
+    stub = "This is still a stub: it raises NotImplementedError in `d`, line 2 of its cell."
+    items = (*ITEMS[:2], ItemOf("n", "d", 1))
+    cards = class_of(20, Check("t", "T", Verdict.RAISED, message=stub), wrong=12)
+    assert class_report("lenses", items, cards)["advice"] == []
+    cards[0] = card("s00", 4, 2, extra=(item("d", 0, 1, Check("t", "T", Verdict.RAISED)),))
+    cards[1] = card("s01", 4, 2, extra=(item("d", 0, 1, Check("t", "T", Verdict.RAISED)),))
+    cards[2] = card("s02", 4, 2, extra=(item("d", 0, 1, Check("t", "T", Verdict.RAISED)),))
+    (said,) = class_report("lenses", items, cards)["advice"]
+    assert said.startswith("d: 27% of the code raised an error")  # 3 of the 11 who wrote some
+
+
 def test_a_mistake_that_shows_in_several_items_is_said_once() -> None:
     wrong = (item("d", 0, 1, failing("t", NEVER)), item("e", 0, 1, failing("t", NEVER)))
     right = (item("d", 1, 1), item("e", 1, 1))
