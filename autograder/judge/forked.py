@@ -10,8 +10,8 @@ import multiprocessing.resource_tracker
 import os
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from typing import TypeVar
+from multiprocessing.connection import Connection
+from typing import Any, TypeVar
 
 from autograder.errors import KitError
 
@@ -69,9 +69,22 @@ def run_in_worker(function: Callable[..., T], *arguments: object) -> T:
     Raises:
         KitError: when it returned nothing.
     """
-    with importing_nothing_from_here(), ProcessPoolExecutor(1, worker_context()) as executor:
-        try:
-            return executor.submit(function, *arguments).result()
-        except Exception as error:
-            text = f"the process for `{function.__name__}` died. Is there enough memory?"
-            raise KitError(text) from error
+    context = worker_context()
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send_result, args=(sender, function, arguments), daemon=True)
+    with importing_nothing_from_here():
+        process.start()
+    sender.close()
+    try:
+        result: T = receiver.recv()
+    except EOFError:
+        text = f"the process for `{function.__name__}` died. Is there enough memory?"
+        raise KitError(text) from None
+    finally:
+        process.join()
+        receiver.close()
+    return result
+
+
+def _send_result(sender: Connection, function: Callable[..., Any], arguments: tuple[Any]) -> None:
+    sender.send(function(*arguments))
