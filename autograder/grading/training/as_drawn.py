@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 
-def network_of(build: Any, drawn: Any) -> Any:
+def network_as_drawn(build: Any, drawn: Any) -> Any:
     """The network with the parameters and buffers that were drawn."""
     net = build(**drawn["options"])
     net.load_state_dict(drawn["state"])
     return net
 
 
-def loader_of(drawn: Any, device: Any = "cpu", part: str = "") -> Any:
+def loader_as_drawn(drawn: Any, device: Any = "cpu", part: str = "") -> Any:
     """The batches on a device, in the order in which they were drawn.
 
     Args:
@@ -24,4 +24,4 @@ def loader_of(drawn: Any, device: Any = "cpu", part: str = "") -> Any:
     return DataLoader(TensorDataset(*examples), batch_size=drawn["batch_size"])
 
 
-AS_DRAWN = (network_of, loader_of)  # for a probe's `uses`
+AS_DRAWN = (network_as_drawn, loader_as_drawn)  # for a probe's `uses`

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autograder.grading.probe import probe
-from autograder.grading.training.as_drawn import AS_DRAWN, loader_of, network_of
+from autograder.grading.training.as_drawn import AS_DRAWN, loader_as_drawn, network_as_drawn
 from autograder.grading.training.placement import gpu_or_stand_in, placed
 from autograder.grading.training.steady import STEADY, held, remembered, steady
 
@@ -26,13 +26,13 @@ def one_epoch(train_epoch: Any, build: Any, call: Any, drawn: Any) -> Any:
             return factor * super().forward(input, target)
 
     device = torch.device(device_name)
-    net = network_of(build, drawn)
+    net = network_as_drawn(build, drawn)
     net.to(device).eval()
     held(net, device_name)
     make = getattr(torch.optim, drawn["optimizer_name"])
     optimizer = make(net.parameters(), **drawn["optimizer_options"])
     # On the device already: who does not move them fails `epoch_placement` alone.
-    loader = loader_of(drawn, device)
+    loader = loader_as_drawn(drawn, device)
     criterion = loss_class() if factor == 1 else ScaledLoss()
     with steady(device_name), remembered(train_epoch, device_name != "cpu"):
         loss = call(train_epoch, net, loader, criterion, optimizer, device)
@@ -57,10 +57,10 @@ def epoch_placement(train_epoch: Any, build: Any, call: Any, drawn: Any, real: b
             return super().forward(input, target)
 
     with gpu_or_stand_in(real), remembered(train_epoch, True):
-        net = network_of(build, drawn)
+        net = network_as_drawn(build, drawn)
         net.to("cuda")
         optimizer = torch.optim.SGD(net.parameters(), lr=0.0)
-        loader = loader_of(drawn)
+        loader = loader_as_drawn(drawn)
         device = torch.device("cuda")
         criterion = Watching()
         return placed(
@@ -68,7 +68,7 @@ def epoch_placement(train_epoch: Any, build: Any, call: Any, drawn: Any, real: b
         )
 
 
-@probe(uses=(network_of,))
+@probe(uses=(network_as_drawn,))
 def watched_epoch(train_epoch: Any, build: Any, call: Any, drawn: Any) -> Any:
     """What an epoch on the CPU does with what it is given: how often each thing was used, and what the first
     batch became on its way to the first step.
@@ -99,7 +99,7 @@ def watched_epoch(train_epoch: Any, build: Any, call: Any, drawn: Any) -> Any:
             seen["examples"] += 1
             return super().__getitem__(index)  # type: ignore[no-untyped-call]
 
-    net = network_of(build, drawn)
+    net = network_as_drawn(build, drawn)
     net.eval()
     state = drawn["state"]
     parameters = dict(net.named_parameters())

@@ -12,7 +12,7 @@ from typing import Any
 from autograder.grading.compare import Mismatch
 from autograder.grading.probe import probe
 from autograder.grading.replies import fields
-from autograder.grading.training.as_drawn import AS_DRAWN, loader_of, network_of
+from autograder.grading.training.as_drawn import AS_DRAWN, loader_as_drawn, network_as_drawn
 from autograder.grading.training.task import Drawn
 
 SAME = 1e-6  # relative, of learning rates
@@ -28,9 +28,9 @@ def watched_fit(fit: Any, build: Any, call: Any, drawn: Any, stands_on: Any) -> 
     from torch.optim.optimizer import register_optimizer_step_pre_hook
 
     device, learning_rate = torch.device("cpu"), drawn["learning_rate"]
-    net = network_of(build, drawn)
+    net = network_as_drawn(build, drawn)
     net.eval()
-    loaders = [loader_of(drawn, part=part) for part in ("", "test_")]
+    loaders = [loader_as_drawn(drawn, part=part) for part in ("", "test_")]
     examples = [part for one in loaders for part in one.dataset.tensors]
     known: list[Any] = [(net, "net"), (loaders[0], "train"), (loaders[1], "test")]
     calls: list[Any] = []

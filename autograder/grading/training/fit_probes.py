@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autograder.grading.probe import probe
-from autograder.grading.training.as_drawn import AS_DRAWN, loader_of, network_of
+from autograder.grading.training.as_drawn import AS_DRAWN, loader_as_drawn, network_as_drawn
 from autograder.grading.training.placement import gpu_or_stand_in, placed
 from autograder.grading.training.steady import STEADY, held, remembered, steady
 
@@ -22,7 +22,7 @@ def fitted(fit: Any, build: Any, call: Any, drawn: Any, moved: bool) -> Any:
 
     device_name = drawn["device_name"]
     device = torch.device(device_name)
-    net = network_of(build, drawn)
+    net = network_as_drawn(build, drawn)
     net.eval()
     with contextlib.ExitStack() as stack:
         if moved:
@@ -30,7 +30,7 @@ def fitted(fit: Any, build: Any, call: Any, drawn: Any, moved: bool) -> Any:
             stack.enter_context(remembered(fit, device_name != "cpu"))
             held(net, device_name)
             net.to(device)
-        loaders = [loader_of(drawn, device, part) for part in ("", "test_")]
+        loaders = [loader_as_drawn(drawn, device, part) for part in ("", "test_")]
         history = call(fit, net, *loaders, drawn["epochs"], drawn["learning_rate"], device)
     return {
         "history": {**history} if isinstance(history, dict) else history,
@@ -44,8 +44,8 @@ def fit_placement(fit: Any, build: Any, call: Any, drawn: Any, real: bool) -> An
     import torch
 
     with gpu_or_stand_in(real), remembered(fit, True):
-        net = network_of(build, drawn)
-        loader = loader_of(drawn, "cuda")
+        net = network_as_drawn(build, drawn)
+        loader = loader_as_drawn(drawn, "cuda")
         seen: Any = {"inputs": [], "parameters": []}
         given = net, loader, loader, 1, drawn["learning_rate"], torch.device("cuda")
         return placed(lambda: call(fit, *given), net, seen)

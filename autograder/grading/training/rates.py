@@ -18,19 +18,19 @@ from autograder.grading.compare import describe, expect, relative_difference
 from autograder.grading.probe import probe
 from autograder.grading.replies import Floats, fields, likely_mistake, updates
 from autograder.grading.student import Challenge, Student
-from autograder.grading.training.as_drawn import network_of
+from autograder.grading.training.as_drawn import network_as_drawn
 from autograder.grading.training.optimizer import TOLERANCE
 from autograder.grading.training.task import Task, drawn_state
 
 Rates = Mapping[str, float]
 
 
-@probe(uses=(network_of,))
+@probe(uses=(network_as_drawn,))
 def steps_by_part(make_optimizer: Any, build: Any, call: Any, drawn: Any) -> Any:
     """The parameters after steps with the given gradients, of a network with frozen parts."""
     import torch
 
-    net = network_of(build, drawn)
+    net = network_as_drawn(build, drawn)
     for name, parameter in net.named_parameters():
         parameter.requires_grad = name.split(".")[0] not in drawn["frozen"]
     optimizer = call(make_optimizer, net, drawn["rates"])

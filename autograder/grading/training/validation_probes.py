@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autograder.grading.probe import probe
-from autograder.grading.training.as_drawn import AS_DRAWN, loader_of, network_of
+from autograder.grading.training.as_drawn import AS_DRAWN, loader_as_drawn, network_as_drawn
 from autograder.grading.training.placement import gpu_or_stand_in, placed
 from autograder.grading.training.steady import STEADY, held, remembered, steady
 
@@ -17,7 +17,7 @@ def one_validation(validate: Any, build: Any, call: Any, drawn: Any) -> Any:
 
     device_name = drawn["device_name"]
     device = torch.device(device_name)
-    net = network_of(build, drawn)
+    net = network_as_drawn(build, drawn)
     net.to(device)
     held(net, device_name)
     for number, parameter in enumerate(net.parameters()):
@@ -31,7 +31,7 @@ def one_validation(validate: Any, build: Any, call: Any, drawn: Any) -> Any:
         graphs.append(bool(output.requires_grad))
 
     handle = net.register_forward_hook(watch)
-    loader = loader_of(drawn, device)
+    loader = loader_as_drawn(drawn, device)
     try:
         with steady(device_name), remembered(validate, device_name != "cpu"):
             accuracy = call(validate, net, loader, device)
@@ -58,8 +58,8 @@ def validation_placement(validate: Any, build: Any, call: Any, drawn: Any, real:
     import torch
 
     with gpu_or_stand_in(real), remembered(validate, True):
-        net = network_of(build, drawn)
+        net = network_as_drawn(build, drawn)
         net.to("cuda")
-        loader = loader_of(drawn)
+        loader = loader_as_drawn(drawn)
         seen: Any = {"inputs": [], "parameters": []}
         return placed(lambda: call(validate, net, loader, torch.device("cuda")), net, seen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,22 @@ def steps(check: EpochChecks, notebook: str, number: int = 0) -> None:
 def test_a_right_loop_passes_whatever_was_drawn(check: EpochChecks) -> None:
     for number in range(10):
         steps(check, LOOP, number)
+
+
+def loader_of(outputs: int) -> Any:
+    from torch import nn
+
+    return nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, outputs))
+
+
+def network_of(outputs: int) -> Any:
+    return loader_of(outputs)
+
+
+def test_a_courses_functions_may_have_names_that_anybody_would_give() -> None:
+    """What a probe brings along of its own has others: two of one name cannot be shipped."""
+    task = replace(REGRESSION.task, build=network_of, uses=(loader_of,))
+    steps(replace(REGRESSION, task=task), LOOP)
 
 
 def of_words(outputs: int) -> Any:
