@@ -69,18 +69,21 @@ def write_whole(path: Path, text: str) -> None:
     staged.put()
 
 
-def zip_of(files: Mapping[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
+def zip_of(
+    files: Mapping[str, bytes], method: int = zipfile.ZIP_STORED, mode: int = 0o600
+) -> bytes:
     """Files by their paths as a zip, in this order: the same bytes whenever and wherever it is made.
 
     Args:
         method: of zipfile; what is compressed, another zlib would compress to other bytes.
+        mode: of the files where they are unpacked: students' work and marks are nobody else's.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
         for path, content in files.items():
             entry = zipfile.ZipInfo(path, date_time=(1980, 1, 1, 0, 0, 0))
             entry.create_system = 3  # Unix, whatever this is
-            entry.external_attr = 0o644 << 16
+            entry.external_attr = mode << 16
             archive.writestr(entry, content, method)
     return buffer.getvalue()
 

@@ -98,9 +98,8 @@ def zipped(folder: Path, name: str) -> bytes:
     """A folder as a zip, of this name in it: the same bytes for the same files."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     inside = (Path(name) / path.relative_to(folder) for path in paths)
-    return zip_of(
-        {to.as_posix(): path.read_bytes() for to, path in zip(inside, paths, strict=True)}
-    )
+    files = {to.as_posix(): path.read_bytes() for to, path in zip(inside, paths, strict=True)}
+    return zip_of(files, mode=0o644)
 
 
 def draft(course: Course, assignment: str, to: Path, known_to_gradebook: bool = False) -> None:

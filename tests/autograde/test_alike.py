@@ -80,6 +80,7 @@ def test_dolos_gets_a_file_a_student(root: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "dolos/class.zip") as archive:
         rows = list(csv.DictReader(io.StringIO(archive.read("info.csv").decode())))
         compile(archive.read("bao.py"), "bao.py", "exec")
+        assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o600}
     assert len(rows) == 8
     assert rows[1] == {
         "filename": "bao.py",

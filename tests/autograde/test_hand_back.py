@@ -77,6 +77,7 @@ def test_canvas_finds_each_students_feedback() -> None:
         names = archive.namelist()
         given = importers.canvas_feedback(names, ATTACHMENTS)
         texts = {name: archive.read(name).decode() for name in names}
+        assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o600}
     assert given == {user: ["tiny.ipynb"] for user in ("4711", "4712", "4713")}
     wrong = nbformat.reads(texts["müllerjörg_LATE_4712_9003_tiny.ipynb"], as_version=4)
     nbformat.validate(wrong)

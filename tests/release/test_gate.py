@@ -259,6 +259,7 @@ def test_what_is_released_is_a_folder_and_the_same_zip_each_time(tiny: TinyCours
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.namelist() == ["tiny/data/numbers.txt", "tiny/tiny.ipynb"]
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o644}
     os.utime(released.folder / "tiny.ipynb", (0, 0))
     assert zipped(released.folder, "tiny") == content
 
