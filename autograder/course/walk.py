@@ -97,9 +97,16 @@ def list_folder(folder: Path, max_entries: int = MAX_ENTRIES) -> Listing:
 
 
 def list_top(folder: Path) -> list[Entry]:
-    """What is in a folder by name, but not what is below it, or hidden."""
-    here = (entry for entry in _scan(folder, "") if not entry.hidden)
-    return sorted(here, key=lambda entry: entry.place)
+    """What is in a folder by name, but not what is below it, or hidden; nothing where there is none.
+
+    Raises:
+        OSError: when it cannot be read. Then nobody knows who handed in.
+    """
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as scan:
+        here = [_entry(entry, "") for entry in scan if not is_junk(entry.name)]
+    return sorted((entry for entry in here if not entry.hidden), key=lambda entry: entry.place)
 
 
 def odd_files(folder: Path) -> Iterator[Path]:

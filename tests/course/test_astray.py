@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,6 +86,21 @@ def test_what_is_of_another_assignment_is_not_named(
 ) -> None:
     made.write(f"submitted/{place}", json.dumps(other_source()))
     assert named(course) == {}
+
+
+def test_a_folder_of_all_submissions_that_cannot_be_read_is_not_an_empty_one(
+    made: TinyCourse, course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = os.scandir
+
+    def closed(path: Any) -> Any:  # by its rights; root may read all
+        if Path(path) == made.root / "submitted":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scan(path)
+
+    monkeypatch.setattr("autograder.course.walk.os.scandir", closed)
+    with pytest.raises(PermissionError, match="submitted"):
+        find_astray(course, "tiny", [])
 
 
 def test_a_student_whom_the_course_leaves_out_is_not_named(made: TinyCourse) -> None:
