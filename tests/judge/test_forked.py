@@ -13,6 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, with no module of the current folder."""
+    return subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False
+    )
+
+
 def test_a_worker_finds_imported_what_judging_takes() -> None:
     """Else each worker would import it anew: seconds, and memory that is not shared.
 
@@ -25,9 +32,7 @@ def test_a_worker_finds_imported_what_judging_takes() -> None:
         "import autograder.judge.judge, autograder.judge.looks, autograder.grading.plugin\n"
         "print(len(set(sys.modules) - before), flush=True)"
     )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False
-    )
+    done = run_python(code)
     assert done.stdout == "0\n", done.stderr
 
 
@@ -44,9 +49,7 @@ def test_whatever_ends_a_function_in_a_worker_ends_that_alone_and_is_told() -> N
         "    except KitError as error:\n"
         "        print(error)"
     )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False
-    )
+    done = run_python(code)
     assert done.stdout.count(" died. Is there enough memory?\n") == 3, done.stderr
     assert "no more" in done.stderr
     assert "Traceback" in done.stderr
