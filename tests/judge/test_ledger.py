@@ -109,7 +109,8 @@ def test_without_its_ledger_a_course_is_graded_all_the_same(
         started.clear()
         caplog.clear()
         assert grade_class(course, "tiny").cards == before, damage
-        assert len(started) == 2, damage
+        # Ada and bob have the same: without a ledger they share a judgement only if it is under way.
+        assert len(started) in ((2,) if damage == "deleted" else (2, 3)), damage
         assert ("ledger.db cannot be" in caplog.text) == (damage != "deleted"), damage
 
 
